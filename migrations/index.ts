@@ -1,0 +1,18 @@
+import { Migration20261121100000_create_tenancy } from './Migration20261121100000_create_tenancy.ts';
+import { Migration20261121100100_create_customers } from './Migration20261121100100_create_customers.ts';
+import { Migration20261121100200_create_catalog } from './Migration20261121100200_create_catalog.ts';
+import { Migration20261121100300_create_subscriptions } from './Migration20261121100300_create_subscriptions.ts';
+import { Migration20261121100400_create_invoices } from './Migration20261121100400_create_invoices.ts';
+import { Migration20261121100500_create_payments } from './Migration20261121100500_create_payments.ts';
+import { Migration20261121100600_create_events } from './Migration20261121100600_create_events.ts';
+
+/** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
+export const migrationsList = [
+  Migration20261121100000_create_tenancy,
+  Migration20261121100100_create_customers,
+  Migration20261121100200_create_catalog,
+  Migration20261121100300_create_subscriptions,
+  Migration20261121100400_create_invoices,
+  Migration20261121100500_create_payments,
+  Migration20261121100600_create_events,
+].map((migration) => ({ name: migration.name, class: migration }));

@@ -1,0 +1,172 @@
+import type { Cadence, Period } from './calendar.ts';
+import { DomainError } from './errors.ts';
+import type { Decimal } from './money.ts';
+import type { Price } from './plan.ts';
+import type { Metadata } from './tenant.ts';
+
+/** The words of Stripe. Derived from facts by `deriveStatus`, never set by hand. */
+export const SUBSCRIPTION_STATUSES = [
+  'scheduled',
+  'trialing',
+  'incomplete',
+  'active',
+  'past_due',
+  'unpaid',
+  'paused',
+  'canceled',
+  'expired',
+] as const;
+export type SubscriptionStatus = (typeof SUBSCRIPTION_STATUSES)[number];
+
+export type BillingCycle = Cadence['billingCycle'];
+export type ProrationBasis = Cadence['prorationBasis'];
+export const COLLECTION_METHODS = ['charge_automatically', 'send_invoice'] as const;
+export type CollectionMethod = (typeof COLLECTION_METHODS)[number];
+export const PAYMENT_BEHAVIORS = ['allow_incomplete', 'default_active', 'error_if_incomplete', 'default_incomplete'] as const;
+export type PaymentBehavior = (typeof PAYMENT_BEHAVIORS)[number];
+export const TRIAL_END_BEHAVIORS = ['activate', 'pause', 'cancel'] as const;
+export type TrialEndBehavior = (typeof TRIAL_END_BEHAVIORS)[number];
+export const STEP_NAMES = ['activate', 'end_trial', 'cancel', 'expire', 'close_period'] as const;
+export type StepName = (typeof STEP_NAMES)[number];
+
+export type Subscription = {
+  id: string;
+  tenantId: string;
+  externalId: string | null;
+  customerId: string;
+  planId: string;
+  planVersion: number;
+  testClockId: string | null;
+  // Frozen at creation.
+  currency: string;
+  timeZone: string;
+  prorationBasis: ProrationBasis;
+  billingCycle: BillingCycle;
+  collectionMethod: CollectionMethod;
+  netDays: number | null;
+  paymentBehavior: PaymentBehavior;
+  trialEndBehavior: TrialEndBehavior;
+  startsAt: Date;
+  // Facts.
+  anchorAt: Date;
+  /** True for calendar billing and an explicit anchor: a trial's end does not move it (billing rule 10). */
+  anchorFixed: boolean;
+  startedAt: Date | null;
+  trialEndsAt: Date | null;
+  trialEndedAt: Date | null;
+  /** Set while the first payment is owed; the subscription expires at `expiresAt` unless it arrives. */
+  incompleteSince: Date | null;
+  expiresAt: Date | null;
+  pausedAt: Date | null;
+  unpaidSince: Date | null;
+  /** How many of its invoices are open and overdue. */
+  overdueCount: number;
+  pastDueSince: Date | null;
+  cancelAt: Date | null;
+  cancelMode: 'period_end' | 'at' | null;
+  canceledAt: Date | null;
+  endedAt: Date | null;
+  endReason: 'canceled' | 'expired' | null;
+  cancellationReason: string | null;
+  /** From the last boundary of any item to the next one. */
+  currentPeriodStart: Date | null;
+  currentPeriodEnd: Date | null;
+  latestInvoiceId: string | null;
+  // Derived.
+  status: SubscriptionStatus;
+  nextStep: StepName | null;
+  nextStepAt: Date | null;
+  revision: number;
+  blockedReason: string | null;
+  failureCount: number;
+  metadata: Metadata;
+  createdAt: Date;
+  updatedAt: Date;
+};
+
+export type SubscriptionItem = {
+  id: string;
+  tenantId: string;
+  subscriptionId: string;
+  key: string;
+  startedAt: Date | null;
+  endedAt: Date | null;
+  /** The running period of this item's own cadence. */
+  currentPeriodStart: Date | null;
+  currentPeriodEnd: Date | null;
+  createdAt: Date;
+};
+
+/** A price and a quantity over a stretch of an item's life; segments of one item never overlap. */
+export type ItemSegment = {
+  id: string;
+  tenantId: string;
+  itemId: string;
+  priceId: string;
+  quantity: Decimal;
+  valid: Period;
+  createdAt: Date;
+};
+
+/** One row per stretch of an item's life that was billed, or deliberately not. */
+export type BilledPeriod = {
+  tenantId: string;
+  itemId: string;
+  side: 'fee' | 'usage';
+  period: Period;
+  reason: 'billed' | 'trial' | 'paused' | 'waived';
+  lineId: string | null;
+};
+
+/** An item with the price and quantity in force: what billing a boundary needs to know. */
+export type PricedItem = { item: SubscriptionItem; price: Price; quantity: Decimal };
+
+/** The calendar every price of the subscription follows (billing rules 5, 6, 8). */
+export function cadenceOf(subscription: Subscription): Cadence {
+  return {
+    billingCycle: subscription.billingCycle,
+    prorationBasis: subscription.prorationBasis,
+    timeZone: subscription.timeZone,
+    anchor: subscription.anchorAt,
+  };
+}
+
+/** The one transition table (billing rule 30). Ended is final. */
+export const TRANSITIONS: Record<SubscriptionStatus, readonly SubscriptionStatus[]> = {
+  scheduled: ['trialing', 'active', 'incomplete', 'canceled'],
+  incomplete: ['active', 'past_due', 'expired', 'canceled'],
+  trialing: ['active', 'incomplete', 'paused', 'canceled'],
+  active: ['past_due', 'paused', 'canceled', 'expired'],
+  past_due: ['active', 'unpaid', 'paused', 'canceled', 'expired'],
+  unpaid: ['active', 'canceled'],
+  paused: ['trialing', 'active', 'past_due', 'canceled'],
+  canceled: [],
+  expired: [],
+};
+
+type StatusFacts = Pick<
+  Subscription,
+  'endReason' | 'startedAt' | 'trialEndsAt' | 'trialEndedAt' | 'incompleteSince' | 'pausedAt' | 'unpaidSince' | 'overdueCount'
+>;
+
+/** The status that follows from the facts, the first that applies (billing rule 30). */
+export function deriveStatus(facts: StatusFacts): SubscriptionStatus {
+  if (facts.endReason) return facts.endReason;
+  if (!facts.startedAt) return 'scheduled';
+  if (facts.pausedAt) return 'paused';
+  if (facts.trialEndsAt && !facts.trialEndedAt) return 'trialing';
+  if (facts.incompleteSince) return 'incomplete';
+  if (facts.unpaidSince) return 'unpaid';
+  if (facts.overdueCount > 0) return 'past_due';
+  return 'active';
+}
+
+export function isEnded(status: SubscriptionStatus): boolean {
+  return status === 'canceled' || status === 'expired';
+}
+
+/** Throws `transition_not_allowed` unless the table of billing rule 30 allows going from `from` to `to`. */
+export function assertTransition(from: SubscriptionStatus, to: SubscriptionStatus): void {
+  if (from === to || TRANSITIONS[from].includes(to)) return;
+  throw new DomainError('transition_not_allowed', `A subscription that is ${from} cannot become ${to}.`, { from, to });
+}

@@ -1,0 +1,69 @@
+import { type EntityProperty, Type } from '@mikro-orm/core';
+import type { Period } from '../domain/calendar.ts';
+import { Decimal } from '../domain/money.ts';
+
+/** `numeric(precision, scale)` as an exact Decimal. Throws instead of letting PostgreSQL round a value away. */
+class DecimalColumn extends Type<Decimal, string> {
+  readonly precision: number;
+  readonly scale: number;
+
+  constructor(precision: number, scale: number) {
+    super();
+    this.precision = precision;
+    this.scale = scale;
+  }
+
+  override convertToDatabaseValue(value: Decimal): string {
+    if (value === null || value === undefined) return value;
+    if (value.decimalPlaces() > this.scale) {
+      throw new RangeError(`${value.toFixed()} has more than the ${this.scale} decimals its column keeps`);
+    }
+    return value.toFixed();
+  }
+
+  override convertToJSValue(value: string): Decimal {
+    return value === null || value === undefined ? value : new Decimal(value);
+  }
+
+  override compareAsType(): string {
+    return 'string';
+  }
+
+  override getColumnType(_prop: EntityProperty): string {
+    return `numeric(${this.precision},${this.scale})`;
+  }
+
+  override get runtimeType(): string {
+    return 'Decimal';
+  }
+}
+
+/** Amounts of money: `numeric(20,4)`. */
+export const amountColumn = new DecimalColumn(20, 4);
+/** Unit prices and quantities: `numeric(30,12)`. */
+export const rateColumn = new DecimalColumn(30, 12);
+
+/** A half-open `tstzrange` as a Period. */
+class PeriodColumn extends Type<Period, string> {
+  override convertToDatabaseValue(value: Period): string {
+    if (value === null || value === undefined) return value;
+    return `["${value.start.toISOString()}","${value.end.toISOString()}")`;
+  }
+
+  override convertToJSValue(value: string): Period {
+    if (value === null || value === undefined) return value;
+    const bounds = /^\["?([^",]+)"?,"?([^",]+)"?\)$/.exec(value);
+    if (!bounds?.[1] || !bounds[2]) throw new RangeError(`not a half-open period: ${value}`);
+    return { start: new Date(bounds[1]), end: new Date(bounds[2]) };
+  }
+
+  override compareAsType(): string {
+    return 'string';
+  }
+
+  override getColumnType(): string {
+    return 'tstzrange';
+  }
+}
+
+export const periodColumn = new PeriodColumn();

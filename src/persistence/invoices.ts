@@ -1,0 +1,61 @@
+import { EntitySchema } from '@mikro-orm/core';
+import type { Invoice, InvoiceLine } from '../domain/invoice.ts';
+import { amount, currency, flag, id, instant, integer, json, optionalInstant, optionalInteger, optionalText, rate, text } from './columns.ts';
+
+export const InvoiceSchema = new EntitySchema<Invoice>({
+  name: 'Invoice',
+  tableName: 'invoices',
+  properties: {
+    id,
+    tenantId: text,
+    customerId: text,
+    subscriptionId: optionalText,
+    originKey: text,
+    number: optionalText,
+    status: text,
+    billingReason: text,
+    currency,
+    subtotal: amount,
+    total: amount,
+    amountPaid: amount,
+    collectionMethod: text,
+    netDays: optionalInteger,
+    dueAt: optionalInstant,
+    finalizeAt: optionalInstant,
+    finalizedAt: optionalInstant,
+    collectAt: optionalInstant,
+    overdueSince: optionalInstant,
+    paidAt: optionalInstant,
+    paidOutOfBand: flag,
+    voidedAt: optionalInstant,
+    markedUncollectibleAt: optionalInstant,
+    periodStart: instant,
+    periodEnd: instant,
+    revision: integer,
+    metadata: json,
+    createdAt: instant,
+    updatedAt: instant,
+  },
+});
+
+export const InvoiceLineSchema = new EntitySchema<InvoiceLine>({
+  name: 'InvoiceLine',
+  tableName: 'invoice_lines',
+  properties: {
+    id,
+    tenantId: text,
+    invoiceId: text,
+    n: integer,
+    itemId: optionalText,
+    priceId: optionalText,
+    description: text,
+    quantity: rate,
+    unitAmount: rate,
+    amount,
+    periodStart: instant,
+    periodEnd: instant,
+    proration: flag,
+    trace: json,
+    reversesLineId: optionalText,
+  },
+});

@@ -1,0 +1,49 @@
+import { sql } from 'kysely';
+import type { Tx } from './doors.ts';
+import { query } from './rows.ts';
+
+export type NudgeKind = 'subscription' | 'invoice' | 'test_clock';
+
+/** Something a workflow waits for has changed. Owed until delivered: the relay repeats it (architecture, "Nudges"). */
+export type Nudge = { workflowId: string; tenantId: string; kind: NudgeKind; entityId: string; version: number; attempts: number };
+
+/**
+ * Owes the workflow of an entity one `recheck`. A later call replaces an earlier one that is still owed; `notBefore`
+ * delays it, for a process that is about to deliver the news itself.
+ */
+export async function nudge(
+  tx: Tx,
+  owed: { workflowId: string; tenantId: string; kind: NudgeKind; entityId: string; notBefore: Date },
+): Promise<void> {
+  await query(
+    tx,
+    sql`insert into nudges (workflow_id, tenant_id, kind, entity_id, next_attempt_at, created_at)
+      values (${owed.workflowId}, ${owed.tenantId}, ${owed.kind}, ${owed.entityId}, ${owed.notBefore.toISOString()}, now())
+      on conflict (workflow_id) do update set
+        version = nudges.version + 1, attempts = 0, last_error = null,
+        next_attempt_at = least(nudges.next_attempt_at, excluded.next_attempt_at)`,
+  );
+}
+
+/** The nudges that are due, oldest first, skipping those another relay holds. */
+export async function dueNudges(tx: Tx, now: Date, limit: number): Promise<Nudge[]> {
+  return query<Nudge>(
+    tx,
+    sql`select workflow_id as "workflowId", tenant_id as "tenantId", kind, entity_id as "entityId", version, attempts
+      from nudges where next_attempt_at <= ${now.toISOString()} order by next_attempt_at limit ${limit} for update skip locked`,
+  );
+}
+
+/** Forgets a delivered nudge, unless it was owed anew meanwhile. */
+export async function settleNudge(tx: Tx, delivered: Pick<Nudge, 'workflowId' | 'version'>): Promise<void> {
+  await query(tx, sql`delete from nudges where workflow_id = ${delivered.workflowId} and version = ${delivered.version}`);
+}
+
+/** Notes a failed delivery; it is tried again at `retryAt`. */
+export async function postponeNudge(tx: Tx, workflowId: string, error: string, retryAt: Date): Promise<void> {
+  await query(
+    tx,
+    sql`update nudges set attempts = attempts + 1, last_error = ${error.slice(0, 500)}, next_attempt_at = ${retryAt.toISOString()}
+      where workflow_id = ${workflowId}`,
+  );
+}

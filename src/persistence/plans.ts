@@ -1,0 +1,52 @@
+import { EntitySchema } from '@mikro-orm/core';
+import type { Plan, PlanVersion, Price } from '../domain/plan.ts';
+import { currency, flag, id, instant, integer, json, optionalInstant, optionalInteger, optionalText, rate, text } from './columns.ts';
+
+export const PlanSchema = new EntitySchema<Plan>({
+  name: 'Plan',
+  tableName: 'plans',
+  properties: {
+    id,
+    tenantId: text,
+    externalId: optionalText,
+    name: text,
+    description: optionalText,
+    archivedAt: optionalInstant,
+    metadata: json,
+    createdAt: instant,
+    updatedAt: instant,
+  },
+});
+
+export const PlanVersionSchema = new EntitySchema<PlanVersion>({
+  name: 'PlanVersion',
+  tableName: 'plan_versions',
+  properties: {
+    planId: { type: 'text', primary: true },
+    version: { type: 'integer', primary: true },
+    tenantId: text,
+    active: flag,
+    trialDays: optionalInteger,
+    createdAt: instant,
+  },
+});
+
+export const PriceSchema = new EntitySchema<Price>({
+  name: 'Price',
+  tableName: 'prices',
+  properties: {
+    id,
+    tenantId: text,
+    planId: text,
+    planVersion: integer,
+    key: text,
+    name: text,
+    currency,
+    model: text,
+    unitAmount: rate,
+    timing: text,
+    intervalUnit: text,
+    intervalCount: integer,
+    createdAt: instant,
+  },
+});
