@@ -17,8 +17,8 @@ const month: Interval = { unit: 'month', count: 1 };
 const quarter: Interval = { unit: 'quarter', count: 1 };
 
 /** Golden dates without a zone hold in every zone and in both bases; these stand for all. */
-const worlds = (['UTC', 'America/Los_Angeles', 'Asia/Kolkata', 'Pacific/Kiritimati'] as const).flatMap(
-  (timeZone) => (['day', 'second'] as const).map((prorationBasis) => ({ timeZone, prorationBasis })),
+const worlds = ['UTC', 'America/Los_Angeles', 'Asia/Kolkata', 'Pacific/Kiritimati'].flatMap((timeZone) =>
+  (['day', 'second'] as const).map((prorationBasis) => ({ timeZone, prorationBasis })),
 );
 type World = (typeof worlds)[number];
 
