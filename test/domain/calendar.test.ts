@@ -1,72 +1,15 @@
-import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { DateTime } from 'luxon';
-import type { Cadence, Interval, IntervalUnit } from '../../src/domain/calendar.ts';
+import type { Cadence, Interval } from '../../src/domain/calendar.ts';
 import {
-  addCivilDays,
   anchorOnDayOfMonth,
   boundaryAfter,
   boundaryAtOrBefore,
-  civilDaysBetween,
   contractualPeriod,
-  endOfBilledDay,
   firstAnchor,
-  INTERVAL_UNITS,
   isTimeZone,
-  localTimeOnDay,
 } from '../../src/domain/calendar.ts';
-
-/** Zones with the habits that break calendars: change at midnight, half-hour change, skipped day, large offsets. */
-const ZONES = [
-  'UTC',
-  'America/New_York',
-  'America/Los_Angeles',
-  'America/Sao_Paulo',
-  'America/St_Johns',
-  'America/Havana',
-  'America/Asuncion',
-  'America/Santiago',
-  'Africa/Cairo',
-  'Africa/Casablanca',
-  'Asia/Beirut',
-  'Asia/Gaza',
-  'Asia/Tehran',
-  'Asia/Kolkata',
-  'Asia/Kathmandu',
-  'Asia/Tokyo',
-  'Atlantic/Azores',
-  'Australia/Lord_Howe',
-  'Europe/London',
-  'Europe/Paris',
-  'Pacific/Apia',
-  'Pacific/Chatham',
-  'Pacific/Kiritimati',
-  'Pacific/Pago_Pago',
-];
-
-const every = (unit: IntervalUnit, count = 1): Interval => ({ unit, count });
-
-function cadence(anchor: string, timeZone = 'UTC', more: Partial<Cadence> = {}): Cadence {
-  const instant = DateTime.fromISO(anchor, { zone: timeZone }).toJSDate();
-  return { billingCycle: 'anniversary', prorationBasis: 'day', timeZone, anchor: instant, ...more };
-}
-
-function local(instant: Date, timeZone = 'UTC'): string {
-  return DateTime.fromJSDate(instant, { zone: timeZone }).toFormat("yyyy-MM-dd'T'HH:mm");
-}
-
-/** The next boundaries after an instant, as local wall times. */
-function following(c: Cadence, interval: Interval, count: number, after: Date = c.anchor): string[] {
-  const found: string[] = [];
-  for (let instant = after; found.length < count; ) {
-    instant = boundaryAfter(c, interval, instant);
-    found.push(local(instant, c.timeZone));
-  }
-  return found;
-}
-
-const dates = (walls: string[]) => walls.map((wall) => wall.slice(0, 10));
+import { cadence, dates, every, following, local } from '../support/calendar-words.ts';
 
 describe('anniversary boundaries', () => {
   test.each<[string, string, Interval, string[]]>([
@@ -209,122 +152,6 @@ describe('calendar boundaries', () => {
   });
 });
 
-describe('days that do not begin at midnight', () => {
-  test.each([
-    ['America/Sao_Paulo', '2018-11-03', '2018-11-04T01:00'],
-    ['Asia/Beirut', '2022-03-26', '2022-03-27T01:00'],
-    ['Africa/Cairo', '2024-04-25', '2024-04-26T01:00'],
-    ['America/Asuncion', '2023-09-30', '2023-10-01T01:00'],
-    ['America/Santiago', '2024-09-07', '2024-09-08T01:00'],
-    ['America/Toronto', '1919-03-30', '1919-03-31T00:30'],
-  ])('%s: the day after %s begins at %s', (timeZone, anchor, begin) => {
-    expect(following(cadence(anchor, timeZone), every('day'), 1)).toEqual([begin]);
-  });
-
-  test('where clocks go back over midnight the day begins the first time', () => {
-    const c = cadence('2024-11-02', 'America/Havana');
-    const begin = boundaryAfter(c, every('day'), c.anchor);
-    expect(begin.toISOString()).toBe('2024-11-03T04:00:00.000Z');
-    expect(civilDaysBetween({ start: begin, end: new Date('2024-11-04T05:00:00Z') }, c.timeZone)).toBe(1);
-  });
-
-  test('where clocks go back to yesterday, the minutes shown again still belong to the day that has begun', () => {
-    const c = cadence('2010-11-06', 'America/St_Johns');
-    const begin = boundaryAfter(c, every('day'), c.anchor);
-    const shownAsYesterday = new Date(begin.getTime() + 30 * 60_000);
-    expect(local(shownAsYesterday, c.timeZone)).toBe('2010-11-06T23:30');
-    expect(boundaryAtOrBefore(c, every('day'), shownAsYesterday)).toEqual(begin);
-    expect(civilDaysBetween({ start: begin, end: shownAsYesterday }, c.timeZone)).toBe(0);
-  });
-
-  test('Samoa had no 30 December 2011: no period is empty', () => {
-    const c = cadence('2011-12-28', 'Pacific/Apia');
-    expect(dates(following(c, every('day'), 3))).toEqual(['2011-12-29', '2011-12-31', '2012-01-01']);
-    const inSeconds = cadence('2011-12-28T10:00', 'Pacific/Apia', { prorationBasis: 'second' });
-    expect(dates(following(inSeconds, every('day'), 3))).toEqual(['2011-12-29', '2011-12-31', '2012-01-01']);
-  });
-});
-
-describe('periods tile time', () => {
-  const instant = fc.date({ min: new Date('1990-01-01'), max: new Date('2060-01-01'), noInvalidDate: true });
-  const anyCadence: fc.Arbitrary<Cadence> = fc.record({
-    billingCycle: fc.constantFrom('anniversary', 'calendar'),
-    prorationBasis: fc.constantFrom('day', 'second'),
-    timeZone: fc.constantFrom(...ZONES),
-    anchor: instant,
-  });
-  const anyInterval: fc.Arbitrary<Interval> = fc.record({
-    unit: fc.constantFrom(...INTERVAL_UNITS),
-    count: fc.oneof(fc.constant(1), fc.integer({ min: 2, max: 36 })),
-  });
-
-  test('every instant lies in exactly one period, before and after the anchor', () => {
-    fc.assert(
-      fc.property(anyCadence, anyInterval, instant, (c, interval, x) => {
-        const { start, end } = contractualPeriod(c, interval, x);
-        expect(start <= x && x < end).toBe(true);
-        expect(contractualPeriod(c, interval, end).start).toEqual(end);
-        expect(contractualPeriod(c, interval, start)).toEqual({ start, end });
-        expect(contractualPeriod(c, interval, new Date(start.getTime() - 1)).end).toEqual(start);
-      }),
-      { numRuns: 400 },
-    );
-  });
-
-  test('a millisecond before a boundary the next boundary is that one', () => {
-    fc.assert(
-      fc.property(anyCadence, anyInterval, instant, (c, interval, x) => {
-        const boundary = boundaryAfter(c, interval, x);
-        expect(boundary > x).toBe(true);
-        expect(boundaryAfter(c, interval, new Date(boundary.getTime() - 1))).toEqual(boundary);
-        expect(boundaryAtOrBefore(c, interval, boundary)).toEqual(boundary);
-        expect(boundaryAtOrBefore(c, interval, new Date(boundary.getTime() - 1)) <= x).toBe(true);
-      }),
-      { numRuns: 400 },
-    );
-  });
-
-  test('also around every change of the clocks, day by day for years', () => {
-    for (const timeZone of ZONES) {
-      for (const prorationBasis of ['day', 'second'] as const) {
-        const c = cadence('2009-06-15T00:20', timeZone, { prorationBasis });
-        let start = boundaryAtOrBefore(c, every('day'), c.anchor);
-        for (let n = 0; n < 1000; n++) {
-          const period = contractualPeriod(c, every('day'), new Date(start.getTime() + n * 60_000));
-          const hours = (period.end.getTime() - period.start.getTime()) / 3_600_000;
-          expect(period.start).toEqual(start);
-          expect(hours).toBeGreaterThanOrEqual(21);
-          expect(hours).toBeLessThanOrEqual(27);
-          start = period.end;
-        }
-      }
-    }
-  });
-
-  test('every boundary in basis day is the first instant of a civil day', () => {
-    fc.assert(
-      fc.property(anyCadence, anyInterval, instant, (c, interval, x) => {
-        const day = { ...c, prorationBasis: 'day' as const };
-        const boundary = boundaryAfter(day, interval, x);
-        const lastInstant = new Date(boundary.getTime() - 1);
-        expect(civilDaysBetween({ start: lastInstant, end: boundary }, c.timeZone)).toBeGreaterThanOrEqual(1);
-      }),
-      { numRuns: 400 },
-    );
-  });
-
-  test('the anchor of an anniversary is a boundary: itself in seconds, its midnight in days', () => {
-    fc.assert(
-      fc.property(anyCadence, anyInterval, (c, interval) => {
-        const start = boundaryAtOrBefore({ ...c, billingCycle: 'anniversary' }, interval, c.anchor);
-        if (c.prorationBasis === 'second') expect(start).toEqual(c.anchor);
-        else expect(civilDaysBetween({ start, end: c.anchor }, c.timeZone)).toBe(0);
-      }),
-      { numRuns: 400 },
-    );
-  });
-});
-
 describe('a bill-cycle day', () => {
   const from = (date: string) => DateTime.fromISO(date, { zone: 'Asia/Tokyo' }).toJSDate();
 
@@ -384,55 +211,6 @@ describe('a bill-cycle day', () => {
   });
 });
 
-describe('civil days and local hours', () => {
-  const newYork = (text: string) => DateTime.fromISO(text, { zone: 'America/New_York' }).toJSDate();
-
-  test('a trial ends at the same wall time over daylight saving', () => {
-    expect(addCivilDays(newYork('2025-03-01T18:15'), 14, 'America/New_York')).toEqual(
-      newYork('2025-03-15T18:15'),
-    );
-    expect(addCivilDays(newYork('2025-03-08T02:30'), 1, 'America/New_York')).toEqual(
-      newYork('2025-03-09T03:30'),
-    );
-    expect(addCivilDays(newYork('2025-11-01T01:30'), 1, 'America/New_York').toISOString()).toBe(
-      '2025-11-02T05:30:00.000Z',
-    );
-  });
-
-  test('zero days later is the same instant, also in the repeated hour', () => {
-    const second = new Date('2025-11-02T06:30:00Z');
-    expect(addCivilDays(second, 0, 'America/New_York')).toEqual(second);
-  });
-
-  test('dunning at 09:00 local, whatever the hour of the failure', () => {
-    const failed = newYork('2025-03-07T23:50');
-    const at = [1, 3, 5, 7].map((days) => localTimeOnDay(failed, days, 9, 'America/New_York').toISOString());
-    expect(at).toEqual([
-      '2025-03-08T14:00:00.000Z',
-      '2025-03-10T13:00:00.000Z',
-      '2025-03-12T13:00:00.000Z',
-      '2025-03-14T13:00:00.000Z',
-    ]);
-  });
-
-  test.each([
-    ['a whole February', '2024-02-01', '2024-03-01', 29],
-    ['start late in the day', '2025-06-10T23:59', '2025-06-11', 1],
-    ['an end late in the day does not count its day', '2025-06-10', '2025-06-11T23:59', 1],
-    ['over daylight saving', '2025-03-01', '2025-04-01', 31],
-    ['nothing', '2025-06-10T10:00', '2025-06-10T11:00', 0],
-  ])('days of a period: %s', (_, start, end, days) => {
-    expect(civilDaysBetween({ start: newYork(start), end: newYork(end) }, 'America/New_York')).toBe(days);
-  });
-
-  test('the day of an immediate cancellation is billed to its end, in seconds to the instant', () => {
-    const zone = 'America/New_York';
-    expect(endOfBilledDay(newYork('2025-06-10T08:00'), 'day', zone)).toEqual(newYork('2025-06-11'));
-    expect(endOfBilledDay(newYork('2025-06-10T00:00'), 'day', zone)).toEqual(newYork('2025-06-10'));
-    expect(endOfBilledDay(newYork('2025-06-10T08:00'), 'second', zone)).toEqual(newYork('2025-06-10T08:00'));
-  });
-});
-
 describe('names and numbers that are refused', () => {
   test.each([
     'UTC',
@@ -475,25 +253,4 @@ describe('names and numbers that are refused', () => {
   test.each([0, 32, 1.5])('a bill-cycle day of %d is a mistake', (day) => {
     expect(() => firstAnchor(new Date(), day, every('month'), 'UTC')).toThrow(RangeError);
   });
-});
-
-test('the zone of the process changes nothing', () => {
-  const script = `
-    import { contractualPeriod, addCivilDays, localTimeOnDay } from ${JSON.stringify(new URL('../../src/domain/calendar.ts', import.meta.url).href)};
-    const anchor = new Date('2025-01-31T23:30:00Z');
-    const c = { billingCycle: 'anniversary', prorationBasis: 'second', timeZone: 'America/New_York', anchor };
-    const p = contractualPeriod(c, { unit: 'month', count: 1 }, new Date('2025-03-09T07:30:00Z'));
-    console.log(JSON.stringify([p, addCivilDays(anchor, 40, c.timeZone), localTimeOnDay(anchor, 40, 9, c.timeZone)]));`;
-  const answers = ['UTC', 'Pacific/Kiritimati', 'America/St_Johns'].map((TZ) => {
-    const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-      env: { TZ },
-      encoding: 'utf8',
-    });
-    return run.stdout || run.stderr;
-  });
-  expect(new Set(answers)).toEqual(
-    new Set([
-      '[{"start":"2025-02-28T23:30:00.000Z","end":"2025-03-31T22:30:00.000Z"},"2025-03-12T22:30:00.000Z","2025-03-12T13:00:00.000Z"]\n',
-    ]),
-  );
 });
