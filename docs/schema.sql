@@ -1,0 +1,1037 @@
+-- What the migrations make of an empty database. Do not edit: npm run schema -- --write
+-- Written by queries on the catalogue (src/main/house/catalogue.ts); a picture to read and to compare, not to run.
+
+create role perennial_app nologin noinherit;
+create role perennial_login login noinherit;
+create role perennial_system nologin noinherit;
+grant perennial_app to perennial_login with inherit f, set t;
+grant perennial_system to perennial_login with inherit f, set t;
+grant usage on schema public to perennial_app;
+grant usage on schema public to perennial_login;
+grant usage on schema public to perennial_system;
+
+create extension btree_gist;
+
+create table accounts (
+  id text collate "C" not null,
+  name text not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table accounts add constraint accounts_pkey PRIMARY KEY (id);
+alter table accounts add constraint accounts_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)));
+grant insert, select, update on accounts to perennial_system;
+
+create table api_keys (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  name text not null,
+  hash bytea not null,
+  last4 text not null,
+  scopes text[] not null,
+  expires_at timestamp(3) with time zone,
+  revoked_at timestamp(3) with time zone,
+  last_used_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table api_keys add constraint api_keys_pkey PRIMARY KEY (id);
+alter table api_keys add constraint api_keys_hash_key UNIQUE (hash);
+alter table api_keys add constraint api_keys_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table api_keys add constraint api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table api_keys enable row level security;
+alter table api_keys force row level security;
+create policy app_own_tenant on api_keys to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on api_keys to perennial_system using (true) with check (true);
+grant insert, select, update on api_keys to perennial_app;
+grant insert, select, update on api_keys to perennial_system;
+
+create table billed_periods (
+  id bigint generated always as identity not null,
+  tenant_id text collate "C" not null,
+  item_id text collate "C" not null,
+  side text not null,
+  period tstzrange not null,
+  reason text not null,
+  line_id text collate "C",
+  voided_at timestamp(3) with time zone
+);
+alter table billed_periods add constraint billed_periods_pkey PRIMARY KEY (id);
+alter table billed_periods add constraint billed_periods_item_id_side_period_excl EXCLUDE USING gist (item_id WITH =, side WITH =, period WITH &&) WHERE ((voided_at IS NULL));
+alter table billed_periods add constraint billed_periods_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table billed_periods add constraint billed_periods_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES subscription_items(tenant_id, id);
+alter table billed_periods add constraint billed_periods_tenant_id_line_id_fkey FOREIGN KEY (tenant_id, line_id) REFERENCES invoice_lines(tenant_id, id);
+alter table billed_periods add constraint billed_periods_check CHECK (((reason = 'billed'::text) = (line_id IS NOT NULL)));
+alter table billed_periods add constraint billed_periods_period_check CHECK ((NOT isempty(period)));
+alter table billed_periods add constraint billed_periods_reason_check CHECK ((reason = ANY (ARRAY['billed'::text, 'trial'::text, 'paused'::text, 'waived'::text])));
+alter table billed_periods add constraint billed_periods_side_check CHECK ((side = ANY (ARRAY['fee'::text, 'usage'::text])));
+CREATE INDEX billed_periods_line ON public.billed_periods USING btree (line_id);
+alter table billed_periods enable row level security;
+alter table billed_periods force row level security;
+create policy app_own_tenant on billed_periods to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on billed_periods to perennial_system using (true) with check (true);
+grant insert, select, update on billed_periods to perennial_app;
+grant insert, select, update on billed_periods to perennial_system;
+
+create table collections (
+  invoice_id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  currency character(3) not null,
+  policy jsonb not null,
+  first_failed_at timestamp(3) with time zone not null,
+  attempt integer not null,
+  hard_declined boolean not null,
+  next_attempt_at timestamp(3) with time zone,
+  outcome text,
+  ended_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table collections add constraint collections_pkey PRIMARY KEY (invoice_id);
+alter table collections add constraint collections_tenant_id_invoice_id_key UNIQUE (tenant_id, invoice_id);
+alter table collections add constraint collections_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table collections add constraint collections_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table collections add constraint collections_tenant_id_invoice_id_fkey FOREIGN KEY (tenant_id, invoice_id) REFERENCES invoices(tenant_id, id);
+alter table collections add constraint collections_attempt_check CHECK ((attempt >= 1));
+alter table collections add constraint collections_check CHECK (((outcome IS NULL) = (ended_at IS NULL)));
+alter table collections add constraint collections_check1 CHECK (((outcome IS NULL) OR (next_attempt_at IS NULL)));
+alter table collections add constraint collections_outcome_check CHECK ((outcome = ANY (ARRAY['paid'::text, 'exhausted'::text, 'superseded'::text, 'voided'::text, 'uncollectible'::text])));
+CREATE INDEX collections_running ON public.collections USING btree (tenant_id, customer_id, currency) WHERE (outcome IS NULL);
+alter table collections enable row level security;
+alter table collections force row level security;
+create policy app_own_tenant on collections to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on collections to perennial_system using (true) with check (true);
+grant insert, select, update on collections to perennial_app;
+grant insert, select, update on collections to perennial_system;
+
+create table commands (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  subject_id text collate "C" not null,
+  kind text not null,
+  body jsonb not null,
+  requested_at timestamp(3) with time zone not null,
+  expires_at timestamp(3) with time zone not null,
+  status text not null,
+  result jsonb,
+  request_id text,
+  created_at timestamp(3) with time zone not null,
+  finished_at timestamp(3) with time zone
+);
+alter table commands add constraint commands_pkey PRIMARY KEY (id);
+alter table commands add constraint commands_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table commands add constraint commands_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table commands add constraint commands_check CHECK (((status = 'pending'::text) = (finished_at IS NULL)));
+alter table commands add constraint commands_check1 CHECK (((status <> 'refused'::text) OR (result IS NOT NULL)));
+alter table commands add constraint commands_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'applied'::text, 'refused'::text, 'expired'::text])));
+CREATE INDEX commands_pending ON public.commands USING btree (expires_at) WHERE (status = 'pending'::text);
+CREATE INDEX commands_subject ON public.commands USING btree (tenant_id, subject_id, id);
+alter table commands enable row level security;
+alter table commands force row level security;
+create policy app_own_tenant on commands to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on commands to perennial_system using (true) with check (true);
+grant insert, select, update on commands to perennial_app;
+grant insert, select, update on commands to perennial_system;
+
+create table counters (
+  tenant_id text collate "C" not null,
+  name text not null,
+  value bigint not null
+);
+alter table counters add constraint counters_pkey PRIMARY KEY (tenant_id, name);
+alter table counters add constraint counters_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table counters add constraint counters_value_check CHECK ((value >= 0));
+alter table counters enable row level security;
+alter table counters force row level security;
+create policy app_own_tenant on counters to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on counters to perennial_system using (true) with check (true);
+grant insert, select, update on counters to perennial_app;
+grant insert, select, update on counters to perennial_system;
+
+create table customers (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  external_id text,
+  name text not null,
+  email text,
+  time_zone text,
+  currency character(3),
+  test_clock_id text collate "C",
+  metadata jsonb default '{}'::jsonb not null,
+  deleted_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table customers add constraint customers_pkey PRIMARY KEY (id);
+alter table customers add constraint customers_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table customers add constraint customers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table customers add constraint customers_tenant_id_test_clock_id_fkey FOREIGN KEY (tenant_id, test_clock_id) REFERENCES test_clocks(tenant_id, id);
+CREATE UNIQUE INDEX customers_external_id ON public.customers USING btree (tenant_id, external_id) WHERE (deleted_at IS NULL);
+CREATE INDEX customers_test_clock ON public.customers USING btree (tenant_id, test_clock_id) WHERE (test_clock_id IS NOT NULL);
+alter table customers enable row level security;
+alter table customers force row level security;
+create policy app_own_tenant on customers to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on customers to perennial_system using (true) with check (true);
+grant insert, select, update on customers to perennial_app;
+grant insert, select, update on customers to perennial_system;
+
+create table events (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  recorded bigint generated always as identity not null,
+  "position" bigint,
+  type text not null,
+  object_type text not null,
+  object_id text collate "C" not null,
+  sequence integer not null,
+  customer_id text collate "C",
+  subscription_id text collate "C",
+  invoice_id text collate "C",
+  api_version text not null,
+  data jsonb not null,
+  correlation_id text,
+  causation_id text,
+  created_at timestamp(3) with time zone not null,
+  recorded_at timestamp(3) with time zone default now() not null
+);
+alter table events add constraint events_pkey PRIMARY KEY (id);
+alter table events add constraint events_object_id_sequence_key UNIQUE (object_id, sequence);
+alter table events add constraint events_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table events add constraint events_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table events add constraint events_sequence_check CHECK ((sequence >= 1));
+CREATE INDEX events_feed ON public.events USING btree (tenant_id, "position");
+CREATE UNIQUE INDEX events_position ON public.events USING btree ("position") WHERE ("position" IS NOT NULL);
+CREATE INDEX events_subscription ON public.events USING btree (tenant_id, subscription_id, recorded) WHERE (subscription_id IS NOT NULL);
+CREATE INDEX events_unplaced ON public.events USING btree (recorded) WHERE ("position" IS NULL);
+CREATE TRIGGER events_freeze BEFORE DELETE OR UPDATE ON public.events FOR EACH ROW EXECUTE FUNCTION freeze_event();
+alter table events enable row level security;
+alter table events force row level security;
+create policy app_own_tenant on events to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on events to perennial_system using (true) with check (true);
+grant insert, select, update on events to perennial_app;
+grant insert, select, update on events to perennial_system;
+
+create table gateway_connections (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  gateway text not null,
+  callback_token text not null,
+  secret_sealed text not null,
+  previous_secret_sealed text,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table gateway_connections add constraint gateway_connections_pkey PRIMARY KEY (id);
+alter table gateway_connections add constraint gateway_connections_callback_token_key UNIQUE (callback_token);
+alter table gateway_connections add constraint gateway_connections_tenant_id_gateway_key UNIQUE (tenant_id, gateway);
+alter table gateway_connections add constraint gateway_connections_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table gateway_connections add constraint gateway_connections_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table gateway_connections enable row level security;
+alter table gateway_connections force row level security;
+create policy app_own_tenant on gateway_connections to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on gateway_connections to perennial_system using (true) with check (true);
+grant insert, select, update on gateway_connections to perennial_app;
+grant insert, select, update on gateway_connections to perennial_system;
+
+create table gateway_events (
+  connection_id text collate "C" not null,
+  event_id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  type text not null,
+  gateway_ref text not null,
+  status text not null,
+  received_at timestamp(3) with time zone not null,
+  finished_at timestamp(3) with time zone
+);
+alter table gateway_events add constraint gateway_events_pkey PRIMARY KEY (connection_id, event_id);
+alter table gateway_events add constraint gateway_events_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES gateway_connections(tenant_id, id);
+alter table gateway_events add constraint gateway_events_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table gateway_events add constraint gateway_events_status_check CHECK ((status = ANY (ARRAY['received'::text, 'applied'::text, 'ignored'::text, 'unmatched'::text])));
+CREATE INDEX gateway_events_ref ON public.gateway_events USING btree (tenant_id, gateway_ref);
+alter table gateway_events enable row level security;
+alter table gateway_events force row level security;
+create policy app_own_tenant on gateway_events to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on gateway_events to perennial_system using (true) with check (true);
+grant insert, select, update on gateway_events to perennial_app;
+grant insert, select, update on gateway_events to perennial_system;
+
+create table idempotency_keys (
+  tenant_id text collate "C" not null,
+  key text collate "C" not null,
+  fingerprint bytea not null,
+  command_id text collate "C",
+  resource_id text collate "C",
+  lease_until timestamp(3) with time zone,
+  status integer,
+  body jsonb,
+  created_at timestamp(3) with time zone not null,
+  expires_at timestamp(3) with time zone not null
+);
+alter table idempotency_keys add constraint idempotency_keys_pkey PRIMARY KEY (tenant_id, key);
+alter table idempotency_keys add constraint idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)));
+alter table idempotency_keys add constraint idempotency_keys_status_check CHECK (((status >= 200) AND (status <= 499)));
+CREATE INDEX idempotency_keys_expires_at ON public.idempotency_keys USING btree (expires_at);
+alter table idempotency_keys enable row level security;
+alter table idempotency_keys force row level security;
+create policy app_own_tenant on idempotency_keys to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on idempotency_keys to perennial_system using (true) with check (true);
+grant delete, insert, select, update on idempotency_keys to perennial_app;
+grant delete, insert, select, update on idempotency_keys to perennial_system;
+
+create table invoice_lines (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  invoice_id text collate "C" not null,
+  n integer not null,
+  item_id text collate "C",
+  price_id text collate "C",
+  description text not null,
+  quantity numeric(30,12) not null,
+  unit_amount numeric(30,12) not null,
+  amount numeric(20,4) not null,
+  period_start timestamp(3) with time zone not null,
+  period_end timestamp(3) with time zone not null,
+  proration boolean not null,
+  trace jsonb not null,
+  reverses_line_id text collate "C"
+);
+alter table invoice_lines add constraint invoice_lines_pkey PRIMARY KEY (id);
+alter table invoice_lines add constraint invoice_lines_invoice_id_n_key UNIQUE (invoice_id, n);
+alter table invoice_lines add constraint invoice_lines_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table invoice_lines add constraint invoice_lines_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table invoice_lines add constraint invoice_lines_tenant_id_invoice_id_fkey FOREIGN KEY (tenant_id, invoice_id) REFERENCES invoices(tenant_id, id);
+alter table invoice_lines add constraint invoice_lines_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES subscription_items(tenant_id, id);
+alter table invoice_lines add constraint invoice_lines_tenant_id_price_id_fkey FOREIGN KEY (tenant_id, price_id) REFERENCES prices(tenant_id, id);
+alter table invoice_lines add constraint invoice_lines_tenant_id_reverses_line_id_fkey FOREIGN KEY (tenant_id, reverses_line_id) REFERENCES invoice_lines(tenant_id, id);
+alter table invoice_lines add constraint invoice_lines_check CHECK ((period_start < period_end));
+alter table invoice_lines add constraint invoice_lines_n_check CHECK ((n >= 1));
+CREATE TRIGGER invoice_lines_freeze BEFORE INSERT OR DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION freeze_invoice_line();
+CREATE CONSTRAINT TRIGGER invoice_lines_totals AFTER INSERT OR UPDATE OF amount ON public.invoice_lines DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_invoice_totals();
+alter table invoice_lines enable row level security;
+alter table invoice_lines force row level security;
+create policy app_own_tenant on invoice_lines to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on invoice_lines to perennial_system using (true) with check (true);
+grant insert, select, update on invoice_lines to perennial_app;
+grant insert, select, update on invoice_lines to perennial_system;
+
+create table invoices (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  subscription_id text collate "C",
+  origin_key text collate "C" not null,
+  number text,
+  status text not null,
+  billing_reason text not null,
+  currency character(3) not null,
+  subtotal numeric(20,4) not null,
+  total numeric(20,4) not null,
+  amount_paid numeric(20,4) default 0 not null,
+  collection_method text not null,
+  net_days integer,
+  due_at timestamp(3) with time zone,
+  finalize_at timestamp(3) with time zone,
+  finalized_at timestamp(3) with time zone,
+  collect_at timestamp(3) with time zone,
+  overdue_since timestamp(3) with time zone,
+  paid_at timestamp(3) with time zone,
+  paid_out_of_band boolean default false not null,
+  voided_at timestamp(3) with time zone,
+  marked_uncollectible_at timestamp(3) with time zone,
+  period_start timestamp(3) with time zone not null,
+  period_end timestamp(3) with time zone not null,
+  revision integer default 1 not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table invoices add constraint invoices_pkey PRIMARY KEY (id);
+alter table invoices add constraint invoices_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table invoices add constraint invoices_tenant_id_number_key UNIQUE (tenant_id, number);
+alter table invoices add constraint invoices_tenant_id_origin_key_key UNIQUE (tenant_id, origin_key);
+alter table invoices add constraint invoices_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table invoices add constraint invoices_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table invoices add constraint invoices_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
+alter table invoices add constraint invoices_billing_reason_check CHECK ((billing_reason = ANY (ARRAY['subscription_create'::text, 'subscription_cycle'::text, 'trial_end'::text, 'subscription_cancel'::text])));
+alter table invoices add constraint invoices_check CHECK (((status = 'draft'::text) = (number IS NULL)));
+alter table invoices add constraint invoices_check1 CHECK (((status = 'draft'::text) = (finalized_at IS NULL)));
+alter table invoices add constraint invoices_check2 CHECK (((status = 'paid'::text) = (paid_at IS NOT NULL)));
+alter table invoices add constraint invoices_check3 CHECK (((status = 'void'::text) = (voided_at IS NOT NULL)));
+alter table invoices add constraint invoices_check4 CHECK (((status = 'uncollectible'::text) = (marked_uncollectible_at IS NOT NULL)));
+alter table invoices add constraint invoices_check5 CHECK (((amount_paid >= (0)::numeric) AND (amount_paid <= total)));
+alter table invoices add constraint invoices_check6 CHECK (((status <> 'paid'::text) OR (amount_paid = total)));
+alter table invoices add constraint invoices_check7 CHECK (((status = 'open'::text) OR (overdue_since IS NULL)));
+alter table invoices add constraint invoices_collection_method_check CHECK ((collection_method = ANY (ARRAY['charge_automatically'::text, 'send_invoice'::text])));
+alter table invoices add constraint invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'open'::text, 'paid'::text, 'void'::text, 'uncollectible'::text])));
+alter table invoices add constraint invoices_total_check CHECK ((total >= (0)::numeric));
+CREATE INDEX invoices_customer ON public.invoices USING btree (tenant_id, customer_id, id);
+CREATE INDEX invoices_subscription ON public.invoices USING btree (tenant_id, subscription_id, id);
+CREATE INDEX invoices_waiting ON public.invoices USING btree (tenant_id, customer_id) WHERE (status = ANY (ARRAY['draft'::text, 'open'::text]));
+CREATE TRIGGER invoices_freeze BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION freeze_invoice();
+CREATE CONSTRAINT TRIGGER invoices_totals AFTER INSERT OR UPDATE OF subtotal, total ON public.invoices DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_invoice_totals();
+alter table invoices enable row level security;
+alter table invoices force row level security;
+create policy app_own_tenant on invoices to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on invoices to perennial_system using (true) with check (true);
+grant insert, select, update on invoices to perennial_app;
+grant insert, select, update on invoices to perennial_system;
+
+create table item_segments (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  item_id text collate "C" not null,
+  price_id text collate "C" not null,
+  quantity numeric(30,12) not null,
+  valid tstzrange not null,
+  created_at timestamp(3) with time zone not null
+);
+alter table item_segments add constraint item_segments_pkey PRIMARY KEY (id);
+alter table item_segments add constraint item_segments_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table item_segments add constraint item_segments_item_id_valid_excl EXCLUDE USING gist (item_id WITH =, valid WITH &&);
+alter table item_segments add constraint item_segments_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table item_segments add constraint item_segments_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES subscription_items(tenant_id, id);
+alter table item_segments add constraint item_segments_tenant_id_price_id_fkey FOREIGN KEY (tenant_id, price_id) REFERENCES prices(tenant_id, id);
+alter table item_segments add constraint item_segments_quantity_check CHECK ((quantity >= (0)::numeric));
+alter table item_segments add constraint item_segments_valid_check CHECK ((NOT isempty(valid)));
+alter table item_segments enable row level security;
+alter table item_segments force row level security;
+create policy app_own_tenant on item_segments to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on item_segments to perennial_system using (true) with check (true);
+grant insert, select, update on item_segments to perennial_app;
+grant insert, select, update on item_segments to perennial_system;
+
+create table ledger_entries (
+  transaction_id text collate "C" not null,
+  n integer not null,
+  tenant_id text collate "C" not null,
+  account text not null,
+  customer_id text collate "C" not null,
+  invoice_id text collate "C",
+  amount numeric(20,4) not null,
+  currency character(3) not null
+);
+alter table ledger_entries add constraint ledger_entries_pkey PRIMARY KEY (transaction_id, n);
+alter table ledger_entries add constraint ledger_entries_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table ledger_entries add constraint ledger_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table ledger_entries add constraint ledger_entries_tenant_id_invoice_id_fkey FOREIGN KEY (tenant_id, invoice_id) REFERENCES invoices(tenant_id, id);
+alter table ledger_entries add constraint ledger_entries_tenant_id_transaction_id_fkey FOREIGN KEY (tenant_id, transaction_id) REFERENCES ledger_transactions(tenant_id, id);
+alter table ledger_entries add constraint ledger_entries_account_check CHECK ((account = ANY (ARRAY['receivable'::text, 'revenue'::text, 'cash'::text, 'bad_debt'::text])));
+alter table ledger_entries add constraint ledger_entries_amount_check CHECK ((amount <> (0)::numeric));
+alter table ledger_entries add constraint ledger_entries_n_check CHECK ((n >= 1));
+CREATE INDEX ledger_entries_invoice ON public.ledger_entries USING btree (invoice_id);
+CREATE CONSTRAINT TRIGGER ledger_entries_balance AFTER INSERT ON public.ledger_entries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_ledger_balance();
+CREATE TRIGGER ledger_entries_immutable BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table ledger_entries enable row level security;
+alter table ledger_entries force row level security;
+create policy app_own_tenant on ledger_entries to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on ledger_entries to perennial_system using (true) with check (true);
+grant insert, select on ledger_entries to perennial_app;
+grant insert, select on ledger_entries to perennial_system;
+
+create table ledger_transactions (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  kind text not null,
+  source text collate "C" not null,
+  at timestamp(3) with time zone not null
+);
+alter table ledger_transactions add constraint ledger_transactions_pkey PRIMARY KEY (id);
+alter table ledger_transactions add constraint ledger_transactions_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table ledger_transactions add constraint ledger_transactions_tenant_id_kind_source_key UNIQUE (tenant_id, kind, source);
+alter table ledger_transactions add constraint ledger_transactions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table ledger_transactions add constraint ledger_transactions_kind_check CHECK ((kind = ANY (ARRAY['invoice_finalized'::text, 'payment_received'::text, 'invoice_voided'::text, 'invoice_written_off'::text, 'write_off_recovered'::text])));
+CREATE TRIGGER ledger_transactions_immutable BEFORE DELETE OR UPDATE ON public.ledger_transactions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table ledger_transactions enable row level security;
+alter table ledger_transactions force row level security;
+create policy app_own_tenant on ledger_transactions to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on ledger_transactions to perennial_system using (true) with check (true);
+grant insert, select on ledger_transactions to perennial_app;
+grant insert, select on ledger_transactions to perennial_system;
+
+create table nudges (
+  workflow_id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  kind text not null,
+  entity_id text collate "C" not null,
+  version integer default 1 not null,
+  attempts integer default 0 not null,
+  next_attempt_at timestamp(3) with time zone not null,
+  last_error text,
+  created_at timestamp(3) with time zone not null
+);
+alter table nudges add constraint nudges_pkey PRIMARY KEY (workflow_id);
+alter table nudges add constraint nudges_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table nudges add constraint nudges_kind_check CHECK ((kind = ANY (ARRAY['subscription'::text, 'invoice'::text, 'test_clock'::text])));
+CREATE INDEX nudges_due ON public.nudges USING btree (next_attempt_at);
+alter table nudges enable row level security;
+alter table nudges force row level security;
+create policy app_own_tenant on nudges to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on nudges to perennial_system using (true) with check (true);
+grant delete, insert, select, update on nudges to perennial_app;
+grant delete, insert, select, update on nudges to perennial_system;
+
+create table payment_allocations (
+  payment_id text collate "C" not null,
+  invoice_id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  amount numeric(20,4) not null,
+  created_at timestamp(3) with time zone not null
+);
+alter table payment_allocations add constraint payment_allocations_pkey PRIMARY KEY (payment_id, invoice_id);
+alter table payment_allocations add constraint payment_allocations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table payment_allocations add constraint payment_allocations_tenant_id_invoice_id_fkey FOREIGN KEY (tenant_id, invoice_id) REFERENCES invoices(tenant_id, id);
+alter table payment_allocations add constraint payment_allocations_tenant_id_payment_id_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES payments(tenant_id, id);
+alter table payment_allocations add constraint payment_allocations_amount_check CHECK ((amount > (0)::numeric));
+CREATE INDEX payment_allocations_invoice ON public.payment_allocations USING btree (invoice_id);
+CREATE TRIGGER payment_allocations_immutable BEFORE DELETE OR UPDATE ON public.payment_allocations FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table payment_allocations enable row level security;
+alter table payment_allocations force row level security;
+create policy app_own_tenant on payment_allocations to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on payment_allocations to perennial_system using (true) with check (true);
+grant insert, select on payment_allocations to perennial_app;
+grant insert, select on payment_allocations to perennial_system;
+
+create table payment_attempts (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  invoice_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  n integer not null,
+  payment_method_id text collate "C" not null,
+  gateway text not null,
+  gateway_ref text,
+  amount numeric(20,4) not null,
+  currency character(3) not null,
+  status text not null,
+  hard boolean,
+  code text,
+  message text,
+  action_url text,
+  next_check_at timestamp(3) with time zone,
+  check_count integer default 0 not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null,
+  finished_at timestamp(3) with time zone
+);
+alter table payment_attempts add constraint payment_attempts_pkey PRIMARY KEY (id);
+alter table payment_attempts add constraint payment_attempts_gateway_gateway_ref_key UNIQUE (gateway, gateway_ref);
+alter table payment_attempts add constraint payment_attempts_invoice_id_n_key UNIQUE (invoice_id, n);
+alter table payment_attempts add constraint payment_attempts_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table payment_attempts add constraint payment_attempts_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table payment_attempts add constraint payment_attempts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table payment_attempts add constraint payment_attempts_tenant_id_invoice_id_fkey FOREIGN KEY (tenant_id, invoice_id) REFERENCES invoices(tenant_id, id);
+alter table payment_attempts add constraint payment_attempts_tenant_id_payment_method_id_fkey FOREIGN KEY (tenant_id, payment_method_id) REFERENCES payment_methods(tenant_id, id);
+alter table payment_attempts add constraint payment_attempts_amount_check CHECK ((amount > (0)::numeric));
+alter table payment_attempts add constraint payment_attempts_check CHECK (((status = ANY (ARRAY['settled'::text, 'declined'::text])) = (finished_at IS NOT NULL)));
+alter table payment_attempts add constraint payment_attempts_check1 CHECK (((status = ANY (ARRAY['settled'::text, 'declined'::text])) = (next_check_at IS NULL)));
+alter table payment_attempts add constraint payment_attempts_check2 CHECK (((status = 'declined'::text) = (hard IS NOT NULL)));
+alter table payment_attempts add constraint payment_attempts_n_check CHECK ((n >= 1));
+alter table payment_attempts add constraint payment_attempts_status_check CHECK ((status = ANY (ARRAY['in_flight'::text, 'unknown'::text, 'pending'::text, 'requires_action'::text, 'settled'::text, 'declined'::text])));
+CREATE UNIQUE INDEX payment_attempts_one_in_flight ON public.payment_attempts USING btree (invoice_id) WHERE (status = ANY (ARRAY['in_flight'::text, 'unknown'::text, 'pending'::text, 'requires_action'::text]));
+alter table payment_attempts enable row level security;
+alter table payment_attempts force row level security;
+create policy app_own_tenant on payment_attempts to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on payment_attempts to perennial_system using (true) with check (true);
+grant insert, select, update on payment_attempts to perennial_app;
+grant insert, select, update on payment_attempts to perennial_system;
+
+create table payment_methods (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  gateway text not null,
+  gateway_ref text not null,
+  brand text not null,
+  last4 text not null,
+  exp_month integer,
+  exp_year integer,
+  is_default boolean not null,
+  metadata jsonb default '{}'::jsonb not null,
+  detached_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table payment_methods add constraint payment_methods_pkey PRIMARY KEY (id);
+alter table payment_methods add constraint payment_methods_tenant_id_gateway_gateway_ref_key UNIQUE (tenant_id, gateway, gateway_ref);
+alter table payment_methods add constraint payment_methods_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table payment_methods add constraint payment_methods_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table payment_methods add constraint payment_methods_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table payment_methods add constraint payment_methods_check CHECK (((detached_at IS NULL) OR (NOT is_default)));
+alter table payment_methods add constraint payment_methods_exp_month_check CHECK (((exp_month >= 1) AND (exp_month <= 12)));
+CREATE INDEX payment_methods_customer ON public.payment_methods USING btree (tenant_id, customer_id, id);
+CREATE UNIQUE INDEX payment_methods_default ON public.payment_methods USING btree (customer_id) WHERE is_default;
+alter table payment_methods enable row level security;
+alter table payment_methods force row level security;
+create policy app_own_tenant on payment_methods to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on payment_methods to perennial_system using (true) with check (true);
+grant insert, select, update on payment_methods to perennial_app;
+grant insert, select, update on payment_methods to perennial_system;
+
+create table payments (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  attempt_id text collate "C",
+  gateway text,
+  gateway_ref text,
+  amount numeric(20,4) not null,
+  currency character(3) not null,
+  reference text,
+  paid_at timestamp(3) with time zone not null,
+  created_at timestamp(3) with time zone not null
+);
+alter table payments add constraint payments_pkey PRIMARY KEY (id);
+alter table payments add constraint payments_attempt_id_key UNIQUE (attempt_id);
+alter table payments add constraint payments_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table payments add constraint payments_tenant_id_attempt_id_fkey FOREIGN KEY (tenant_id, attempt_id) REFERENCES payment_attempts(tenant_id, id);
+alter table payments add constraint payments_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table payments add constraint payments_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table payments add constraint payments_amount_check CHECK ((amount > (0)::numeric));
+alter table payments add constraint payments_check CHECK (((attempt_id IS NULL) = (gateway IS NULL)));
+CREATE INDEX payments_customer ON public.payments USING btree (tenant_id, customer_id, id);
+CREATE TRIGGER payments_immutable BEFORE DELETE OR UPDATE ON public.payments FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table payments enable row level security;
+alter table payments force row level security;
+create policy app_own_tenant on payments to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on payments to perennial_system using (true) with check (true);
+grant insert, select on payments to perennial_app;
+grant insert, select on payments to perennial_system;
+
+create table plan_versions (
+  plan_id text collate "C" not null,
+  version integer not null,
+  tenant_id text collate "C" not null,
+  active boolean not null,
+  trial_days integer,
+  created_at timestamp(3) with time zone not null
+);
+alter table plan_versions add constraint plan_versions_pkey PRIMARY KEY (plan_id, version);
+alter table plan_versions add constraint plan_versions_tenant_id_plan_id_version_key UNIQUE (tenant_id, plan_id, version);
+alter table plan_versions add constraint plan_versions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table plan_versions add constraint plan_versions_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES plans(tenant_id, id);
+alter table plan_versions add constraint plan_versions_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 730)));
+alter table plan_versions add constraint plan_versions_version_check CHECK ((version >= 1));
+CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (plan_id) WHERE active;
+alter table plan_versions enable row level security;
+alter table plan_versions force row level security;
+create policy app_own_tenant on plan_versions to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on plan_versions to perennial_system using (true) with check (true);
+grant insert, select, update on plan_versions to perennial_app;
+grant insert, select, update on plan_versions to perennial_system;
+
+create table plans (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  external_id text,
+  name text not null,
+  description text,
+  archived_at timestamp(3) with time zone,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table plans add constraint plans_pkey PRIMARY KEY (id);
+alter table plans add constraint plans_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table plans add constraint plans_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+CREATE UNIQUE INDEX plans_external_id ON public.plans USING btree (tenant_id, external_id) WHERE (archived_at IS NULL);
+alter table plans enable row level security;
+alter table plans force row level security;
+create policy app_own_tenant on plans to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on plans to perennial_system using (true) with check (true);
+grant insert, select, update on plans to perennial_app;
+grant insert, select, update on plans to perennial_system;
+
+create table prices (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  plan_id text collate "C" not null,
+  plan_version integer not null,
+  key text not null,
+  name text not null,
+  currency character(3) not null,
+  model text not null,
+  unit_amount numeric(30,12) not null,
+  timing text not null,
+  interval_unit text not null,
+  interval_count integer not null,
+  created_at timestamp(3) with time zone not null
+);
+alter table prices add constraint prices_pkey PRIMARY KEY (id);
+alter table prices add constraint prices_plan_id_plan_version_key_currency_key UNIQUE (plan_id, plan_version, key, currency);
+alter table prices add constraint prices_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table prices add constraint prices_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table prices add constraint prices_tenant_id_plan_id_plan_version_fkey FOREIGN KEY (tenant_id, plan_id, plan_version) REFERENCES plan_versions(tenant_id, plan_id, version);
+alter table prices add constraint prices_interval_count_check CHECK (((interval_count >= 1) AND (interval_count <= 365)));
+alter table prices add constraint prices_interval_unit_check CHECK ((interval_unit = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'half_year'::text, 'year'::text])));
+alter table prices add constraint prices_model_check CHECK ((model = ANY (ARRAY['flat'::text, 'per_unit'::text])));
+alter table prices add constraint prices_timing_check CHECK ((timing = ANY (ARRAY['in_advance'::text, 'in_arrears'::text])));
+alter table prices add constraint prices_unit_amount_check CHECK ((unit_amount >= (0)::numeric));
+CREATE TRIGGER prices_immutable BEFORE DELETE OR UPDATE ON public.prices FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table prices enable row level security;
+alter table prices force row level security;
+create policy app_own_tenant on prices to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on prices to perennial_system using (true) with check (true);
+grant insert, select on prices to perennial_app;
+grant insert, select on prices to perennial_system;
+
+create table steps (
+  subscription_id text collate "C" not null,
+  step_key text collate "C" not null,
+  tenant_id text collate "C" not null,
+  result jsonb not null,
+  done_at timestamp(3) with time zone not null
+);
+alter table steps add constraint steps_pkey PRIMARY KEY (subscription_id, step_key);
+alter table steps add constraint steps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table steps add constraint steps_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
+CREATE TRIGGER steps_immutable BEFORE DELETE OR UPDATE ON public.steps FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table steps enable row level security;
+alter table steps force row level security;
+create policy app_own_tenant on steps to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on steps to perennial_system using (true) with check (true);
+grant insert, select on steps to perennial_app;
+grant insert, select on steps to perennial_system;
+
+create table subscription_items (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  subscription_id text collate "C" not null,
+  key text not null,
+  started_at timestamp(3) with time zone,
+  ended_at timestamp(3) with time zone,
+  current_period_start timestamp(3) with time zone,
+  current_period_end timestamp(3) with time zone,
+  created_at timestamp(3) with time zone not null
+);
+alter table subscription_items add constraint subscription_items_pkey PRIMARY KEY (id);
+alter table subscription_items add constraint subscription_items_subscription_id_key_key UNIQUE (subscription_id, key);
+alter table subscription_items add constraint subscription_items_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table subscription_items add constraint subscription_items_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table subscription_items add constraint subscription_items_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
+alter table subscription_items add constraint subscription_items_check CHECK ((current_period_start < current_period_end));
+alter table subscription_items enable row level security;
+alter table subscription_items force row level security;
+create policy app_own_tenant on subscription_items to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on subscription_items to perennial_system using (true) with check (true);
+grant insert, select, update on subscription_items to perennial_app;
+grant insert, select, update on subscription_items to perennial_system;
+
+create table subscriptions (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  external_id text,
+  customer_id text collate "C" not null,
+  plan_id text collate "C" not null,
+  plan_version integer not null,
+  test_clock_id text collate "C",
+  currency character(3) not null,
+  time_zone text not null,
+  proration_basis text not null,
+  billing_cycle text not null,
+  collection_method text not null,
+  net_days integer,
+  payment_behavior text not null,
+  trial_end_behavior text not null,
+  starts_at timestamp(3) with time zone not null,
+  anchor_at timestamp(3) with time zone not null,
+  anchor_fixed boolean not null,
+  started_at timestamp(3) with time zone,
+  trial_ends_at timestamp(3) with time zone,
+  trial_ended_at timestamp(3) with time zone,
+  incomplete_since timestamp(3) with time zone,
+  expires_at timestamp(3) with time zone,
+  paused_at timestamp(3) with time zone,
+  unpaid_since timestamp(3) with time zone,
+  overdue_count integer default 0 not null,
+  past_due_since timestamp(3) with time zone,
+  cancel_at timestamp(3) with time zone,
+  cancel_mode text,
+  canceled_at timestamp(3) with time zone,
+  ended_at timestamp(3) with time zone,
+  end_reason text,
+  cancellation_reason text,
+  current_period_start timestamp(3) with time zone,
+  current_period_end timestamp(3) with time zone,
+  latest_invoice_id text collate "C",
+  status text not null,
+  next_step text,
+  next_step_at timestamp(3) with time zone,
+  revision integer not null,
+  blocked_reason text,
+  failure_count integer default 0 not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table subscriptions add constraint subscriptions_pkey PRIMARY KEY (id);
+alter table subscriptions add constraint subscriptions_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table subscriptions add constraint subscriptions_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table subscriptions add constraint subscriptions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table subscriptions add constraint subscriptions_tenant_id_plan_id_plan_version_fkey FOREIGN KEY (tenant_id, plan_id, plan_version) REFERENCES plan_versions(tenant_id, plan_id, version);
+alter table subscriptions add constraint subscriptions_tenant_id_test_clock_id_fkey FOREIGN KEY (tenant_id, test_clock_id) REFERENCES test_clocks(tenant_id, id);
+alter table subscriptions add constraint subscriptions_billing_cycle_check CHECK ((billing_cycle = ANY (ARRAY['anniversary'::text, 'calendar'::text])));
+alter table subscriptions add constraint subscriptions_cancel_mode_check CHECK ((cancel_mode = ANY (ARRAY['period_end'::text, 'at'::text])));
+alter table subscriptions add constraint subscriptions_check CHECK (((ended_at IS NULL) = (end_reason IS NULL)));
+alter table subscriptions add constraint subscriptions_check1 CHECK (((ended_at IS NOT NULL) = (status = ANY (ARRAY['canceled'::text, 'expired'::text]))));
+alter table subscriptions add constraint subscriptions_check2 CHECK (((next_step IS NULL) = (next_step_at IS NULL)));
+alter table subscriptions add constraint subscriptions_check3 CHECK (((ended_at IS NULL) OR (next_step IS NULL)));
+alter table subscriptions add constraint subscriptions_check4 CHECK (((next_step IS NOT NULL) OR (ended_at IS NOT NULL) OR (status = 'paused'::text)));
+alter table subscriptions add constraint subscriptions_check5 CHECK (((collection_method = 'send_invoice'::text) = (net_days IS NOT NULL)));
+alter table subscriptions add constraint subscriptions_check6 CHECK ((current_period_start < current_period_end));
+alter table subscriptions add constraint subscriptions_check7 CHECK (((cancel_at IS NULL) = (cancel_mode IS NULL)));
+alter table subscriptions add constraint subscriptions_check8 CHECK (((incomplete_since IS NULL) = (expires_at IS NULL)));
+alter table subscriptions add constraint subscriptions_collection_method_check CHECK ((collection_method = ANY (ARRAY['charge_automatically'::text, 'send_invoice'::text])));
+alter table subscriptions add constraint subscriptions_end_reason_check CHECK ((end_reason = ANY (ARRAY['canceled'::text, 'expired'::text])));
+alter table subscriptions add constraint subscriptions_net_days_check CHECK (((net_days >= 0) AND (net_days <= 365)));
+alter table subscriptions add constraint subscriptions_next_step_check CHECK ((next_step = ANY (ARRAY['activate'::text, 'end_trial'::text, 'cancel'::text, 'expire'::text, 'close_period'::text])));
+alter table subscriptions add constraint subscriptions_overdue_count_check CHECK ((overdue_count >= 0));
+alter table subscriptions add constraint subscriptions_payment_behavior_check CHECK ((payment_behavior = ANY (ARRAY['allow_incomplete'::text, 'default_active'::text, 'error_if_incomplete'::text, 'default_incomplete'::text])));
+alter table subscriptions add constraint subscriptions_proration_basis_check CHECK ((proration_basis = ANY (ARRAY['day'::text, 'second'::text])));
+alter table subscriptions add constraint subscriptions_revision_check CHECK ((revision >= 1));
+alter table subscriptions add constraint subscriptions_status_check CHECK ((status = ANY (ARRAY['scheduled'::text, 'trialing'::text, 'incomplete'::text, 'active'::text, 'past_due'::text, 'unpaid'::text, 'paused'::text, 'canceled'::text, 'expired'::text])));
+alter table subscriptions add constraint subscriptions_trial_end_behavior_check CHECK ((trial_end_behavior = ANY (ARRAY['activate'::text, 'pause'::text, 'cancel'::text])));
+CREATE INDEX subscriptions_clock ON public.subscriptions USING btree (tenant_id, test_clock_id, next_step_at) WHERE ((test_clock_id IS NOT NULL) AND (ended_at IS NULL));
+CREATE INDEX subscriptions_customer ON public.subscriptions USING btree (tenant_id, customer_id, id);
+CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_step_at) WHERE (next_step_at IS NOT NULL);
+CREATE UNIQUE INDEX subscriptions_external_id ON public.subscriptions USING btree (tenant_id, external_id);
+alter table subscriptions enable row level security;
+alter table subscriptions force row level security;
+create policy app_own_tenant on subscriptions to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on subscriptions to perennial_system using (true) with check (true);
+grant insert, select, update on subscriptions to perennial_app;
+grant insert, select, update on subscriptions to perennial_system;
+
+create table tenants (
+  id text collate "C" not null,
+  account_id text collate "C" not null,
+  mode text not null,
+  name text not null,
+  time_zone text default 'UTC'::text not null,
+  invoice_grace_hours integer default 0 not null,
+  dunning_policy jsonb,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table tenants add constraint tenants_pkey PRIMARY KEY (id);
+alter table tenants add constraint tenants_account_id_mode_key UNIQUE (account_id, mode);
+alter table tenants add constraint tenants_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id);
+alter table tenants add constraint tenants_invoice_grace_hours_check CHECK (((invoice_grace_hours >= 0) AND (invoice_grace_hours <= 720)));
+alter table tenants add constraint tenants_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'test'::text])));
+alter table tenants add constraint tenants_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)));
+alter table tenants enable row level security;
+alter table tenants force row level security;
+create policy app_own_tenant on tenants to perennial_app using ((id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on tenants to perennial_system using (true) with check (true);
+grant select on tenants to perennial_app;
+grant insert, select, update on tenants to perennial_system;
+
+create table test_clocks (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  name text not null,
+  now_at timestamp(3) with time zone not null,
+  target_at timestamp(3) with time zone not null,
+  status text not null,
+  failure jsonb,
+  entities_total integer default 0 not null,
+  entities_done integer default 0 not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table test_clocks add constraint test_clocks_pkey PRIMARY KEY (id);
+alter table test_clocks add constraint test_clocks_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table test_clocks add constraint test_clocks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table test_clocks add constraint test_clocks_check CHECK ((now_at <= target_at));
+alter table test_clocks add constraint test_clocks_check1 CHECK (((status = 'failed'::text) = (failure IS NOT NULL)));
+alter table test_clocks add constraint test_clocks_status_check CHECK ((status = ANY (ARRAY['ready'::text, 'advancing'::text, 'failed'::text, 'deleted'::text])));
+alter table test_clocks enable row level security;
+alter table test_clocks force row level security;
+create policy app_own_tenant on test_clocks to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on test_clocks to perennial_system using (true) with check (true);
+grant insert, select, update on test_clocks to perennial_app;
+grant insert, select, update on test_clocks to perennial_system;
+
+create table webhook_attempts (
+  delivery_id text collate "C" not null,
+  n integer not null,
+  tenant_id text collate "C" not null,
+  started_at timestamp(3) with time zone not null,
+  finished_at timestamp(3) with time zone,
+  latency_ms integer,
+  status integer,
+  error text,
+  response_excerpt text
+);
+alter table webhook_attempts add constraint webhook_attempts_pkey PRIMARY KEY (delivery_id, n);
+alter table webhook_attempts add constraint webhook_attempts_tenant_id_delivery_id_fkey FOREIGN KEY (tenant_id, delivery_id) REFERENCES webhook_deliveries(tenant_id, id);
+alter table webhook_attempts add constraint webhook_attempts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table webhook_attempts add constraint webhook_attempts_n_check CHECK ((n >= 1));
+alter table webhook_attempts add constraint webhook_attempts_response_excerpt_check CHECK ((octet_length(response_excerpt) <= 4096));
+alter table webhook_attempts enable row level security;
+alter table webhook_attempts force row level security;
+create policy app_own_tenant on webhook_attempts to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on webhook_attempts to perennial_system using (true) with check (true);
+grant insert, select, update on webhook_attempts to perennial_app;
+grant insert, select, update on webhook_attempts to perennial_system;
+
+create table webhook_deliveries (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  endpoint_id text collate "C" not null,
+  event_id text collate "C" not null,
+  status text not null,
+  attempts integer default 0 not null,
+  resent_at timestamp(3) with time zone,
+  schedule_base integer default 0 not null,
+  next_attempt_at timestamp(3) with time zone,
+  lease_until timestamp(3) with time zone,
+  last_status integer,
+  last_error text,
+  delivered_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table webhook_deliveries add constraint webhook_deliveries_pkey PRIMARY KEY (id);
+alter table webhook_deliveries add constraint webhook_deliveries_endpoint_id_event_id_key UNIQUE (endpoint_id, event_id);
+alter table webhook_deliveries add constraint webhook_deliveries_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table webhook_deliveries add constraint webhook_deliveries_tenant_id_endpoint_id_fkey FOREIGN KEY (tenant_id, endpoint_id) REFERENCES webhook_endpoints(tenant_id, id);
+alter table webhook_deliveries add constraint webhook_deliveries_tenant_id_event_id_fkey FOREIGN KEY (tenant_id, event_id) REFERENCES events(tenant_id, id);
+alter table webhook_deliveries add constraint webhook_deliveries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table webhook_deliveries add constraint webhook_deliveries_check CHECK (((status = 'pending'::text) = (next_attempt_at IS NOT NULL)));
+alter table webhook_deliveries add constraint webhook_deliveries_check1 CHECK (((status = 'delivered'::text) = (delivered_at IS NOT NULL)));
+alter table webhook_deliveries add constraint webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'dead'::text])));
+CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (endpoint_id, next_attempt_at) WHERE (status = 'pending'::text);
+CREATE INDEX webhook_deliveries_event ON public.webhook_deliveries USING btree (tenant_id, event_id);
+alter table webhook_deliveries enable row level security;
+alter table webhook_deliveries force row level security;
+create policy app_own_tenant on webhook_deliveries to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on webhook_deliveries to perennial_system using (true) with check (true);
+grant insert, select, update on webhook_deliveries to perennial_app;
+grant insert, select, update on webhook_deliveries to perennial_system;
+
+create table webhook_endpoints (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  url text not null,
+  description text,
+  event_types text[] not null,
+  status text not null,
+  disabled_reason text,
+  disabled_at timestamp(3) with time zone,
+  api_version text not null,
+  secret_sealed text not null,
+  previous_secret_sealed text,
+  previous_secret_expires_at timestamp(3) with time zone,
+  failing_since timestamp(3) with time zone,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null,
+  deleted_at timestamp(3) with time zone
+);
+alter table webhook_endpoints add constraint webhook_endpoints_pkey PRIMARY KEY (id);
+alter table webhook_endpoints add constraint webhook_endpoints_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table webhook_endpoints add constraint webhook_endpoints_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table webhook_endpoints add constraint webhook_endpoints_check CHECK (((status = 'disabled'::text) = (disabled_at IS NOT NULL)));
+alter table webhook_endpoints add constraint webhook_endpoints_status_check CHECK ((status = ANY (ARRAY['enabled'::text, 'disabled'::text])));
+alter table webhook_endpoints enable row level security;
+alter table webhook_endpoints force row level security;
+create policy app_own_tenant on webhook_endpoints to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on webhook_endpoints to perennial_system using (true) with check (true);
+grant insert, select, update on webhook_endpoints to perennial_app;
+grant insert, select, update on webhook_endpoints to perennial_system;
+
+create sequence event_positions;
+
+CREATE OR REPLACE FUNCTION public.check_invoice_totals()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      declare
+        target text := case when tg_table_name = 'invoices' then new.id else new.invoice_id end;
+        lines numeric;
+        stored record;
+      begin
+        select coalesce(sum(amount), 0) into lines from invoice_lines where invoice_id = target;
+        select subtotal, total into stored from invoices where id = target;
+        if lines <> stored.subtotal or stored.total <> stored.subtotal then
+          raise exception 'invoice %: lines sum to %, subtotal is %, total is %', target, lines, stored.subtotal, stored.total using errcode = 'check_violation';
+        end if;
+        return null;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.check_ledger_balance()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if exists (select from ledger_entries where transaction_id = new.transaction_id group by currency having sum(amount) <> 0) then
+          raise exception 'ledger transaction % does not sum to zero', new.transaction_id using errcode = 'check_violation';
+        end if;
+        return null;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.freeze_event()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if tg_op = 'DELETE' or old.position is not null or
+           (new.id, new.tenant_id, new.type, new.object_id, new.sequence, new.data, new.created_at) is distinct from
+           (old.id, old.tenant_id, old.type, old.object_id, old.sequence, old.data, old.created_at) then
+          raise exception 'event % is frozen: only its position is given, once', old.id using errcode = 'restrict_violation';
+        end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.freeze_invoice()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if tg_op = 'DELETE' then
+          raise exception 'invoice % cannot be deleted: void it', old.id using errcode = 'restrict_violation';
+        end if;
+        if old.status <> 'draft' and
+           (new.number, new.currency, new.subtotal, new.total, new.customer_id, new.subscription_id, new.origin_key, new.finalized_at, new.due_at)
+           is distinct from
+           (old.number, old.currency, old.subtotal, old.total, old.customer_id, old.subscription_id, old.origin_key, old.finalized_at, old.due_at) then
+          raise exception 'invoice % is finalized: its amounts no longer change', old.id using errcode = 'restrict_violation';
+        end if;
+        if old.status in ('paid', 'void') and new.status <> old.status then
+          raise exception 'invoice % is %: that is final', old.id, old.status using errcode = 'restrict_violation';
+        end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.freeze_invoice_line()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      declare
+        line invoice_lines := case when tg_op = 'DELETE' then old else new end;
+        state text;
+      begin
+        select status into state from invoices where id = line.invoice_id;
+        if state is distinct from 'draft' then
+          raise exception 'invoice % is finalized: its lines no longer change', line.invoice_id using errcode = 'restrict_violation';
+        end if;
+        return case when tg_op = 'DELETE' then old else new end;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        raise exception '% rows are immutable: write a new row instead', tg_table_name using errcode = 'restrict_violation';
+      end $function$
+;

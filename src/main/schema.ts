@@ -1,0 +1,23 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { catalogue } from './house/catalogue.ts';
+import { firstDifference } from './house/first-difference.ts';
+import { withFreshDatabase } from './house/fresh-database.ts';
+
+/** Compares `docs/schema.sql` with what the migrations make of an empty database; `--write` updates the file. */
+const FILE = 'docs/schema.sql';
+
+const migrated = await withFreshDatabase(catalogue);
+if (process.argv.includes('--write')) {
+  await writeFile(FILE, migrated);
+  console.log(`${FILE} written`);
+} else {
+  const difference = firstDifference(await readFile(FILE, 'utf8').catch(() => ''), migrated);
+  if (difference === null) {
+    console.log(`${FILE} is what the migrations make`);
+  } else {
+    console.error(
+      `${FILE} is not what the migrations make:\n${difference}\n\nIf the migrations are right: npm run schema -- --write`,
+    );
+    process.exitCode = 1;
+  }
+}
