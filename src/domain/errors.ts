@@ -65,6 +65,7 @@ export const ERROR_CODES = [
   // engine
   'step_blocked',
   'gateway_unavailable',
+  'gateway_refused',
   'callback_signature_invalid',
 ] as const;
 
