@@ -13,6 +13,8 @@ export type Config = {
     url: string;
     /** For migrations only. */
     ownerUrl: string;
+    /** Whether `url` is the owner's, so that connections have to become `perennial_login` first. */
+    assumeLoginRole: boolean;
     poolSize: number;
   };
   temporal: {
@@ -160,6 +162,7 @@ export function toConfig(env: Env): Config {
     database: {
       url: DATABASE_URL,
       ownerUrl: env.DATABASE_OWNER_URL ?? DATABASE_URL,
+      assumeLoginRole: (env.DATABASE_OWNER_URL ?? DATABASE_URL) === DATABASE_URL,
       poolSize: env.DATABASE_POOL_SIZE,
     },
     temporal: {

@@ -4,6 +4,8 @@
  */
 export class Lifecycle implements AsyncDisposable {
   readonly #stops: { name: string; stop: (urgent: AbortSignal) => Promise<void> }[] = [];
+  readonly #starting = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
   readonly #urgent = new AbortController();
   readonly #patienceMs: number;
   readonly #onTrouble: (name: string, error: unknown) => void;
@@ -14,16 +16,39 @@ export class Lifecycle implements AsyncDisposable {
     this.#onTrouble = options.onTrouble ?? (() => {});
   }
 
-  /** Registers something that runs from now on. */
-  defer(name: string, stop: (urgent: AbortSignal) => Promise<void>): void {
-    if (this.#closing) throw new Error(`${name} was started while everything else was being stopped`);
-    this.#stops.push({ name, stop });
+  /**
+   * Starts something and registers its end in one step. When everything is stopped while it still starts, it is
+   * stopped, too, as soon as it has started.
+   */
+  async start<T>(
+    name: string,
+    begin: () => Promise<T>,
+    stop: (thing: T, urgent: AbortSignal) => Promise<void>,
+  ): Promise<T> {
+    this.#refuseWhenClosing(name);
+    const begun = begin();
+    const settled = begun.then(
+      (thing) => {
+        this.#stops.push({ name, stop: (urgent) => stop(thing, urgent) });
+      },
+      () => {},
+    );
+    this.#starting.add(settled);
+    await settled;
+    this.#starting.delete(settled);
+    return begun;
   }
 
-  /** Like `defer`, and hands the resource on. */
+  /** Registers something that runs already. */
   use<T extends AsyncDisposable>(name: string, resource: T): T {
-    this.defer(name, async () => await resource[Symbol.asyncDispose]());
+    this.#refuseWhenClosing(name);
+    this.#stops.push({ name, stop: async () => await resource[Symbol.asyncDispose]() });
     return resource;
+  }
+
+  /** Aborted as soon as everything is being stopped; for long steps of a start, which then need not go on. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   get isClosing(): boolean {
@@ -45,9 +70,17 @@ export class Lifecycle implements AsyncDisposable {
     return this.close();
   }
 
+  #refuseWhenClosing(name: string): void {
+    if (this.#closing) throw new Error(`${name} is not started, because everything is being stopped`);
+  }
+
   async #stopAll(): Promise<void> {
     const timer = setTimeout(() => this.#urgent.abort(), this.#patienceMs);
+    this.#stopping.abort();
     try {
+      await Promise.race([Promise.all(this.#starting), this.#lastChance()]).catch((error) =>
+        this.#onTrouble('the start', error),
+      );
       for (const { name, stop } of this.#stops.reverse()) {
         try {
           await Promise.race([stop(this.#urgent.signal), this.#lastChance()]);

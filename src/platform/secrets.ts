@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Env } from './config.ts';
 
 /**
  * What development generates once and keeps in `<data dir>/secrets.json`, readable by its user only. In production
@@ -65,6 +66,16 @@ export async function saveDevSecrets(dataDir: string, secrets: DevSecrets): Prom
     await file.close();
   }
   await rename(`${path}.new`, path);
+}
+
+/** The environment, with development's secrets where it names none of its own. */
+export function withDevSecrets(env: Env, secrets: DevSecrets): Env {
+  return {
+    ...env,
+    PERENNIAL_OPERATOR_KEY: env.PERENNIAL_OPERATOR_KEY ?? secrets.operatorKey,
+    PERENNIAL_KEY_PEPPER: env.PERENNIAL_KEY_PEPPER ?? secrets.keyPepper,
+    PERENNIAL_MASTER_KEY: env.PERENNIAL_MASTER_KEY ?? [Buffer.from(secrets.masterKey, 'base64')],
+  };
 }
 
 function parseJson(text: string): unknown {
