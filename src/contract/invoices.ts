@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { amountDue, BILLING_REASONS, INVOICE_STATUSES, type Invoice, type InvoiceLine } from '../domain/invoice.ts';
+import { formatUnitPrice } from '../domain/money.ts';
+import { COLLECTION_METHODS } from '../domain/subscription.ts';
+import { idIn, idOut, instantOut, metadataOut, moneyOut, presentInstant, presentMoney, presentOptionalInstant } from './common.ts';
+import { customerOut } from './customers.ts';
+
+export const invoicePay = z
+  .strictObject({
+    payment_method: idIn('pm', 'payment method').optional().meta({ description: "The customer's default when absent." }),
+    paid_out_of_band: z.literal(true).optional().meta({ description: 'The money arrived outside any gateway: nothing is charged.' }),
+    reference: z.string().min(1).max(255).optional().meta({ description: 'Out of band only: how the money is found again, such as a bank reference.' }),
+  })
+  .superRefine((body, ctx) => {
+    const refuse = (field: string, message: string) =>
+      ctx.addIssue({ code: 'custom', path: [field], message, params: { code: 'conflicting_fields' } });
+    if (body.paid_out_of_band && body.payment_method) refuse('payment_method', 'Nothing is charged when paid_out_of_band is true; leave it out.');
+    if (!body.paid_out_of_band && body.reference) refuse('reference', 'Only with paid_out_of_band true; leave it out.');
+  })
+  .meta({ id: 'InvoicePay', examples: [{}, { paid_out_of_band: true, reference: 'bank transfer 2027-01-14' }] });
+
+export const invoiceLineOut = z
+  .object({
+    object: z.literal('invoice_line'),
+    id: idOut('il'),
+    description: z.string(),
+    item: z.string().nullable(),
+    price: z.string().nullable(),
+    quantity: z.string(),
+    unit_amount: z.string(),
+    amount: moneyOut,
+    period: z.object({ start: instantOut, end: instantOut }),
+    proration: z.boolean(),
+    trace: z
+      .object({
+        model: z.enum(['flat', 'per_unit']),
+        unit_amount: z.string(),
+        quantity: z.string(),
+        fraction: z.object({ numerator: z.number(), denominator: z.number(), unit: z.enum(['day', 'second']) }).optional(),
+        exact: z.string(),
+        rounded: z.string(),
+      })
+      .meta({ description: 'How the amount came about.' }),
+  })
+  .meta({ id: 'InvoiceLine' });
+
+export const invoiceOut = z
+  .object({
+    object: z.literal('invoice'),
+    id: idOut('inv'),
+    number: z.string().nullable().meta({ description: 'Without gaps per tenant; null while a draft.' }),
+    status: z.enum(INVOICE_STATUSES),
+    billing_reason: z.enum(BILLING_REASONS),
+    customer: z.union([idOut('cus'), customerOut]).meta({ description: 'The id; the whole customer with `expand[]=customer`.' }),
+    subscription: z.string().nullable(),
+    subtotal: moneyOut,
+    total: moneyOut,
+    amount_paid: moneyOut,
+    amount_due: moneyOut,
+    collection_method: z.enum(COLLECTION_METHODS),
+    period: z.object({ start: instantOut, end: instantOut }),
+    lines: z.array(invoiceLineOut).optional().meta({ description: 'Left out of lists.' }),
+    due_at: instantOut.nullable(),
+    finalize_at: instantOut.nullable(),
+    finalized_at: instantOut.nullable(),
+    overdue_since: instantOut.nullable(),
+    paid_at: instantOut.nullable(),
+    paid_out_of_band: z.boolean(),
+    voided_at: instantOut.nullable(),
+    marked_uncollectible_at: instantOut.nullable(),
+    revision: z.int(),
+    metadata: metadataOut,
+    created_at: instantOut,
+    updated_at: instantOut,
+  })
+  .meta({ id: 'Invoice' });
+
+/** An invoice as the world sees it; with its lines in order, or without them in lists. */
+export function presentInvoice(invoice: Invoice, lines?: readonly InvoiceLine[]): z.infer<typeof invoiceOut> {
+  const money = (amount: Invoice['total']) => presentMoney(amount, invoice.currency);
+  return {
+    object: 'invoice',
+    id: invoice.id,
+    number: invoice.number,
+    status: invoice.status,
+    billing_reason: invoice.billingReason,
+    customer: invoice.customerId,
+    subscription: invoice.subscriptionId,
+    subtotal: money(invoice.subtotal),
+    total: money(invoice.total),
+    amount_paid: money(invoice.amountPaid),
+    amount_due: money(amountDue(invoice)),
+    collection_method: invoice.collectionMethod,
+    period: { start: presentInstant(invoice.periodStart), end: presentInstant(invoice.periodEnd) },
+    ...(lines ? { lines: lines.map((line) => presentInvoiceLine(line, invoice.currency)) } : {}),
+    due_at: presentOptionalInstant(invoice.dueAt),
+    finalize_at: presentOptionalInstant(invoice.finalizeAt),
+    finalized_at: presentOptionalInstant(invoice.finalizedAt),
+    overdue_since: presentOptionalInstant(invoice.overdueSince),
+    paid_at: presentOptionalInstant(invoice.paidAt),
+    paid_out_of_band: invoice.paidOutOfBand,
+    voided_at: presentOptionalInstant(invoice.voidedAt),
+    marked_uncollectible_at: presentOptionalInstant(invoice.markedUncollectibleAt),
+    revision: invoice.revision,
+    metadata: invoice.metadata,
+    created_at: presentInstant(invoice.createdAt),
+    updated_at: presentInstant(invoice.updatedAt),
+  };
+}
+
+/** A line as the world sees it; `currency` is its invoice's. */
+export function presentInvoiceLine(line: InvoiceLine, currency: string): z.infer<typeof invoiceLineOut> {
+  const { model, unitAmount, quantity, fraction, exact, rounded } = line.trace;
+  return {
+    object: 'invoice_line',
+    id: line.id,
+    description: line.description,
+    item: line.itemId,
+    price: line.priceId,
+    quantity: line.quantity.toFixed(),
+    unit_amount: formatUnitPrice(line.unitAmount),
+    amount: presentMoney(line.amount, currency),
+    period: { start: presentInstant(line.periodStart), end: presentInstant(line.periodEnd) },
+    proration: line.proration,
+    trace: { model, unit_amount: unitAmount, quantity, ...(fraction ? { fraction } : {}), exact, rounded },
+  };
+}

@@ -1,0 +1,206 @@
+import { z } from 'zod';
+import {
+  COLLECTION_METHODS,
+  PAYMENT_BEHAVIORS,
+  type PricedItem,
+  STEP_NAMES,
+  SUBSCRIPTION_STATUSES,
+  type Subscription,
+  TRIAL_END_BEHAVIORS,
+} from '../domain/subscription.ts';
+import {
+  currencyIn,
+  externalId,
+  idOut,
+  instantIn,
+  instantOut,
+  metadataIn,
+  metadataOut,
+  presentInstant,
+  presentOptionalInstant,
+  quantityIn,
+  reference,
+} from './common.ts';
+import { customerOut } from './customers.ts';
+import { presentPrice, priceOut } from './plans.ts';
+
+export const subscriptionCreate = z
+  .strictObject({
+    customer: reference('cus', 'customer'),
+    plan: reference('plan', 'plan'),
+    external_id: externalId.optional(),
+    items: z
+      .array(z.strictObject({ key: z.string().min(1).max(40), quantity: quantityIn.default('1') }))
+      .min(1, 'Name at least one item, or leave items out to take all of the plan.')
+      .max(50)
+      .optional()
+      .meta({ description: 'Which prices of the plan, and how many units; all of them, one unit each, when absent.' }),
+    currency: currencyIn.optional().meta({ description: "The customer's currency, else the plan's only one, when absent." }),
+    start_at: instantIn.optional().meta({ description: 'In the future; now when absent.' }),
+    trial_days: z
+      .int('Write a whole number of days.')
+      .min(0, 'Write the days of the trial; 0 means no trial.')
+      .max(730, { error: 'A trial lasts at most 730 days.' })
+      .optional()
+      .meta({ description: "The plan's trial when absent; 0 for none." }),
+    trial_end: instantIn.optional().meta({ description: 'Instead of trial_days: the instant at which the trial ends.' }),
+    billing_cycle: z.enum(['anniversary', 'calendar']).default('anniversary'),
+    billing_anchor: instantIn.optional().meta({ description: 'Anniversary billing only: the instant all boundaries are counted from.' }),
+    proration_basis: z.enum(['day', 'second']).default('day'),
+    collection_method: z.enum(COLLECTION_METHODS).default('charge_automatically'),
+    net_days: z.int().min(0).max(365).optional().meta({ description: 'send_invoice only: days until an invoice is due; 30 when absent.' }),
+    payment_behavior: z.enum(PAYMENT_BEHAVIORS).default('allow_incomplete'),
+    trial_end_behavior: z.enum(TRIAL_END_BEHAVIORS).default('activate'),
+    cancel_at: instantIn.optional().meta({ description: 'End it at this instant.' }),
+    metadata: metadataIn.optional(),
+  })
+  .superRefine((body, ctx) => {
+    const refuse = (field: string, message: string) =>
+      ctx.addIssue({ code: 'custom', path: [field], message, params: { code: 'conflicting_fields' } });
+    if (body.trial_days !== undefined && body.trial_end !== undefined) refuse('trial_end', 'Give trial_days or trial_end, not both.');
+    if (body.billing_anchor !== undefined && body.billing_cycle === 'calendar')
+      refuse('billing_anchor', 'Calendar billing has its own boundaries; leave billing_anchor out, or bill by anniversary.');
+    if (body.net_days !== undefined && body.collection_method !== 'send_invoice')
+      refuse('net_days', 'Only for collection_method "send_invoice"; leave net_days out.');
+    const keys = body.items?.map((item) => item.key) ?? [];
+    for (const [index, key] of keys.entries()) {
+      if (keys.indexOf(key) < index)
+        ctx.addIssue({ code: 'custom', path: ['items', index, 'key'], message: `"${key}" is named twice; add up the quantities.`, params: { code: 'duplicate' } });
+    }
+  })
+  .meta({ id: 'SubscriptionCreate', examples: [{ customer: 'external:acme-42', plan: 'external:pro', trial_days: 14 }] });
+
+export const subscriptionCancel = z
+  .strictObject({
+    mode: z.enum(['now', 'period_end', 'at']).default('period_end'),
+    at: instantIn.optional().meta({ description: 'mode "at" only: when it ends.' }),
+    reason: z.string().max(500).optional(),
+  })
+  .superRefine((body, ctx) => {
+    if ((body.mode === 'at') === (body.at !== undefined)) return;
+    const message = body.mode === 'at' ? 'Say at which instant it ends.' : 'Only for mode "at"; leave it out, or set mode to "at".';
+    ctx.addIssue({ code: 'custom', path: ['at'], message, params: { code: body.mode === 'at' ? 'required' : 'conflicting_fields' } });
+  })
+  .meta({ id: 'SubscriptionCancel', examples: [{ mode: 'period_end', reason: 'too expensive' }] });
+
+export const subscriptionExtendTrial = z
+  .strictObject({ trial_end: instantIn })
+  .meta({ id: 'SubscriptionExtendTrial', examples: [{ trial_end: '2027-03-01T00:00:00Z' }] });
+
+export const emptyBody = z.strictObject({}).meta({ id: 'EmptyBody', description: 'No fields; the body may be left out.' });
+
+export const subscriptionItemOut = z
+  .object({
+    object: z.literal('subscription_item'),
+    id: idOut('si'),
+    key: z.string(),
+    price: priceOut,
+    quantity: z.string(),
+    current_period: z.object({ start: instantOut, end: instantOut }).nullable(),
+  })
+  .meta({ id: 'SubscriptionItem' });
+
+export const subscriptionOut = z
+  .object({
+    object: z.literal('subscription'),
+    id: idOut('sub'),
+    external_id: z.string().nullable(),
+    customer: z.union([idOut('cus'), customerOut]).meta({ description: 'The id; the whole customer with `expand[]=customer`.' }),
+    plan: idOut('plan'),
+    plan_version: z.int(),
+    status: z.enum(SUBSCRIPTION_STATUSES),
+    currency: z.string(),
+    items: z.array(subscriptionItemOut),
+    current_period: z.object({ start: instantOut, end: instantOut }).nullable(),
+    next_step: z.object({ step: z.enum(STEP_NAMES), at: instantOut }).nullable().meta({ description: 'What happens next, and when.' }),
+    time_zone: z.string(),
+    billing_cycle: z.enum(['anniversary', 'calendar']),
+    billing_anchor: instantOut,
+    proration_basis: z.enum(['day', 'second']),
+    collection_method: z.enum(COLLECTION_METHODS),
+    net_days: z.int().nullable(),
+    payment_behavior: z.enum(PAYMENT_BEHAVIORS),
+    trial_end_behavior: z.enum(TRIAL_END_BEHAVIORS),
+    start_at: instantOut,
+    started_at: instantOut.nullable(),
+    trial_end: instantOut.nullable(),
+    trial_ended_at: instantOut.nullable(),
+    expires_at: instantOut.nullable(),
+    paused_at: instantOut.nullable(),
+    past_due_since: instantOut.nullable(),
+    cancel_at: instantOut.nullable(),
+    cancel_mode: z.enum(['period_end', 'at']).nullable(),
+    canceled_at: instantOut.nullable(),
+    cancellation_reason: z.string().nullable(),
+    ended_at: instantOut.nullable(),
+    latest_invoice: z.string().nullable(),
+    test_clock: z.string().nullable(),
+    blocked_reason: z.string().nullable(),
+    revision: z.int(),
+    metadata: metadataOut,
+    created_at: instantOut,
+    updated_at: instantOut,
+  })
+  .meta({ id: 'Subscription' });
+
+/** A subscription with its items as the world sees it; `items` are those in force, in the order of their keys. */
+export function presentSubscription(subscription: Subscription, items: readonly PricedItem[]): z.infer<typeof subscriptionOut> {
+  return {
+    object: 'subscription',
+    id: subscription.id,
+    external_id: subscription.externalId,
+    customer: subscription.customerId,
+    plan: subscription.planId,
+    plan_version: subscription.planVersion,
+    status: subscription.status,
+    currency: subscription.currency,
+    items: items.map(presentItem),
+    current_period: presentPeriod(subscription.currentPeriodStart, subscription.currentPeriodEnd),
+    next_step:
+      subscription.nextStep && subscription.nextStepAt
+        ? { step: subscription.nextStep, at: presentInstant(subscription.nextStepAt) }
+        : null,
+    time_zone: subscription.timeZone,
+    billing_cycle: subscription.billingCycle,
+    billing_anchor: presentInstant(subscription.anchorAt),
+    proration_basis: subscription.prorationBasis,
+    collection_method: subscription.collectionMethod,
+    net_days: subscription.netDays,
+    payment_behavior: subscription.paymentBehavior,
+    trial_end_behavior: subscription.trialEndBehavior,
+    start_at: presentInstant(subscription.startsAt),
+    started_at: presentOptionalInstant(subscription.startedAt),
+    trial_end: presentOptionalInstant(subscription.trialEndsAt),
+    trial_ended_at: presentOptionalInstant(subscription.trialEndedAt),
+    expires_at: presentOptionalInstant(subscription.expiresAt),
+    paused_at: presentOptionalInstant(subscription.pausedAt),
+    past_due_since: presentOptionalInstant(subscription.pastDueSince),
+    cancel_at: presentOptionalInstant(subscription.cancelAt),
+    cancel_mode: subscription.cancelMode,
+    canceled_at: presentOptionalInstant(subscription.canceledAt),
+    cancellation_reason: subscription.cancellationReason,
+    ended_at: presentOptionalInstant(subscription.endedAt),
+    latest_invoice: subscription.latestInvoiceId,
+    test_clock: subscription.testClockId,
+    blocked_reason: subscription.blockedReason,
+    revision: subscription.revision,
+    metadata: subscription.metadata,
+    created_at: presentInstant(subscription.createdAt),
+    updated_at: presentInstant(subscription.updatedAt),
+  };
+}
+
+function presentItem({ item, price, quantity }: PricedItem): z.infer<typeof subscriptionItemOut> {
+  return {
+    object: 'subscription_item',
+    id: item.id,
+    key: item.key,
+    price: presentPrice(price),
+    quantity: quantity.toFixed(),
+    current_period: presentPeriod(item.currentPeriodStart, item.currentPeriodEnd),
+  };
+}
+
+function presentPeriod(start: Date | null, end: Date | null): { start: string; end: string } | null {
+  return start && end ? { start: presentInstant(start), end: presentInstant(end) } : null;
+}

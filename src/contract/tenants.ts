@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { DUNNING_END_ACTIONS, type DunningPolicy } from '../domain/dunning.ts';
+import type { Account, Tenant } from '../domain/tenant.ts';
+import { idIn, idOut, instantOut, metadataIn, metadataOut, nameIn, presentInstant, timeZoneIn } from './common.ts';
+
+export const accountCreate = z
+  .strictObject({ name: nameIn, metadata: metadataIn.optional() })
+  .meta({ id: 'AccountCreate', examples: [{ name: 'Example Inc' }] });
+
+export const accountOut = z
+  .object({ object: z.literal('account'), id: idOut('acc'), name: z.string(), metadata: metadataOut, created_at: instantOut, updated_at: instantOut })
+  .meta({ id: 'Account' });
+
+const retryDays = z
+  .array(z.int().min(1).max(90))
+  .max(20)
+  .refine((days) => days.every((day, index) => index === 0 || day > (days[index - 1] ?? 0)), {
+    error: 'Write the days after the first failure in increasing order, such as [1, 3, 5, 7].',
+    params: { code: 'not_increasing' },
+  });
+
+export const dunningPolicyIn = z
+  .strictObject({
+    retry_days: retryDays,
+    local_hour: z.int().min(0).max(23).default(9),
+    end_action: z.enum(DUNNING_END_ACTIONS).default('cancel'),
+    invoice: z.enum(['uncollectible', 'leave_open']).default('uncollectible'),
+  })
+  .meta({ id: 'DunningPolicyInput', examples: [{ retry_days: [1, 3, 5, 7], end_action: 'cancel' }] });
+
+export const tenantCreate = z
+  .strictObject({
+    account: idIn('acc', 'account'),
+    mode: z.enum(['live', 'test']),
+    name: nameIn,
+    time_zone: timeZoneIn.default('UTC'),
+    invoice_grace_hours: z.int().min(0).max(720).default(0).meta({ description: 'How long a draft waits before it is finalized.' }),
+    dunning_policy: dunningPolicyIn.optional(),
+    metadata: metadataIn.optional(),
+  })
+  .meta({ id: 'TenantCreate', examples: [{ account: 'acc_01kaj3n6xve9ytv0w4s5h7m2pq', mode: 'test', name: 'Example (test)', time_zone: 'Europe/Berlin' }] });
+
+export const tenantOut = z
+  .object({
+    object: z.literal('tenant'),
+    id: idOut('ten'),
+    account: idOut('acc'),
+    mode: z.enum(['live', 'test']),
+    name: z.string(),
+    time_zone: z.string(),
+    invoice_grace_hours: z.int(),
+    dunning_policy: z
+      .object({
+        retry_days: z.array(z.int()),
+        local_hour: z.int(),
+        end_action: z.enum(DUNNING_END_ACTIONS),
+        invoice: z.enum(['uncollectible', 'leave_open']),
+      })
+      .nullable()
+      .meta({ description: 'Null: the default policy.' }),
+    metadata: metadataOut,
+    created_at: instantOut,
+    updated_at: instantOut,
+  })
+  .meta({ id: 'Tenant' });
+
+/** An account as its operator sees it. */
+export function presentAccount(account: Account): z.infer<typeof accountOut> {
+  return {
+    object: 'account',
+    id: account.id,
+    name: account.name,
+    metadata: account.metadata,
+    created_at: presentInstant(account.createdAt),
+    updated_at: presentInstant(account.updatedAt),
+  };
+}
+
+/** A tenant as its operator sees it. */
+export function presentTenant(tenant: Tenant): z.infer<typeof tenantOut> {
+  return {
+    object: 'tenant',
+    id: tenant.id,
+    account: tenant.accountId,
+    mode: tenant.mode,
+    name: tenant.name,
+    time_zone: tenant.timeZone,
+    invoice_grace_hours: tenant.invoiceGraceHours,
+    dunning_policy: tenant.dunningPolicy && presentDunningPolicy(tenant.dunningPolicy),
+    metadata: tenant.metadata,
+    created_at: presentInstant(tenant.createdAt),
+    updated_at: presentInstant(tenant.updatedAt),
+  };
+}
+
+/** A validated policy in the words of the domain. */
+export function toDunningPolicy(policy: z.output<typeof dunningPolicyIn>): DunningPolicy {
+  return { retryDays: policy.retry_days, localHour: policy.local_hour, endAction: policy.end_action, invoice: policy.invoice };
+}
+
+function presentDunningPolicy(policy: DunningPolicy): NonNullable<z.infer<typeof tenantOut>['dunning_policy']> {
+  return { retry_days: [...policy.retryDays], local_hour: policy.localHour, end_action: policy.endAction, invoice: policy.invoice };
+}
