@@ -1,0 +1,2 @@
+/** The version of `package.json`, as the world sees it; a test keeps the two equal. */
+export const VERSION = '0.1.0';
