@@ -1,4 +1,4 @@
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { loadEnv } from '../platform/config.ts';
 import { Lifecycle, stopOnSignals } from '../platform/lifecycle.ts';
 import { quickstart } from './quickstart.ts';
@@ -19,10 +19,12 @@ try {
   say(`Ready after ${((performance.now() - startedMs) / 1000).toFixed(1)} s.\n`);
   for (const line of summary(stack)) say(line);
 } catch (error) {
-  // What fails because the start was interrupted is no news.
-  if (!lifecycle.stopping.aborted || process.exitCode) say(messageOf(error));
-  await lifecycle.close();
-  process.exit(1);
+  // What fails because the start was interrupted is no news, and whoever interrupted it ends the process.
+  if (!lifecycle.isClosing) {
+    say(messageOf(error));
+    await lifecycle.close();
+    process.exit(1);
+  }
 }
 
 function summary({ apiUrl, temporalUiUrl, gatewayUrl, keys, dataDir }: Stack): string[] {
@@ -34,7 +36,7 @@ function summary({ apiUrl, temporalUiUrl, gatewayUrl, keys, dataDir }: Stack): s
     ['Operator key', keys.operatorKey],
     ['Sandbox tenant', keys.tenantId],
     ['API key', keys.apiKey],
-    ['Data and logs', `${relative(process.cwd(), dataDir) || '.'}/`],
+    ['Data and logs', dataDir],
   ];
   return [
     ...rows.map(([name = '', value = '']) => `  ${name.padEnd(16)} ${value}`),

@@ -52,7 +52,8 @@ export type Stack = AsyncDisposable & {
 
 /**
  * Starts what the environment does not name (PostgreSQL, Temporal, the sandbox gateway), brings the database up to
- * date and runs API and worker in this process. When a part does not start, the others are stopped again.
+ * date and runs API and worker in this process. When a part does not start, the others are stopped again (by whoever
+ * brought the lifecycle).
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { say } = options;
@@ -61,7 +62,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     return await start(options, lifecycle);
   } catch (error) {
-    await lifecycle.close();
+    if (!options.lifecycle) await lifecycle.close();
     throw error;
   }
 }

@@ -146,8 +146,8 @@ async function build({ env, say, signal }: FindOptions): Promise<string> {
 function goInstall(go: string, binDir: string, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     // A set GOOS or GOARCH would build for another machine, and then Go refuses GOBIN, too.
-    const env = childVariables({ GOBIN: binDir, GOOS: null, GOARCH: null, GOFLAGS: null });
-    const child = spawn(go, ['install', '-trimpath', '-ldflags=-s -w', GO_PACKAGE], {
+    const env = childVariables({ GOBIN: binDir, GOOS: null, GOARCH: null });
+    const child = spawn(go, ['install', '-ldflags=-s -w', GO_PACKAGE], {
       env,
       cwd: binDir,
       stdio: ['ignore', 'ignore', 'pipe'],
