@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { findViolations } from './house/boundaries.ts';
+import { brokenLinks } from './house/links.ts';
 import { missingProofs } from './house/promises.ts';
 
 /**
@@ -23,9 +24,18 @@ const STEPS: readonly Step[] = [
   { name: 'format', run: () => tool('biome', 'format', '.') },
   {
     name: 'lint',
-    run: () => tool('biome', 'check', '--formatter-enabled=false', '--error-on-warnings', '.'),
+    run: () =>
+      tool(
+        'biome',
+        'check',
+        '--formatter-enabled=false',
+        '--error-on-warnings',
+        '--max-diagnostics=none',
+        '.',
+      ),
   },
   { name: 'boundaries', run: async () => findings(await findViolations(ROOT)) },
+  { name: 'links', run: async () => findings(brokenLinks(ROOT)) },
   { name: 'promises', run: async () => findings(missingProofs(ROOT)) },
 ];
 const AT_ONCE = 2;
