@@ -10,7 +10,7 @@ export type ChildServer = {
   pid: number;
   /** Resolves with a sentence when the process is gone. */
   exited: Promise<string>;
-  stop(urgent?: AbortSignal): Promise<void>;
+  stop: (urgent?: AbortSignal) => Promise<void>;
 };
 
 export type ChildOptions = {

@@ -83,9 +83,14 @@ function serverArguments(options: TemporalServerOptions, database: string): stri
   return [
     'server',
     'start-dev',
-    ...['--ip', HOST, '--port', String(options.port), '--ui-port', String(options.uiPort)],
-    ...['--db-filename', database, '--log-level', 'warn', '--log-format', 'json', '--color', 'never'],
-    ...(options.namespace === 'default' ? [] : ['--namespace', options.namespace]),
+    `--ip=${HOST}`,
+    `--port=${options.port}`,
+    `--ui-port=${options.uiPort}`,
+    `--db-filename=${database}`,
+    '--log-level=warn',
+    '--log-format=json',
+    '--color=never',
+    ...(options.namespace === 'default' ? [] : [`--namespace=${options.namespace}`]),
     ...each('--sqlite-pragma', ['journal_mode=wal', 'synchronous=normal']),
     ...each('--dynamic-config-value', [...DYNAMIC_CONFIG, ...(options.dynamicConfig ?? [])]),
     // Registered at launch they are known at once; registered later, only when the server refreshes its copy.

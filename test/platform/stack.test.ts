@@ -22,7 +22,7 @@ describe('a throw-away stack', () => {
     expect(stack.config.webhookAllow).toContain('127.0.0.0/8');
     await stack[Symbol.asyncDispose]();
     expect(existsSync(stack.dataDir)).toBe(false);
-    await expect(fetch(stack.apiUrl)).rejects.toThrow();
+    await expect(fetch(stack.apiUrl)).rejects.toThrow('fetch failed');
   });
 
   it('is cleaned up behind a process that was killed', async () => {
