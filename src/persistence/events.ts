@@ -1,10 +1,10 @@
 import { EntitySchema } from '@mikro-orm/core';
 import { sql } from 'kysely';
-import { API_VERSION, type Event } from '../domain/event.ts';
+import { API_VERSION, type Event, type EventType } from '../domain/event.ts';
 import { newId } from '../platform/ids.ts';
 import { id, instant, integer, json, optionalText, text } from './columns.ts';
 import type { Tx } from './doors.ts';
-import { query } from './rows.ts';
+import { findRow, findRows, query } from './rows.ts';
 
 export const EventSchema = new EntitySchema<Event>({
   name: 'Event',
@@ -40,7 +40,12 @@ export type Cause = { correlationId: string | null; causationId: string | null }
  * Writes events in the transaction of their facts. The caller holds the lock of each object, so `max + 1` is the next
  * sequence; the unique constraint refuses it otherwise.
  */
-export async function recordEvents(tx: Tx, tenantId: string, cause: Cause, events: readonly NewEvent[]): Promise<void> {
+export async function recordEvents(
+  tx: Tx,
+  tenantId: string,
+  cause: Cause,
+  events: readonly NewEvent[],
+): Promise<void> {
   for (const event of events) {
     await query(
       tx,
@@ -52,4 +57,40 @@ export async function recordEvents(tx: Tx, tenantId: string, cause: Cause, event
           ${API_VERSION}, ${JSON.stringify(event.data)}::jsonb, ${cause.correlationId}, ${cause.causationId}, ${event.createdAt.toISOString()}`,
     );
   }
+}
+
+export async function findEvent(tx: Tx, id: string): Promise<Event | null> {
+  return findRow(tx, EventSchema, { id });
+}
+
+export type EventFilter = { types?: readonly EventType[]; objectId?: string; limit: number };
+
+/**
+ * The feed: events after a position, oldest first. Only events that have their position appear, and positions are
+ * given in commit order, so a reader who remembers the last one misses nothing.
+ */
+export async function eventsAfter(tx: Tx, position: string, filter: EventFilter): Promise<Event[]> {
+  return findRows(
+    tx,
+    EventSchema,
+    { position: { $gt: position }, ...conditions(filter) },
+    { orderBy: { position: 'asc' }, limit: filter.limit },
+  );
+}
+
+/** Events newest first, before a position if one is given. */
+export async function latestEvents(tx: Tx, before: string | null, filter: EventFilter): Promise<Event[]> {
+  return findRows(
+    tx,
+    EventSchema,
+    { position: before === null ? { $ne: null } : { $lt: before }, ...conditions(filter) },
+    { orderBy: { position: 'desc' }, limit: filter.limit },
+  );
+}
+
+function conditions({ types, objectId }: EventFilter) {
+  return {
+    ...(types ? { type: { $in: [...types] } } : {}),
+    ...(objectId ? { objectId } : {}),
+  };
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
+import type { SealedAt } from './vault.ts';
 
 /** A new signing secret: `whsec_` and 32 random bytes in base64, as Standard Webhooks 1.0 wants it. */
 export function newWebhookSecret(): string {
@@ -23,4 +24,9 @@ export function signWebhook(
     'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
     'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(' '),
   };
+}
+
+/** Where the signing secrets of an endpoint are sealed, the current and the former one. */
+export function webhookSecretPlace(endpoint: { tenantId: string; id: string }): SealedAt {
+  return { tenantId: endpoint.tenantId, column: 'webhook_endpoints.secret', rowId: endpoint.id };
 }

@@ -1,0 +1,218 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { recheckSignal, taskQueue, WORKFLOWS, workflowId } from '../../workflows/messages.ts';
+import type { Database } from '../persistence/doors.ts';
+import { type Nudge, type NudgeKind, postponeNudge, settleNudge } from '../persistence/nudges.ts';
+import {
+  claimNudges,
+  type Endpoint,
+  endpointsDue,
+  expireCommands,
+  fanOut,
+  leadRelay,
+  placeEvents,
+} from '../persistence/relay.ts';
+import { clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import { WakeList } from './wake-list.ts';
+
+export type RelayOptions = {
+  database: Database;
+  client: Client;
+  taskQueuePrefix: string;
+  logger: Logger;
+  now?: () => Date;
+  pollMs?: number;
+};
+
+const PLACE_MAX = 1_000;
+const SWEEP_MS = 1_000;
+const COMMANDS_MS = 60_000;
+const NUDGES_MAX = 100;
+const NUDGE_LEASE_MS = 30_000;
+const SIGNALS_AT_ONCE = 20;
+const SIGNAL_DEADLINE_MS = 5_000;
+const TENANT = defineSearchAttributeKey('BillingTenant', 'KEYWORD');
+
+/**
+ * Carries what transactions left behind to whom it concerns: events to their place in the feed and to deliveries,
+ * deliveries to endpoint workflows, nudges to the workflows that wait. Every worker process runs one; for each piece of
+ * work the database decides which of them does it. Nothing is lost by a crash at any line: each step is either
+ * committed or due again.
+ */
+export function startRelay(options: RelayOptions): AsyncDisposable {
+  const { logger, pollMs = 250 } = options;
+  const stopping = new AbortController();
+  const now = options.now ?? clock.now;
+  const relay = { ...options, now, wakes: new WakeList(), sweptMs: 0 };
+  const every = (name: string, eachMs: number, work: () => Promise<boolean>) =>
+    repeat({ name, eachMs, logger, signal: stopping.signal, work });
+  const loops = [
+    every('events', pollMs, () => carryEvents(relay)),
+    every('wakes', pollMs, () => wakeEndpoints(relay)),
+    every('nudges', pollMs, () => carryNudges(relay)),
+    every('commands', COMMANDS_MS, () => closeCommands(relay)),
+  ];
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+type Relay = RelayOptions & { now: () => Date; wakes: WakeList; sweptMs: number };
+
+/** Places a batch of events and owes it to endpoints, in one transaction; wakes come after the commit. */
+async function carryEvents(relay: Relay): Promise<boolean> {
+  const { database, wakes, now } = relay;
+  const sweeping = performance.now() - relay.sweptMs >= SWEEP_MS;
+  const done = await database.asSystem('relay', async (tx) => {
+    if (!(await leadRelay(tx))) return null;
+    const at = now();
+    const placed = await placeEvents(tx, PLACE_MAX);
+    return {
+      at,
+      more: placed.length === PLACE_MAX,
+      endpoints: placed.length > 0 ? await fanOut(tx, placed, at) : [],
+      due: sweeping ? await endpointsDue(tx, at) : null,
+    };
+  });
+  if (!done) return false;
+  wakes.add(done.endpoints);
+  if (done.due) {
+    relay.sweptMs = performance.now();
+    wakes.sweep(done.due, done.at);
+  }
+  return done.more;
+}
+
+async function wakeEndpoints(relay: Relay): Promise<boolean> {
+  const endpoints = relay.wakes.take(relay.now());
+  await inParallel(endpoints, async ({ tenantId, endpointId }: Endpoint) => {
+    try {
+      await signal(relay, {
+        workflow: WORKFLOWS.webhookEndpoint,
+        id: workflowId.webhookEndpoint(endpointId),
+        queue: 'webhooks',
+        tenantId,
+        input: { tenantId, endpointId },
+      });
+    } catch (error) {
+      // The sweep finds it again.
+      relay.logger.warn({ err: error, endpoint: endpointId }, 'a webhook endpoint could not be woken');
+    }
+  });
+  return false;
+}
+
+const NUDGED: Record<NudgeKind, (nudge: Nudge) => Pick<Message, 'workflow' | 'id' | 'input'>> = {
+  subscription: ({ tenantId, entityId }) => ({
+    workflow: WORKFLOWS.subscription,
+    id: workflowId.subscription(entityId),
+    input: { tenantId, subscriptionId: entityId },
+  }),
+  invoice: ({ tenantId, entityId }) => ({
+    workflow: WORKFLOWS.invoice,
+    id: workflowId.invoice(entityId),
+    input: { tenantId, invoiceId: entityId },
+  }),
+  test_clock: ({ tenantId, entityId }) => ({
+    workflow: WORKFLOWS.testClock,
+    id: workflowId.testClock(entityId),
+    input: { tenantId, clockId: entityId },
+  }),
+};
+
+/** Delivers due nudges. They are held by a lease, not by a transaction: nobody waits for us while we talk to Temporal. */
+async function carryNudges(relay: Relay): Promise<boolean> {
+  const { database, now } = relay;
+  const leaseUntil = new Date(now().getTime() + NUDGE_LEASE_MS);
+  const nudges = await database.asSystem('relay', (tx) => claimNudges(tx, now(), leaseUntil, NUDGES_MAX));
+  await inParallel(nudges, async (nudge) => {
+    const failure = await signal(relay, {
+      ...NUDGED[nudge.kind](nudge),
+      queue: 'billing',
+      tenantId: nudge.tenantId,
+    }).then(
+      () => null,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    if (failure !== null)
+      relay.logger.warn({ workflow: nudge.workflowId, failure }, 'a nudge could not be delivered');
+    await database.asSystem('relay', (tx) =>
+      failure === null
+        ? settleNudge(tx, nudge)
+        : postponeNudge(tx, nudge.workflowId, failure, retryAt(nudge, now())),
+    );
+  });
+  return nudges.length === NUDGES_MAX;
+}
+
+function retryAt({ attempts }: Nudge, now: Date): Date {
+  return new Date(now.getTime() + Math.min(60_000, 1_000 * 2 ** Math.min(attempts, 6)));
+}
+
+async function closeCommands({ database, now, logger }: Relay): Promise<boolean> {
+  const expired = await database.asSystem('relay', (tx) => expireCommands(tx, now()));
+  if (expired > 0) logger.warn({ expired }, 'commands expired before they were applied');
+  return false;
+}
+
+type Message = {
+  workflow: string;
+  id: string;
+  queue: 'billing' | 'webhooks';
+  tenantId: string;
+  input: Record<string, string>;
+};
+
+/** One dataless signal, to the running workflow or to one started for it. */
+async function signal({ client, taskQueuePrefix }: Relay, message: Message): Promise<void> {
+  const deadline = clock.now().getTime() + SIGNAL_DEADLINE_MS;
+  await client.withDeadline(deadline, () =>
+    client.workflow.signalWithStart(message.workflow, {
+      workflowId: message.id,
+      taskQueue: taskQueue(message.queue, taskQueuePrefix),
+      args: [message.input],
+      signal: recheckSignal,
+      typedSearchAttributes: [{ key: TENANT, value: message.tenantId }],
+    }),
+  );
+}
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const run = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(SIGNALS_AT_ONCE, queue.length) }, run));
+}
+
+type Loop = {
+  name: string;
+  eachMs: number;
+  logger: Logger;
+  signal: AbortSignal;
+  work: () => Promise<boolean>;
+};
+
+const PAUSE_MAX_MS = 5_000;
+
+/** Works until the signal: at once again while there is more, calmer and calmer while it fails. Never rejects. */
+async function repeat({ name, eachMs, logger, signal, work }: Loop): Promise<void> {
+  let failures = 0;
+  while (!signal.aborted) {
+    let pauseMs = eachMs;
+    try {
+      if (await work()) pauseMs = 0;
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      pauseMs = Math.max(eachMs, Math.min(PAUSE_MAX_MS, 100 * 2 ** Math.min(failures, 6)));
+      logger.warn({ err: error, loop: name, failures }, 'the relay could not work');
+    }
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+  }
+}
