@@ -43,6 +43,8 @@ export class Migration20261121100000_create_tenancy extends Migration {
       time_zone text not null default 'UTC',
       invoice_grace_hours integer not null default 0 check (invoice_grace_hours between 0 and 720),
       dunning_policy jsonb,
+      -- null: no reminder; a reminder costs a timer and a step of each trial
+      trial_reminder_days integer check (trial_reminder_days between 1 and 30),
       metadata jsonb not null default '{}',
       created_at timestamptz(3) not null,
       updated_at timestamptz(3) not null,

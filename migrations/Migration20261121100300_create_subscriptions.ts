@@ -29,6 +29,7 @@ export class Migration20261121100300_create_subscriptions extends Migration {
       started_at timestamptz(3),
       trial_ends_at timestamptz(3),
       trial_ended_at timestamptz(3),
+      trial_reminder_at timestamptz(3),
       incomplete_since timestamptz(3),
       expires_at timestamptz(3),
       paused_at timestamptz(3),
@@ -46,7 +47,7 @@ export class Migration20261121100300_create_subscriptions extends Migration {
       latest_invoice_id text collate "C",
       -- derived, written only by the functions of domain/subscription.ts and domain/next-step.ts
       status text not null check (status in ('scheduled', 'trialing', 'incomplete', 'active', 'past_due', 'unpaid', 'paused', 'canceled', 'expired')),
-      next_step text check (next_step in ('activate', 'end_trial', 'cancel', 'expire', 'close_period')),
+      next_step text check (next_step in ('activate', 'remind_trial', 'end_trial', 'cancel', 'expire', 'close_period')),
       next_step_at timestamptz(3),
       revision integer not null check (revision >= 1),
       blocked_reason text,

@@ -1,5 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { StepName, SubscriptionStatus } from '../src/domain/subscription.ts';
+import type { InstantString, InvoiceState, SubscriptionState } from '../src/domain/step-answer.ts';
 
 /**
  * Everything both sides of a workflow must agree on: names, ids, inputs, messages. The API imports only this file of
@@ -27,46 +27,8 @@ export const workflowId = {
   testClock: (id: string) => `test-clock/${id}`,
 } as const;
 
-/** Instants travel as RFC 3339 UTC strings with milliseconds, which sort as they are. */
-export type InstantString = string;
-
 export type SubscriptionInput = { tenantId: string; subscriptionId: string; state?: SubscriptionState };
-
-/** What a subscription workflow carries from run to run. All of it can be read again from the row. */
-export type SubscriptionState = {
-  v: 1;
-  tenantId: string;
-  subscriptionId: string;
-  customerId: string;
-  planId: string;
-  currency: string;
-  clockId: string | null;
-  revision: number;
-  status: SubscriptionStatus;
-  next: { step: StepName; at: InstantString } | null;
-  /** Minutes after `next.at` at which this subscription is served, to spread a stampede; amounts do not move. */
-  jitterMinutes: number;
-  pastDueSince: InstantString | null;
-  dunningAttempt: number;
-  openInvoiceId: string | null;
-  blockedReason: string | null;
-  period: { start: InstantString; end: InstantString } | null;
-};
-
-export const INVOICE_STEPS = ['finalize', 'collect', 'check_payment', 'retry', 'mark_overdue'] as const;
-export type InvoiceStep = (typeof INVOICE_STEPS)[number];
-export type InvoiceInput = { tenantId: string; invoiceId: string };
-export type InvoiceState = {
-  v: 1;
-  tenantId: string;
-  invoiceId: string;
-  customerId: string;
-  clockId: string | null;
-  status: 'draft' | 'open' | 'paid' | 'void' | 'uncollectible';
-  next: { step: InvoiceStep; at: InstantString } | null;
-  dunningAttempt: number;
-};
-
+export type InvoiceInput = { tenantId: string; invoiceId: string; state?: InvoiceState };
 export type WebhookEndpointInput = { tenantId: string; endpointId: string };
 export type TestClockInput = { tenantId: string; clockId: string };
 

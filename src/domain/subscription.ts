@@ -26,7 +26,7 @@ export const PAYMENT_BEHAVIORS = ['allow_incomplete', 'default_active', 'error_i
 export type PaymentBehavior = (typeof PAYMENT_BEHAVIORS)[number];
 export const TRIAL_END_BEHAVIORS = ['activate', 'pause', 'cancel'] as const;
 export type TrialEndBehavior = (typeof TRIAL_END_BEHAVIORS)[number];
-export const STEP_NAMES = ['activate', 'end_trial', 'cancel', 'expire', 'close_period'] as const;
+export const STEP_NAMES = ['activate', 'remind_trial', 'end_trial', 'cancel', 'expire', 'close_period'] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
 export type Subscription = {
@@ -54,6 +54,8 @@ export type Subscription = {
   startedAt: Date | null;
   trialEndsAt: Date | null;
   trialEndedAt: Date | null;
+  /** When the coming end of the trial is announced; null when it was, or never is. */
+  trialReminderAt: Date | null;
   /** Set while the first payment is owed; the subscription expires at `expiresAt` unless it arrives. */
   incompleteSince: Date | null;
   expiresAt: Date | null;
@@ -97,6 +99,9 @@ export type SubscriptionItem = {
   createdAt: Date;
 };
 
+/** The end of a segment that has none yet: PostgreSQL's ranges and JavaScript's dates both hold it. */
+export const FOREVER = new Date('9999-12-31T00:00:00.000Z');
+
 /** A price and a quantity over a stretch of an item's life; segments of one item never overlap. */
 export type ItemSegment = {
   id: string;
@@ -134,7 +139,7 @@ export function cadenceOf(subscription: Subscription): Cadence {
 /** The one transition table (billing rule 30). Ended is final. */
 export const TRANSITIONS: Record<SubscriptionStatus, readonly SubscriptionStatus[]> = {
   scheduled: ['trialing', 'active', 'incomplete', 'canceled'],
-  incomplete: ['active', 'past_due', 'expired', 'canceled'],
+  incomplete: ['active', 'expired', 'canceled'],
   trialing: ['active', 'incomplete', 'paused', 'canceled'],
   active: ['past_due', 'paused', 'canceled', 'expired'],
   past_due: ['active', 'unpaid', 'paused', 'canceled', 'expired'],

@@ -22,6 +22,8 @@ export type Tenant = {
   invoiceGraceHours: number;
   /** Null: the default policy of billing rule 33. */
   dunningPolicy: DunningPolicy | null;
+  /** Days before a trial's end at which `subscription.trial_will_end` is sent; null: never. */
+  trialReminderDays: number | null;
   metadata: Metadata;
   createdAt: Date;
   updatedAt: Date;

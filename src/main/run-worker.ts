@@ -1,8 +1,87 @@
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection, type NativeConnectionOptions, Worker, type WorkerOptions } from '@temporalio/worker';
+import { createBillingActivities } from '../../activities/billing.ts';
+import { createCommandActivities } from '../../activities/commands.ts';
+import { createInvoiceActivities } from '../../activities/invoices.ts';
+import { createPaymentActivities } from '../../activities/payments.ts';
+import { createTestClockActivities } from '../../activities/test-clocks.ts';
+import { createWebhookActivities } from '../../activities/webhooks.ts';
+import { taskQueue } from '../../workflows/messages.ts';
+import { presenters } from '../contract/presenters.ts';
+import { gateways } from '../gateways/registry.ts';
+import { connect } from '../persistence/database.ts';
+import { clock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
+import { createMetrics } from '../platform/metrics.ts';
+import { createSafeSender } from '../platform/safe-fetch.ts';
+import { connectionOptions } from '../platform/temporal.ts';
+import { createVault } from '../platform/vault.ts';
+import { startRelay } from './relay.ts';
+import { sendTick } from './send-tick.ts';
 
-/** Runs the workers in this process until it is disposed. */
-export function runWorker(config: Config, logger: Logger): Promise<AsyncDisposable> {
-  logger.info({ address: config.temporal.address }, 'the worker runs');
-  return Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() });
+/** Below the 15 seconds of the charge's activity, for its two calls. */
+const GATEWAY_TIMEOUT_MS = 6_000;
+
+/** Runs the workers and the relay in this process until it is disposed. */
+export async function runWorker(config: Config, logger: Logger): Promise<AsyncDisposable> {
+  await using starting = new AsyncDisposableStack();
+  const { url, assumeLoginRole, poolSize } = config.database;
+  const database = starting.use(await connect({ url, assumeLoginRole, poolSize, applicationName: 'perennial worker' }));
+  const connection = await NativeConnection.connect(connectionOptions(config.temporal) as NativeConnectionOptions);
+  starting.defer(() => connection.close());
+  const clientConnection = Connection.lazy(connectionOptions(config.temporal));
+  starting.defer(() => clientConnection.close());
+  const { namespace } = config.temporal;
+  const client = new Client({ connection: clientConnection, namespace });
+  const metrics = createMetrics();
+  const vault = createVault(config.secrets.masterKeys);
+  const charging = starting.use(gateways({ sandboxUrl: config.sandboxGateway.url, timeoutMs: GATEWAY_TIMEOUT_MS }));
+  const deps = {
+    database,
+    gateways: charging,
+    present: presenters,
+    now: clock.now,
+    openSecret: vault.open,
+    publicUrl: config.http.publicUrl,
+    log: logger,
+  };
+  const sender = createSafeSender({ allow: config.webhookAllow });
+  const payments = createPaymentActivities(deps);
+  const prefix = '';
+  const common = { connection, namespace, shutdownGraceTime: '5 seconds' } as const;
+  const billing: WorkerOptions = {
+    ...common,
+    taskQueue: taskQueue('billing', prefix),
+    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    activities: {
+      ...createBillingActivities(deps),
+      ...createCommandActivities(deps),
+      ...createInvoiceActivities(deps),
+      ...createTestClockActivities({ ...deps, tick: sendTick(client, prefix) }),
+    },
+    // Every database step holds one connection of the pool.
+    maxConcurrentLocalActivityExecutions: poolSize,
+    stickyQueueScheduleToStartTimeout: '120 seconds',
+  };
+  const workers = await Promise.all([
+    Worker.create(billing),
+    Worker.create({ ...common, taskQueue: taskQueue('gateway', prefix), activities: payments, maxConcurrentActivityTaskExecutions: 50 }),
+    Worker.create({
+      ...common,
+      taskQueue: taskQueue('webhooks', prefix),
+      workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+      activities: createWebhookActivities({ database, vault, sender, logger, metrics }),
+      maxConcurrentActivityTaskExecutions: 500,
+    }),
+  ]);
+  const running = workers.map((worker) => worker.run().catch((error: unknown) => logger.error({ err: error }, 'a worker ended')));
+  starting.defer(async () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.all(running);
+  });
+  starting.use(startRelay({ database, client, taskQueuePrefix: prefix, logger }));
+  logger.info({ address: config.temporal.address, namespace }, 'the worker runs');
+  return starting.move();
 }

@@ -13,12 +13,12 @@ export type Nudge = { workflowId: string; tenantId: string; kind: NudgeKind; ent
  */
 export async function nudge(
   tx: Tx,
-  owed: { workflowId: string; tenantId: string; kind: NudgeKind; entityId: string; notBefore: Date },
+  owed: { tenantId: string; kind: NudgeKind; entityId: string; notBefore: Date },
 ): Promise<void> {
   await query(
     tx,
     sql`insert into nudges (workflow_id, tenant_id, kind, entity_id, next_attempt_at, created_at)
-      values (${owed.workflowId}, ${owed.tenantId}, ${owed.kind}, ${owed.entityId}, ${owed.notBefore.toISOString()}, now())
+      values (${`${owed.kind}/${owed.entityId}`}, ${owed.tenantId}, ${owed.kind}, ${owed.entityId}, ${owed.notBefore.toISOString()}, now())
       on conflict (workflow_id) do update set
         version = nudges.version + 1, attempts = 0, last_error = null,
         next_attempt_at = least(nudges.next_attempt_at, excluded.next_attempt_at)`,

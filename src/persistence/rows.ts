@@ -1,5 +1,5 @@
 import { type EntityName, type FilterQuery, LockMode, type RequiredEntityData, type EntityData } from '@mikro-orm/core';
-import { type RawBuilder } from 'kysely';
+import type { RawBuilder } from 'kysely';
 import type { Tx } from './doors.ts';
 
 /**

@@ -40,6 +40,7 @@ export const SubscriptionSchema = new EntitySchema<Subscription>({
     startedAt: optionalInstant,
     trialEndsAt: optionalInstant,
     trialEndedAt: optionalInstant,
+    trialReminderAt: optionalInstant,
     incompleteSince: optionalInstant,
     expiresAt: optionalInstant,
     pausedAt: optionalInstant,

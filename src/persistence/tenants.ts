@@ -1,6 +1,6 @@
 import { EntitySchema } from '@mikro-orm/core';
 import type { Account, ApiKey, Tenant } from '../domain/tenant.ts';
-import { id, instant, integer, json, optionalInstant, optionalJson, text, textList } from './columns.ts';
+import { id, instant, integer, json, optionalInstant, optionalInteger, optionalJson, text, textList } from './columns.ts';
 
 export const AccountSchema = new EntitySchema<Account>({
   name: 'Account',
@@ -19,6 +19,7 @@ export const TenantSchema = new EntitySchema<Tenant>({
     timeZone: text,
     invoiceGraceHours: integer,
     dunningPolicy: optionalJson,
+    trialReminderDays: optionalInteger,
     metadata: json,
     createdAt: instant,
     updatedAt: instant,

@@ -1,0 +1,56 @@
+import type { ChargeOutcome } from '../src/domain/decide-payment.ts';
+import type { Outcome } from '../src/gateways/port.ts';
+import { clockOf } from '../src/persistence/find.ts';
+import { findConnection, saveGatewayRef } from '../src/persistence/gateway-facts.ts';
+import type { ChargePlan } from '../src/persistence/write-charge.ts';
+import type { ActivityDeps } from './deps.ts';
+
+type Charge = Extract<ChargePlan, { kind: 'charge' }>;
+
+/**
+ * Prepare once, store the reference, confirm once; after a loss ask `retrieve` before anything else (billing rule 34).
+ * Never throws for what a gateway does: not knowing is an outcome.
+ */
+export async function askGateway(deps: ActivityDeps, { attempt, method }: Charge, asOf: Date): Promise<ChargeOutcome> {
+  const gateway = deps.gateways.get(attempt.gateway);
+  if (attempt.gatewayRef) {
+    const found = await gateway.retrieve(attempt.gatewayRef, { asOf });
+    if (found.kind !== 'not_confirmed') return outcomeOf(found);
+    return outcomeOf(await gateway.confirm(attempt.gatewayRef, { asOf }));
+  }
+  const { tenantId, id } = attempt;
+  const [connection, clock] = await deps.database.withTenant(tenantId, async (tx) => [
+    await findConnection(tx, attempt.gateway),
+    await clockOf(tx, attempt.customerId),
+  ] as const);
+  if (!connection) return { kind: 'declined', hard: false, code: 'gateway_not_connected', message: `The tenant has no connection to ${attempt.gateway}.` };
+  const prepared = await gateway.prepare({
+    attemptId: id,
+    idempotencyKey: id,
+    amount: attempt.amount,
+    currency: attempt.currency,
+    methodRef: method.gatewayRef,
+    callbackUrl: `${deps.publicUrl}/gateways/${attempt.gateway}/callbacks/${connection.callbackToken}`,
+    callbackSecret: deps.openSecret(connection.secretSealed, { tenantId, column: 'gateway_connections.secret', rowId: connection.id }),
+    asOf,
+    clock: clock ? 'test' : 'real',
+    description: `invoice ${attempt.invoiceId}`,
+  });
+  if (prepared.kind === 'unknown') return prepared;
+  await deps.database.withTenant(tenantId, (tx) => saveGatewayRef(tx, id, prepared.ref));
+  return outcomeOf(await gateway.confirm(prepared.ref, { asOf }));
+}
+
+function outcomeOf(outcome: Outcome): ChargeOutcome {
+  switch (outcome.kind) {
+    case 'declined':
+      return { kind: 'declined', hard: outcome.hard, code: outcome.code, message: outcome.message };
+    case 'requires_action':
+      return { kind: 'requires_action', url: outcome.url };
+    case 'unknown':
+      return { kind: 'unknown', reason: outcome.reason };
+    case 'settled':
+    case 'pending':
+      return { kind: outcome.kind };
+  }
+}

@@ -1,0 +1,111 @@
+import { decideActivate, decideCancel, decideClosePeriod, decideEndTrial, decideExpire, decideRemindTrial, type Decision } from '../src/domain/decide-step.ts';
+import { DomainError } from '../src/domain/errors.ts';
+import { isFinished } from '../src/domain/payment.ts';
+import type { SubscriptionAnswer, SubscriptionState } from '../src/domain/step-answer.ts';
+import type { StepName } from '../src/domain/subscription.ts';
+import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
+import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
+import { findStep, insertStep } from '../src/persistence/steps.ts';
+import { lockSubscription, type SubscriptionFacts } from '../src/persistence/subscription-facts.ts';
+import { stateOf } from '../src/persistence/subscription-state.ts';
+import type { Write } from '../src/persistence/write.ts';
+import { applyDecision, changeSubscription } from '../src/persistence/write-subscription.ts';
+import { noteFailure } from './blocked.ts';
+import { type ActivityDeps, writeOf } from './deps.ts';
+import { toFailure } from './failure.ts';
+
+export type StepInput = { tenantId: string; subscriptionId: string; at: string; revision: number };
+
+/** An incomplete subscription is not ended while its first payment may be on its way; it is looked at again this much later. */
+const EXPIRY_GRACE_MS = 3_600_000;
+
+/**
+ * The due steps of a subscription. Each is one transaction that happens once: a second call answers what the first
+ * one did, verbatim, and a call that knows an old revision changes nothing and answers what the row says.
+ */
+export function createBillingActivities(deps: ActivityDeps) {
+  const step = (name: StepName) => (input: StepInput) => runStep(deps, name, input);
+  return {
+    /** The row as a workflow needs it, or null when there is none. */
+    async loadSubscription(input: { tenantId: string; subscriptionId: string }): Promise<SubscriptionState | null> {
+      try {
+        return await deps.database.withTenant(input.tenantId, async (tx) => {
+          const facts = await lockSubscription(tx, input.subscriptionId);
+          return facts && (await stateOf(tx, facts.subscription));
+        });
+      } catch (error) {
+        throw toFailure(error);
+      }
+    },
+    activate: step('activate'),
+    remindTrial: step('remind_trial'),
+    endTrial: step('end_trial'),
+    closePeriod: step('close_period'),
+    cancelSubscription: step('cancel'),
+    expire: step('expire'),
+  };
+}
+
+export type BillingActivities = ReturnType<typeof createBillingActivities>;
+
+async function runStep(deps: ActivityDeps, step: StepName, input: StepInput): Promise<SubscriptionAnswer> {
+  try {
+    return await deps.database.withTenant(input.tenantId, async (tx) => {
+      const facts = await lockSubscription(tx, input.subscriptionId);
+      if (!facts) throw new DomainError('not_found', `subscription ${input.subscriptionId} has no row`);
+      const stepKey = `${step}:${input.at}`;
+      const done = await findStep<SubscriptionAnswer>(tx, input.subscriptionId, stepKey);
+      if (done) return done;
+      const { subscription } = facts;
+      const due = subscription.nextStep === step && subscription.nextStepAt?.toISOString() === input.at;
+      if (subscription.revision !== input.revision || !due) {
+        return { state: await stateOf(tx, subscription), collect: null, waits: false, stale: true };
+      }
+      const write = writeOf(deps, tx, input.tenantId, new Date(input.at), { correlationId: stepKey, causationId: stepKey });
+      const answer = await perform(write, facts, step);
+      await insertStep(tx, { tenantId: input.tenantId, subscriptionId: subscription.id, stepKey, result: answer, doneAt: write.wallNow });
+      return answer;
+    });
+  } catch (error) {
+    const blocked = await noteFailure(deps, { ...input, step }, error);
+    if (blocked) return { state: blocked, collect: null, waits: false, stale: true };
+    // Retried whatever it is: the fifth failure blocks the subscription, and until then somebody may mend the cause.
+    throw toFailure(error, true);
+  }
+}
+
+async function perform(write: Write, facts: SubscriptionFacts, step: StepName): Promise<SubscriptionAnswer> {
+  const { subscription, priced } = facts;
+  if (step === 'expire' && (await firstPaymentUnderWay(write, facts))) {
+    const expiresAt = new Date(write.at.getTime() + EXPIRY_GRACE_MS);
+    const waiting = await changeSubscription(write, facts, { ...subscription, expiresAt });
+    return { state: await stateOf(write.tx, waiting), collect: null, waits: true, stale: false };
+  }
+  const hasMethod = (await findDefaultMethod(write.tx, subscription.customerId)) !== null;
+  const decision = decide(step, facts, write.at, hasMethod);
+  const tenant = await findTenant(write.tx, write.tenantId);
+  const applied = await applyDecision(write, { subscription, priced }, decision, tenant);
+  return { state: await stateOf(write.tx, applied.subscription), collect: applied.collect, waits: applied.waits, stale: false };
+}
+
+function decide(step: StepName, { subscription, priced }: SubscriptionFacts, at: Date, hasMethod: boolean): Decision {
+  switch (step) {
+    case 'activate':
+      return decideActivate(subscription, priced, at);
+    case 'remind_trial':
+      return decideRemindTrial(subscription, priced);
+    case 'end_trial':
+      return decideEndTrial(subscription, priced, at, hasMethod);
+    case 'close_period':
+      return decideClosePeriod(subscription, priced, at);
+    case 'cancel':
+      return decideCancel(subscription, priced, at);
+    case 'expire':
+      return decideExpire(subscription, priced, at);
+  }
+}
+
+async function firstPaymentUnderWay(write: Write, { subscription }: SubscriptionFacts): Promise<boolean> {
+  const invoice = subscription.latestInvoiceId ? await findInvoiceFacts(write.tx, subscription.latestInvoiceId) : null;
+  return invoice?.attempt ? !isFinished(invoice.attempt.status) : false;
+}

@@ -1,0 +1,53 @@
+import type { CreateCommand } from '../src/contract/commands.ts';
+import { createSubscription, type NewSubscription } from '../src/domain/decide-create.ts';
+import { DomainError } from '../src/domain/errors.ts';
+import { Decimal } from '../src/domain/money.ts';
+import { CustomerSchema } from '../src/persistence/customers.ts';
+import { findTenant } from '../src/persistence/find.ts';
+import { PriceSchema } from '../src/persistence/plans.ts';
+import { findRow, findRows } from '../src/persistence/rows.ts';
+import { SubscriptionSchema } from '../src/persistence/subscriptions.ts';
+import type { Write } from '../src/persistence/write.ts';
+import { newId } from '../src/platform/ids.ts';
+
+/** The terms of a creation, with the rows they refer to, as a subscription that has not begun. */
+export async function newSubscription(write: Write, subscriptionId: string, body: CreateCommand): Promise<NewSubscription> {
+  const customer = await findRow(write.tx, CustomerSchema, { id: body.customer });
+  if (!customer || customer.deletedAt) throw new DomainError('customer_deleted', 'The customer was deleted meanwhile.');
+  const taken = body.external_id && (await findRow(write.tx, SubscriptionSchema, { externalId: body.external_id }));
+  if (taken) throw new DomainError('external_id_taken', `Another subscription already has the external id "${body.external_id}".`);
+  const prices = await findRows(write.tx, PriceSchema, { id: { $in: body.items.map((item) => item.price) } });
+  const tenant = await findTenant(write.tx, write.tenantId);
+  const terms = {
+    externalId: body.external_id,
+    customerId: customer.id,
+    planId: body.plan,
+    planVersion: body.plan_version,
+    testClockId: customer.testClockId,
+    currency: body.currency,
+    timeZone: customer.timeZone ?? tenant.timeZone,
+    prorationBasis: body.proration_basis,
+    billingCycle: body.billing_cycle,
+    billingAnchor: optionalDate(body.billing_anchor),
+    collectionMethod: body.collection_method,
+    netDays: body.net_days,
+    paymentBehavior: body.payment_behavior,
+    trialEndBehavior: body.trial_end_behavior,
+    startAt: optionalDate(body.start_at),
+    trialDays: body.trial_days,
+    trialEnd: optionalDate(body.trial_end),
+    trialReminderDays: tenant.trialReminderDays,
+    cancelAt: optionalDate(body.cancel_at),
+    items: body.items.map(({ key, price: priceId, quantity }) => {
+      const price = prices.find((candidate) => candidate.id === priceId);
+      if (!price) throw new DomainError('not_found', `price ${priceId} has no row`);
+      return { key, price, quantity: new Decimal(quantity) };
+    }),
+    metadata: body.metadata,
+  };
+  return createSubscription(terms, { tenantId: write.tenantId, subscriptionId, newId }, write.at);
+}
+
+function optionalDate(text: string | null): Date | null {
+  return text === null ? null : new Date(text);
+}

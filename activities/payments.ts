@@ -1,0 +1,119 @@
+import { Context } from '@temporalio/activity';
+import { payCommand } from '../src/contract/commands.ts';
+import type { ChargeOutcome } from '../src/domain/decide-payment.ts';
+import { DomainError, isDomainError } from '../src/domain/errors.ts';
+import type { InvoiceState, SubscriptionState } from '../src/domain/step-answer.ts';
+import { findTenant } from '../src/persistence/find.ts';
+import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
+import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
+import { invoiceStateOf } from '../src/persistence/invoice-state.ts';
+import { stateOf } from '../src/persistence/subscription-state.ts';
+import { lockSubscription } from '../src/persistence/subscription-facts.ts';
+import { beginCharge, type ChargePlan, lockOwed, recordOutcome } from '../src/persistence/write-charge.ts';
+import { nudgeSubscription } from '../src/persistence/write-subscription.ts';
+import { askGateway } from './ask-gateway.ts';
+import { type ActivityDeps, writeOf } from './deps.ts';
+import { isPassing, toFailure } from './failure.ts';
+
+/** `at`: the instant of the charge under a test clock or in a step's past; null for now. */
+export type ChargeInput = { tenantId: string; invoiceId: string; at: string | null; by: 'subscription' | 'invoice' };
+export type ChargeAnswer = { invoice: InvoiceState; subscription: SubscriptionState | null };
+export type PayInput = { tenantId: string; invoiceId: string; commandId: string };
+export type PayAnswer = { outcome: 'applied' | 'refused' | 'expired'; invoice: InvoiceState };
+
+/**
+ * Charges: an attempt row first, then the gateway, then the outcome. Whatever dies in between, the next call finds the
+ * attempt and goes on with it, so one attempt is one charge (billing rule 34).
+ */
+export function createPaymentActivities(deps: ActivityDeps) {
+  return {
+    async charge(input: ChargeInput): Promise<ChargeAnswer> {
+      try {
+        const at = input.at ? new Date(input.at) : deps.now();
+        const cause = { correlationId: null, causationId: `charge/${input.invoiceId}` };
+        await chargeOnce(deps, { ...input, at, cause, payCommand: null });
+        return await answer(deps, input, at);
+      } catch (error) {
+        throw toFailure(error);
+      }
+    },
+
+    /** A person's "pay now": refusals are answers, and the outcome of the charge is the answer of the command. */
+    async pay(input: PayInput): Promise<PayAnswer> {
+      const { tenantId, commandId } = input;
+      try {
+        const command = await deps.database.withTenant(tenantId, (tx) => lockCommand(tx, commandId));
+        if (!command) throw new DomainError('not_found', `command ${commandId} has no row`);
+        if (command.status === 'pending') await payOnce(deps, input, command);
+        const finished = await deps.database.withTenant(tenantId, (tx) => lockCommand(tx, commandId));
+        const { invoice } = await answer(deps, { ...input, at: null, by: 'invoice' }, command.requestedAt);
+        return { outcome: finished?.status === 'applied' || finished?.status === 'expired' ? finished.status : 'refused', invoice };
+      } catch (error) {
+        throw toFailure(error);
+      }
+    },
+  };
+}
+
+export type PaymentActivities = ReturnType<typeof createPaymentActivities>;
+
+type Charge = {
+  tenantId: string;
+  invoiceId: string;
+  at: Date;
+  cause: { correlationId: string | null; causationId: string | null };
+  /** The payment method a person chose (null: the default), when a person asked for the charge. */
+  payCommand: { paymentMethodId: string | null; resume: boolean } | null;
+};
+
+async function chargeOnce(deps: ActivityDeps, charge: Charge): Promise<ChargeOutcome | null> {
+  const { tenantId, at, cause } = charge;
+  const plan: ChargePlan = await deps.database.withTenant(tenantId, async (tx) => {
+    const write = writeOf(deps, tx, tenantId, at, cause);
+    const owed = await lockOwed(write, charge.invoiceId);
+    return owed ? beginCharge(write, owed, await findTenant(tx, tenantId), charge.payCommand) : { kind: 'nothing' };
+  });
+  if (plan.kind === 'nothing') return null;
+  const outcome = await askGateway(deps, plan, at);
+  await deps.database.withTenant(tenantId, async (tx) => {
+    const write = writeOf(deps, tx, tenantId, at, cause);
+    await recordOutcome(write, { invoiceId: charge.invoiceId, attemptId: plan.attempt.id }, outcome, await findTenant(tx, tenantId));
+  });
+  return outcome;
+}
+
+async function payOnce(deps: ActivityDeps, input: PayInput, command: { id: string; body: object; requestedAt: Date; expiresAt: Date; requestId: string | null }) {
+  const end = (status: 'applied' | 'refused' | 'expired', result: Record<string, unknown> | null) =>
+    deps.database.withTenant(input.tenantId, (tx) => finishCommand(tx, command.id, { status, result, finishedAt: deps.now() }));
+  if (deps.now() > command.expiresAt) return end('expired', null);
+  const cause = { correlationId: command.requestId, causationId: command.id };
+  const { payment_method: paymentMethodId } = payCommand.parse(command.body);
+  const resume = Context.current().info.attempt > 1;
+  try {
+    const outcome = await chargeOnce(deps, { ...input, at: command.requestedAt, cause, payCommand: { paymentMethodId, resume } });
+    if (outcome?.kind !== 'declined') return await end('applied', { outcome: outcome?.kind ?? 'nothing' });
+    const message = `The charge was declined: ${outcome.message}`;
+    return await end('refused', { code: 'payment_declined', message, details: { decline_code: outcome.code, hard: outcome.hard } });
+  } catch (error) {
+    if (!isDomainError(error) || isPassingRefusal(error)) throw error;
+    return end('refused', { code: error.code, message: error.message, details: error.details });
+  }
+}
+
+/** "A charge is under way" is a final answer to a person, though a step would simply come back later. */
+function isPassingRefusal(error: { code: string }): boolean {
+  return error.code !== 'payment_in_flight' && isPassing(error);
+}
+
+/** The rows as they are now; the subscription's workflow is told unless it is the one that asked. */
+async function answer(deps: ActivityDeps, input: Omit<ChargeInput, 'at'> & { at: string | null }, at: Date): Promise<ChargeAnswer> {
+  return deps.database.withTenant(input.tenantId, async (tx) => {
+    const facts = await findInvoiceFacts(tx, input.invoiceId);
+    if (!facts) throw new DomainError('not_found', `invoice ${input.invoiceId} has no row`);
+    const invoice = await invoiceStateOf(tx, facts);
+    const owner = facts.invoice.subscriptionId ? await lockSubscription(tx, facts.invoice.subscriptionId) : null;
+    const write = writeOf(deps, tx, input.tenantId, at, { correlationId: null, causationId: null });
+    if (owner && input.by === 'invoice') await nudgeSubscription(write, owner.subscription.id);
+    return { invoice, subscription: owner && (await stateOf(tx, owner.subscription)) };
+  });
+}

@@ -1,0 +1,10 @@
+import { presentInvoice } from './invoices.ts';
+import { presentAttempt } from './payments.ts';
+import { presentSubscription } from './subscriptions.ts';
+
+/** What events show of an object: the same as the API answers. */
+export const presenters = {
+  subscription: presentSubscription,
+  invoice: presentInvoice,
+  payment: presentAttempt,
+};

@@ -1,0 +1,86 @@
+import { contractualPeriod, endOfBilledDay, type Period } from './calendar.ts';
+import type { BillingReason, LineTrace } from './invoice.ts';
+import { Decimal, roundToMinor, sum } from './money.ts';
+import { intervalOf } from './plan.ts';
+import { type Fraction, fractionOf } from './proration.ts';
+import { type BilledPeriod, cadenceOf, type PricedItem, type Subscription } from './subscription.ts';
+
+/** A line before it has an id and an invoice. */
+export type LineDraft = {
+  itemId: string;
+  priceId: string;
+  description: string;
+  quantity: Decimal;
+  unitAmount: Decimal;
+  amount: Decimal;
+  period: Period;
+  proration: boolean;
+  trace: LineTrace;
+};
+
+export type InvoiceDraft = {
+  billingReason: BillingReason;
+  /** The boundary that made it; with the subscription it names the invoice, so it is made once. */
+  at: Date;
+  lines: readonly LineDraft[];
+  period: Period;
+};
+
+/** A stretch of an item's life that this decision accounts for; `line` is the index of the line that bills it. */
+export type Coverage = Pick<BilledPeriod, 'itemId' | 'period' | 'reason'> & { line: number | null };
+
+/** The sum of the lines, each rounded (billing rule 2). */
+export function totalOf(draft: InvoiceDraft): Decimal {
+  return sum(draft.lines.map((line) => line.amount));
+}
+
+/**
+ * The fee of one item for `period`: prorated over the whole contractual period when it is a part of it (billing rules
+ * 8 and 11), rounded once (rule 2), with the trace that explains it (rule 22).
+ * `throughDayOf` bills the civil day of a cancellation (rule 12).
+ */
+export function feeLine(
+  subscription: Subscription,
+  priced: PricedItem,
+  period: Period,
+  options: { throughDayOf?: Date } = {},
+): LineDraft {
+  const { price, quantity } = priced;
+  const { prorationBasis, timeZone, currency } = subscription;
+  const whole = contractualPeriod(cadenceOf(subscription), intervalOf(price), period.start);
+  const billedEnd = options.throughDayOf ? endOfBilledDay(options.throughDayOf, prorationBasis, timeZone) : period.end;
+  const counted: Period = { start: period.start, end: billedEnd < whole.end ? billedEnd : whole.end };
+  const fraction = fractionOf(counted, whole, prorationBasis, timeZone);
+  const isWhole = fraction.numerator === fraction.denominator;
+  const full = price.model === 'flat' ? price.unitAmount : price.unitAmount.times(quantity);
+  const exact = isWhole ? full : full.times(fraction.numerator).div(fraction.denominator);
+  const amount = roundToMinor(exact, currency);
+  return {
+    itemId: priced.item.id,
+    priceId: price.id,
+    description: describe(priced, isWhole ? null : fraction, prorationBasis),
+    quantity: price.model === 'flat' ? new Decimal(1) : quantity,
+    unitAmount: price.unitAmount,
+    amount,
+    period,
+    proration: !isWhole,
+    trace: {
+      model: price.model,
+      unitAmount: price.unitAmount.toFixed(),
+      quantity: (price.model === 'flat' ? new Decimal(1) : quantity).toFixed(),
+      ...(isWhole ? {} : { fraction: { ...fraction, unit: prorationBasis } }),
+      exact: exact.toFixed(),
+      rounded: amount.toFixed(),
+    },
+  };
+}
+
+function describe({ price, quantity }: PricedItem, fraction: Fraction | null, basis: 'day' | 'second'): string {
+  const units = price.model === 'per_unit' ? ` × ${quantity.toFixed()}` : '';
+  if (!fraction) return `${price.name}${units}`;
+  const part =
+    basis === 'day'
+      ? `${fraction.numerator} of ${fraction.denominator} days`
+      : `${new Decimal(fraction.numerator).div(fraction.denominator).times(100).toDecimalPlaces(2).toFixed()} % of the period`;
+  return `${price.name}${units} (${part})`;
+}

@@ -1,0 +1,167 @@
+import { addCivilDays } from './calendar.ts';
+import { DomainError } from './errors.ts';
+import type { Decimal } from './money.ts';
+import type { Price } from './plan.ts';
+import {
+  type CollectionMethod,
+  FOREVER,
+  type ItemSegment,
+  type PaymentBehavior,
+  type PricedItem,
+  type ProrationBasis,
+  type Subscription,
+  type SubscriptionItem,
+  type TrialEndBehavior,
+  type BillingCycle,
+} from './subscription.ts';
+import type { Metadata } from './tenant.ts';
+
+/** Everything a creation was asked for, with references resolved and defaults applied. */
+export type SubscriptionTerms = {
+  externalId: string | null;
+  customerId: string;
+  planId: string;
+  planVersion: number;
+  testClockId: string | null;
+  currency: string;
+  timeZone: string;
+  prorationBasis: ProrationBasis;
+  billingCycle: BillingCycle;
+  /** An explicit anchor keeps its calendar place even after a trial. */
+  billingAnchor: Date | null;
+  collectionMethod: CollectionMethod;
+  netDays: number | null;
+  paymentBehavior: PaymentBehavior;
+  trialEndBehavior: TrialEndBehavior;
+  /** Null: at once. */
+  startAt: Date | null;
+  trialDays: number | null;
+  trialEnd: Date | null;
+  trialReminderDays: number | null;
+  cancelAt: Date | null;
+  items: readonly { key: string; price: Price; quantity: Decimal }[];
+  metadata: Metadata;
+};
+
+export type NewSubscription = { subscription: Subscription; priced: PricedItem[]; segments: ItemSegment[] };
+
+/**
+ * A subscription as it is asked for, before it begins: `decideActivate` begins it at `startsAt`.
+ * `at` is the instant of the request. Ids come from the caller. Throws `trial_too_long` (more than two years) and
+ * `cancel_at_in_past`.
+ */
+export function createSubscription(
+  terms: SubscriptionTerms,
+  ids: { tenantId: string; subscriptionId: string; newId: (prefix: 'si' | 'seg') => string },
+  at: Date,
+): NewSubscription {
+  const startsAt = terms.startAt && terms.startAt > at ? terms.startAt : at;
+  const trialEndsAt = trialEnd(terms, startsAt);
+  if (terms.cancelAt && terms.cancelAt <= startsAt) {
+    throw new DomainError('cancel_at_in_past', 'cancel_at must be later than the start of the subscription.', {
+      errors: [{ path: 'cancel_at', code: 'cancel_at_in_past', message: 'Use an instant after the start, or leave it out.' }],
+    });
+  }
+  const subscription: Subscription = {
+    id: ids.subscriptionId,
+    tenantId: ids.tenantId,
+    externalId: terms.externalId,
+    customerId: terms.customerId,
+    planId: terms.planId,
+    planVersion: terms.planVersion,
+    testClockId: terms.testClockId,
+    currency: terms.currency,
+    timeZone: terms.timeZone,
+    prorationBasis: terms.prorationBasis,
+    billingCycle: terms.billingCycle,
+    collectionMethod: terms.collectionMethod,
+    netDays: terms.netDays,
+    paymentBehavior: terms.paymentBehavior,
+    trialEndBehavior: terms.trialEndBehavior,
+    startsAt,
+    anchorAt: terms.billingAnchor ?? startsAt,
+    anchorFixed: terms.billingAnchor !== null || terms.billingCycle === 'calendar',
+    startedAt: null,
+    trialEndsAt,
+    trialEndedAt: null,
+    trialReminderAt: trialReminder(trialEndsAt, startsAt, terms),
+    incompleteSince: null,
+    expiresAt: null,
+    pausedAt: null,
+    unpaidSince: null,
+    overdueCount: 0,
+    pastDueSince: null,
+    cancelAt: terms.cancelAt,
+    cancelMode: terms.cancelAt ? 'at' : null,
+    canceledAt: null,
+    endedAt: null,
+    endReason: null,
+    cancellationReason: null,
+    currentPeriodStart: null,
+    currentPeriodEnd: null,
+    latestInvoiceId: null,
+    status: 'scheduled',
+    nextStep: 'activate',
+    nextStepAt: startsAt,
+    revision: 1,
+    blockedReason: null,
+    failureCount: 0,
+    metadata: terms.metadata,
+    createdAt: at,
+    updatedAt: at,
+  };
+  const priced = terms.items.map(({ key, price, quantity }) => ({
+    item: newItem(ids.newId('si'), subscription, key),
+    price,
+    quantity,
+  }));
+  const segments = priced.map(({ item, price, quantity }) => ({
+    id: ids.newId('seg'),
+    tenantId: ids.tenantId,
+    itemId: item.id,
+    priceId: price.id,
+    quantity,
+    valid: { start: startsAt, end: FOREVER },
+    createdAt: at,
+  }));
+  return { subscription, priced, segments };
+}
+
+function newItem(id: string, subscription: Subscription, key: string): SubscriptionItem {
+  return {
+    id,
+    tenantId: subscription.tenantId,
+    subscriptionId: subscription.id,
+    key,
+    startedAt: null,
+    endedAt: null,
+    currentPeriodStart: null,
+    currentPeriodEnd: null,
+    createdAt: subscription.createdAt,
+  };
+}
+
+function trialReminder(trialEndsAt: Date | null, startsAt: Date, { trialReminderDays, timeZone }: SubscriptionTerms): Date | null {
+  if (!trialEndsAt || trialReminderDays === null) return null;
+  const planned = addCivilDays(trialEndsAt, -trialReminderDays, timeZone);
+  // A trial that is shorter than the notice is announced when it begins.
+  return planned > startsAt ? planned : startsAt;
+}
+
+const TRIAL_DAYS_MAX = 730;
+
+function trialEnd(terms: SubscriptionTerms, startsAt: Date): Date | null {
+  const end = terms.trialEnd ?? (terms.trialDays ? addCivilDays(startsAt, terms.trialDays, terms.timeZone) : null);
+  if (end === null) return null;
+  assertTrialLength(startsAt, end, terms.timeZone, terms.trialEnd ? 'trial_end' : 'trial_days');
+  return end;
+}
+
+/** A trial ends after `from` and within two years of it. Throws `trial_too_long` naming `path`. */
+export function assertTrialLength(from: Date, end: Date, timeZone: string, path: string): void {
+  const latest = addCivilDays(from, TRIAL_DAYS_MAX, timeZone);
+  if (end > from && end <= latest) return;
+  throw new DomainError('trial_too_long', 'A trial ends after it starts and lasts at most 730 days.', {
+    errors: [{ path, code: 'trial_too_long', message: `Use an instant after ${from.toISOString()} and not later than ${latest.toISOString()}.` }],
+  });
+}

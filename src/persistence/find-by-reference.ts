@@ -1,0 +1,57 @@
+import { DomainError } from '../domain/errors.ts';
+import { type IdPrefix, isId } from '../domain/ids.ts';
+import type { Customer, PaymentMethod } from '../domain/customer.ts';
+import type { Invoice } from '../domain/invoice.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { Subscription } from '../domain/subscription.ts';
+import { CustomerSchema, PaymentMethodSchema } from './customers.ts';
+import type { Tx } from './doors.ts';
+import { InvoiceSchema } from './invoices.ts';
+import { PlanSchema } from './plans.ts';
+import { findRow, lockRow } from './rows.ts';
+import { SubscriptionSchema } from './subscriptions.ts';
+
+/**
+ * What a caller names, by id or by `external:` and his own id. Row-level security hides other tenants' rows, so theirs
+ * are as unknown as those that never existed: null.
+ */
+
+const EXTERNAL = 'external:';
+type Options = { lock?: boolean };
+const finder = (options: Options) => (options.lock ? lockRow : findRow);
+
+/** By id also a deleted customer; by external id never, because deletion frees it. */
+export async function findCustomerByReference(tx: Tx, reference: string, options: Options = {}): Promise<Customer | null> {
+  const where = byReference('cus', reference, { deletedAt: null });
+  return where && finder(options)(tx, CustomerSchema, where);
+}
+
+/** By id also an archived plan; by external id never, because archiving frees it. */
+export async function findPlanByReference(tx: Tx, reference: string, options: Options = {}): Promise<Plan | null> {
+  const where = byReference('plan', reference, { archivedAt: null });
+  return where && finder(options)(tx, PlanSchema, where);
+}
+
+export async function findSubscriptionByReference(tx: Tx, reference: string): Promise<Subscription | null> {
+  const where = byReference('sub', reference, {});
+  return where && findRow(tx, SubscriptionSchema, where);
+}
+
+export async function findInvoiceById(tx: Tx, id: string): Promise<Invoice | null> {
+  return isId('inv', id) ? findRow(tx, InvoiceSchema, { id }) : null;
+}
+
+export async function findPaymentMethodById(tx: Tx, id: string): Promise<PaymentMethod | null> {
+  return isId('pm', id) ? findRow(tx, PaymentMethodSchema, { id }) : null;
+}
+
+/** The row, or `not_found` in the same words whether it never existed or is somebody else's. */
+export function found<T>(row: T | null, noun: string): T {
+  if (row === null) throw new DomainError('not_found', `There is no such ${noun}; look whether its id is right.`);
+  return row;
+}
+
+function byReference(prefix: IdPrefix, reference: string, external: Record<string, null>): Record<string, string | null> | null {
+  if (reference.startsWith(EXTERNAL)) return { externalId: reference.slice(EXTERNAL.length), ...external };
+  return isId(prefix, reference) ? { id: reference } : null;
+}

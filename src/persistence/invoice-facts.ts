@@ -1,0 +1,103 @@
+import { sql } from 'kysely';
+import type { Collection } from '../domain/dunning.ts';
+import type { Invoice, InvoiceLine } from '../domain/invoice.ts';
+import type { Payment, PaymentAttempt } from '../domain/payment.ts';
+import type { Tx } from './doors.ts';
+import { InvoiceLineSchema, InvoiceSchema } from './invoices.ts';
+import { CollectionSchema, PaymentAllocationSchema, PaymentAttemptSchema, PaymentSchema } from './payments.ts';
+import { findRow, findRows, insertRow, insertRows, lockRow, query, updateRows } from './rows.ts';
+
+export type InvoiceFacts = { invoice: Invoice; attempt: PaymentAttempt | null; collection: Collection | null };
+
+/** An invoice with its latest charge and its dunning, locked until the transaction ends. Lock its subscription first. */
+export async function lockInvoice(tx: Tx, id: string): Promise<InvoiceFacts | null> {
+  const invoice = await lockRow(tx, InvoiceSchema, { id });
+  return invoice && { invoice, ...(await chargingOf(tx, id)) };
+}
+
+/** The same without a lock, for a glance. */
+export async function findInvoiceFacts(tx: Tx, id: string): Promise<InvoiceFacts | null> {
+  const invoice = await findRow(tx, InvoiceSchema, { id });
+  return invoice && { invoice, ...(await chargingOf(tx, id)) };
+}
+
+async function chargingOf(tx: Tx, invoiceId: string): Promise<Pick<InvoiceFacts, 'attempt' | 'collection'>> {
+  const [attempt] = await findRows(tx, PaymentAttemptSchema, { invoiceId }, { orderBy: { n: 'desc' }, limit: 1 });
+  const collection = await findRow(tx, CollectionSchema, { invoiceId });
+  return { attempt: attempt ?? null, collection };
+}
+
+export async function linesOf(tx: Tx, invoiceId: string): Promise<InvoiceLine[]> {
+  return findRows(tx, InvoiceLineSchema, { invoiceId }, { orderBy: { n: 'asc' } });
+}
+
+export async function insertInvoice(tx: Tx, invoice: Invoice, lines: readonly InvoiceLine[]): Promise<void> {
+  await insertRow(tx, InvoiceSchema, invoice);
+  await insertRows(tx, InvoiceLineSchema, lines);
+}
+
+/** Writes an invoice that its caller has locked, and counts its revision up. */
+export async function saveInvoice(tx: Tx, invoice: Invoice): Promise<Invoice> {
+  const { id, tenantId: _tenant, ...rest } = invoice;
+  const saved = { ...rest, revision: invoice.revision + 1 };
+  await updateRows(tx, InvoiceSchema, { id }, saved);
+  return { ...invoice, revision: saved.revision };
+}
+
+/** The next number of the tenant's gap-free sequence. Take it late: it locks the counter until the commit. */
+export async function takeInvoiceNumber(tx: Tx, tenantId: string): Promise<string> {
+  const [row] = await query<{ value: string }>(
+    tx,
+    sql`insert into counters (tenant_id, name, value) values (${tenantId}, 'invoice', 1)
+      on conflict (tenant_id, name) do update set value = counters.value + 1 returning value`,
+  );
+  return `INV-${String(row?.value ?? '').padStart(6, '0')}`;
+}
+
+export async function openInvoicesOf(tx: Tx, where: { subscriptionId: string } | { customerId: string }): Promise<Invoice[]> {
+  return findRows(tx, InvoiceSchema, { ...where, status: { $in: ['draft', 'open'] } }, { orderBy: { id: 'asc' } });
+}
+
+/** Frees the periods that the lines of a voided invoice billed: they may be billed again. */
+export async function freePeriods(tx: Tx, invoiceId: string, at: Date): Promise<void> {
+  await query(
+    tx,
+    sql`update billed_periods set voided_at = ${at.toISOString()}
+      where voided_at is null and line_id in (select id from invoice_lines where invoice_id = ${invoiceId})`,
+  );
+}
+
+export async function insertAttempt(tx: Tx, attempt: PaymentAttempt): Promise<void> {
+  await insertRow(tx, PaymentAttemptSchema, attempt);
+}
+
+export async function saveAttempt(tx: Tx, attempt: PaymentAttempt): Promise<void> {
+  const { id, tenantId: _tenant, invoiceId: _invoice, ...rest } = attempt;
+  await updateRows(tx, PaymentAttemptSchema, { id }, rest);
+}
+
+export async function insertPayment(tx: Tx, payment: Payment, invoiceId: string): Promise<void> {
+  await insertRow(tx, PaymentSchema, payment);
+  const { id, tenantId, amount, createdAt } = payment;
+  await insertRow(tx, PaymentAllocationSchema, { paymentId: id, invoiceId, tenantId, amount, createdAt });
+}
+
+export async function saveCollection(tx: Tx, collection: Collection): Promise<void> {
+  await query(
+    tx,
+    sql`insert into collections (invoice_id, tenant_id, customer_id, currency, policy, first_failed_at, attempt, hard_declined,
+        next_attempt_at, outcome, ended_at, created_at, updated_at)
+      values (${collection.invoiceId}, ${collection.tenantId}, ${collection.customerId}, ${collection.currency},
+        ${JSON.stringify(collection.policy)}::jsonb, ${collection.firstFailedAt.toISOString()}, ${collection.attempt},
+        ${collection.hardDeclined}, ${collection.nextAttemptAt?.toISOString() ?? null}, ${collection.outcome},
+        ${collection.endedAt?.toISOString() ?? null}, ${collection.createdAt.toISOString()}, ${collection.updatedAt.toISOString()})
+      on conflict (invoice_id) do update set first_failed_at = excluded.first_failed_at, attempt = excluded.attempt,
+        hard_declined = excluded.hard_declined, next_attempt_at = excluded.next_attempt_at, outcome = excluded.outcome,
+        ended_at = excluded.ended_at, updated_at = excluded.updated_at`,
+  );
+}
+
+/** The running collections of a customer in one currency, oldest invoice first. */
+export async function runningCollections(tx: Tx, customerId: string, currency: string): Promise<Collection[]> {
+  return findRows(tx, CollectionSchema, { customerId, currency, outcome: null }, { orderBy: { invoiceId: 'asc' } });
+}

@@ -1,0 +1,65 @@
+import { DomainError } from '../domain/errors.ts';
+import type { Plan, PlanVersion, Price } from '../domain/plan.ts';
+import type { Tx } from './doors.ts';
+import { PlanSchema, PlanVersionSchema, PriceSchema } from './plans.ts';
+import { findRow, findRows, insertRow, insertRows, updateRows } from './rows.ts';
+import { isTaken } from './trouble.ts';
+
+/** The catalogue, written directly by requests. Prices are only ever inserted. */
+
+/** A plan at one version, with that version's prices in the order they were given. */
+export type PlanAtVersion = { plan: Plan; version: PlanVersion; latestVersion: number; prices: Price[] };
+
+export function insertPlan(tx: Tx, plan: Plan): Promise<Plan> {
+  return uniqueExternalId(() => insertRow(tx, PlanSchema, plan));
+}
+
+export async function updatePlan(tx: Tx, plan: Plan): Promise<Plan> {
+  await uniqueExternalId(() => updateRows(tx, PlanSchema, { id: plan.id }, plan));
+  return plan;
+}
+
+/** Publishes a version: the one before it is no longer sold. The caller holds the lock of the plan. */
+export async function insertPlanVersion(tx: Tx, version: PlanVersion, prices: readonly Price[]): Promise<void> {
+  await updateRows(tx, PlanVersionSchema, { planId: version.planId, active: true }, { active: false });
+  await insertRow(tx, PlanVersionSchema, version);
+  await insertRows(tx, PriceSchema, prices);
+}
+
+/** The plan at a version, or at the one that is sold. Null when it has no such version. */
+export async function findPlanAtVersion(tx: Tx, plan: Plan, version: number | null): Promise<PlanAtVersion | null> {
+  const active = await findRow(tx, PlanVersionSchema, { planId: plan.id, active: true });
+  if (!active) throw new Error(`plan ${plan.id} has no active version`);
+  const wanted = version === null ? active : await findRow(tx, PlanVersionSchema, { planId: plan.id, version });
+  if (!wanted) return null;
+  const prices = await findRows(tx, PriceSchema, { planId: plan.id, planVersion: wanted.version }, { orderBy: { id: 'asc' } });
+  return { plan, version: wanted, latestVersion: active.version, prices };
+}
+
+/** Several plans at the versions that are sold, in the order of `plans`. */
+export async function atActiveVersions(tx: Tx, plans: readonly Plan[]): Promise<PlanAtVersion[]> {
+  const planIds = plans.map((plan) => plan.id);
+  const versions = await findRows(tx, PlanVersionSchema, { planId: { $in: planIds }, active: true });
+  const prices = await findRows(tx, PriceSchema, { planId: { $in: planIds } }, { orderBy: { id: 'asc' } });
+  return plans.map((plan) => {
+    const version = versions.find((candidate) => candidate.planId === plan.id);
+    if (!version) throw new Error(`plan ${plan.id} has no active version`);
+    const own = prices.filter((price) => price.planId === plan.id && price.planVersion === version.version);
+    return { plan, version, latestVersion: version.version, prices: own };
+  });
+}
+
+export function findPrice(tx: Tx, id: string): Promise<Price | null> {
+  return findRow(tx, PriceSchema, { id });
+}
+
+async function uniqueExternalId<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!isTaken(error, 'plans_external_id')) throw error;
+    throw new DomainError('external_id_taken', 'Another plan has this external_id; choose one of its own, or publish a new version of that plan.', {
+      errors: [{ path: 'external_id', code: 'taken', message: 'Another plan has it; choose one of its own.' }],
+    });
+  }
+}

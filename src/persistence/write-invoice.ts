@@ -1,0 +1,183 @@
+import type { InvoiceDraft, LineDraft } from '../domain/build-invoice.ts';
+import { totalOf } from '../domain/build-invoice.ts';
+import { addCivilDays } from '../domain/calendar.ts';
+import type { EventType } from '../domain/event.ts';
+import { amountDue, type Invoice, type InvoiceLine } from '../domain/invoice.ts';
+import { Decimal } from '../domain/money.ts';
+import type { Subscription } from '../domain/subscription.ts';
+import { newId } from '../platform/ids.ts';
+import {
+  freePeriods,
+  type InvoiceFacts,
+  insertInvoice,
+  linesOf,
+  saveCollection,
+  saveInvoice,
+  takeInvoiceNumber,
+} from './invoice-facts.ts';
+import { postLedger } from './ledger.ts';
+import { tell, type Write } from './write.ts';
+
+/** What becomes of a new invoice: a draft until `finalizeAt` (null: until somebody finalizes it), or open at once. */
+export type Opening = { draft: boolean; finalizeAt: Date | null; collectAt: Date | null };
+
+/** Stores a built invoice and, unless it stays a draft, finalizes it. Answers the ids of its lines in order. */
+export async function createInvoice(
+  write: Write,
+  subscription: Subscription,
+  built: InvoiceDraft,
+  opening: Opening,
+): Promise<{ invoice: Invoice; lineIds: string[] }> {
+  const id = newId('inv');
+  const total = totalOf(built);
+  const cancels = built.billingReason === 'subscription_cancel';
+  const draft: Invoice = {
+    id,
+    tenantId: write.tenantId,
+    customerId: subscription.customerId,
+    subscriptionId: subscription.id,
+    // A cancellation at the very instant of a renewal makes a second invoice, so it names itself.
+    originKey: `${subscription.id}:${built.at.toISOString()}${cancels ? '/cancel' : ''}`,
+    number: null,
+    status: 'draft',
+    billingReason: built.billingReason,
+    currency: subscription.currency,
+    subtotal: total,
+    total,
+    amountPaid: new Decimal(0),
+    collectionMethod: subscription.collectionMethod,
+    netDays: subscription.netDays,
+    dueAt: null,
+    finalizeAt: opening.draft ? opening.finalizeAt : null,
+    finalizedAt: null,
+    collectAt: opening.collectAt,
+    overdueSince: null,
+    paidAt: null,
+    paidOutOfBand: false,
+    voidedAt: null,
+    markedUncollectibleAt: null,
+    periodStart: built.period.start,
+    periodEnd: built.period.end,
+    revision: 1,
+    metadata: {},
+    createdAt: write.at,
+    updatedAt: write.at,
+  };
+  const lines = built.lines.map((line, index) => lineRow(write.tenantId, id, index + 1, line));
+  await insertInvoice(write.tx, draft, lines);
+  await tellOfInvoice(write, 'invoice.created', draft, lines);
+  const invoice = opening.draft ? draft : await finalizeInvoice(write, draft, subscription.timeZone, lines);
+  return { invoice, lineIds: lines.map((line) => line.id) };
+}
+
+/** Draft to open: the number is given, the amounts freeze, the debt is booked; nothing to pay is paid at once (billing rule 28). */
+export async function finalizeInvoice(
+  write: Write,
+  draft: Invoice,
+  timeZone: string,
+  known?: readonly InvoiceLine[],
+): Promise<Invoice> {
+  const lines = known ?? (await linesOf(write.tx, draft.id));
+  const free = draft.total.isZero();
+  const opened: Invoice = {
+    ...draft,
+    status: free ? 'paid' : 'open',
+    paidAt: free ? write.at : null,
+    finalizedAt: write.at,
+    finalizeAt: null,
+    dueAt: draft.collectionMethod === 'send_invoice' ? addCivilDays(write.at, draft.netDays ?? 0, timeZone) : null,
+    collectAt: free || !draft.collectAt ? null : later(draft.collectAt, write.at),
+    updatedAt: write.at,
+    number: await takeInvoiceNumber(write.tx, write.tenantId),
+  };
+  const invoice = await saveInvoice(write.tx, opened);
+  await post(write, invoice, 'invoice_finalized', 'receivable', 'revenue', invoice.total);
+  await tellOfInvoice(write, 'invoice.finalized', invoice, lines);
+  if (free) await tellOfInvoice(write, 'invoice.paid', invoice, lines);
+  return invoice;
+}
+
+/** Open to void: the debt is reversed and the periods of its lines are free again. */
+export async function writeVoid(write: Write, { invoice, collection }: InvoiceFacts): Promise<Invoice> {
+  const owed = amountDue(invoice);
+  const voided = await saveInvoice(write.tx, {
+    ...invoice,
+    status: 'void',
+    voidedAt: write.at,
+    overdueSince: null,
+    collectAt: null,
+    updatedAt: write.at,
+  });
+  await freePeriods(write.tx, invoice.id, write.at);
+  await post(write, invoice, 'invoice_voided', 'revenue', 'receivable', owed);
+  if (collection && !collection.outcome) await endCollection(write, collection, 'voided');
+  await tellOfInvoice(write, 'invoice.voided', voided);
+  return voided;
+}
+
+/** Open to uncollectible: the debt becomes a loss; a later payment is still welcome. */
+export async function writeOff(
+  write: Write,
+  { invoice, collection }: InvoiceFacts,
+  outcome: 'uncollectible' | 'exhausted' | 'superseded' = 'uncollectible',
+): Promise<Invoice> {
+  const lost = await saveInvoice(write.tx, {
+    ...invoice,
+    status: 'uncollectible',
+    markedUncollectibleAt: write.at,
+    overdueSince: null,
+    collectAt: null,
+    updatedAt: write.at,
+  });
+  await post(write, invoice, 'invoice_written_off', 'bad_debt', 'receivable', amountDue(invoice));
+  if (collection && !collection.outcome) await endCollection(write, collection, outcome);
+  await tellOfInvoice(write, 'invoice.marked_uncollectible', lost);
+  return lost;
+}
+
+export async function endCollection(
+  write: Write,
+  collection: NonNullable<InvoiceFacts['collection']>,
+  outcome: NonNullable<NonNullable<InvoiceFacts['collection']>['outcome']>,
+): Promise<void> {
+  await saveCollection(write.tx, { ...collection, outcome, nextAttemptAt: null, endedAt: write.at, updatedAt: write.at });
+}
+
+export async function tellOfInvoice(
+  write: Write,
+  type: EventType,
+  invoice: Invoice,
+  known?: readonly InvoiceLine[],
+): Promise<void> {
+  await tell(write, type, {
+    objectType: 'invoice',
+    objectId: invoice.id,
+    customerId: invoice.customerId,
+    subscriptionId: invoice.subscriptionId,
+    invoiceId: invoice.id,
+    object: write.present.invoice(invoice, known ?? (await linesOf(write.tx, invoice.id))),
+  });
+}
+
+async function post(
+  write: Write,
+  invoice: Invoice,
+  kind: 'invoice_finalized' | 'invoice_voided' | 'invoice_written_off',
+  debit: 'receivable' | 'revenue' | 'bad_debt',
+  credit: 'receivable' | 'revenue',
+  amount: Decimal,
+): Promise<void> {
+  const { customerId, id: invoiceId, currency } = invoice;
+  // An invoice can be written off, paid, reopened by nothing: each kind happens once, so the invoice is its source.
+  const movement = { kind, source: invoiceId, debit, credit, amount };
+  await postLedger(write.tx, [movement], { tenantId: write.tenantId, customerId, invoiceId, currency, at: write.at });
+}
+
+function lineRow(tenantId: string, invoiceId: string, n: number, line: LineDraft): InvoiceLine {
+  const { period, ...rest } = line;
+  return { ...rest, id: newId('il'), tenantId, invoiceId, n, periodStart: period.start, periodEnd: period.end, reversesLineId: null };
+}
+
+function later(a: Date, b: Date): Date {
+  return a > b ? a : b;
+}

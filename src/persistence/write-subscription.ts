@@ -1,0 +1,178 @@
+import type { Decision } from '../domain/decide-step.ts';
+import type { EventType } from '../domain/event.ts';
+import type { Invoice } from '../domain/invoice.ts';
+import { nextStep } from '../domain/next-step.ts';
+import { isFinished } from '../domain/payment.ts';
+import { assertTransition, deriveStatus, type Subscription, type SubscriptionItem, type SubscriptionStatus } from '../domain/subscription.ts';
+import type { Tenant } from '../domain/tenant.ts';
+import { lockInvoice, openInvoicesOf, saveInvoice } from './invoice-facts.ts';
+import { nudge } from './nudges.ts';
+import { backlogOf } from './collect-backlog.ts';
+import { insertCoverage, overdueOf, saveItems, saveSubscription, type SubscriptionFacts } from './subscription-facts.ts';
+import { tell, type Write } from './write.ts';
+import { createInvoice, type Opening, writeVoid } from './write-invoice.ts';
+
+/** `collect`: an invoice to charge now, inside the step that made it. `waits`: one that something else will see to. */
+export type Applied = { subscription: Subscription; collect: { invoiceId: string } | null; waits: boolean };
+
+/** Makes a decision true: invoice, coverage, facts, events. The caller holds the subscription's lock. */
+export async function applyDecision(write: Write, facts: SubscriptionFacts, decision: Decision, tenant: Pick<Tenant, 'invoiceGraceHours'>): Promise<Applied> {
+  let after = decision.subscription;
+  let invoice: Invoice | null = null;
+  let inline = false;
+  let lineIds: string[] = [];
+  if (decision.invoice) {
+    const opening = await openingOf(write, after, decision, tenant);
+    ({ invoice, lineIds } = await createInvoice(write, after, decision.invoice, opening));
+    inline = invoice.status === 'open' && opening.inline;
+    after = { ...after, latestInvoiceId: invoice.id };
+    await expectFollowUp(write, after, invoice, inline);
+  }
+  await insertCoverage(write.tx, write.tenantId, decision.coverage, lineIds);
+  if (decision.voidOpenInvoices) await voidOpenInvoices(write, after.id);
+  const subscription = await changeSubscription(write, facts, after, decision.items, decision.events);
+  const collect = inline && invoice ? { invoiceId: invoice.id } : null;
+  return { subscription, collect, waits: invoice !== null && invoice.status !== 'paid' && !inline };
+}
+
+/** The event that a change of status is announced with, by the status it leads to. */
+const ANNOUNCED: Partial<Record<SubscriptionStatus, EventType>> = {
+  active: 'subscription.activated',
+  past_due: 'subscription.past_due',
+  unpaid: 'subscription.unpaid',
+  paused: 'subscription.paused',
+  canceled: 'subscription.canceled',
+  expired: 'subscription.expired',
+};
+
+/**
+ * Writes new facts of a subscription and everything that follows from them: status, next step, revision, events.
+ * The only way a subscription's row changes after its creation.
+ */
+export async function changeSubscription(
+  write: Write,
+  facts: SubscriptionFacts,
+  changes: Subscription,
+  items: readonly SubscriptionItem[] = facts.priced.map(({ item }) => item),
+  events: readonly EventType[] = [],
+): Promise<Subscription> {
+  const before = facts.subscription;
+  const status = deriveStatus(changes);
+  assertTransition(before.status, status);
+  const derived = { ...changes, status };
+  const next = nextStep(derived);
+  const after: Subscription = {
+    ...derived,
+    nextStep: next?.step ?? null,
+    nextStepAt: next?.at ?? null,
+    revision: before.revision + 1,
+    blockedReason: null,
+    failureCount: 0,
+    updatedAt: write.at,
+  };
+  const pricedBefore = facts.priced.map(({ item }) => item);
+  await saveSubscription(write.tx, before, after);
+  await saveItems(write.tx, pricedBefore, items);
+  const priced = facts.priced.map((entry) => ({ ...entry, item: items.find((item) => item.id === entry.item.id) ?? entry.item }));
+  const object = write.present.subscription(after, priced);
+  const previous = write.present.subscription(before, facts.priced);
+  for (const type of [...events, ...announcement(before.status, after.status)]) {
+    await tell(write, type, { ...subjectOf(after), object, previous });
+  }
+  return after;
+}
+
+/**
+ * Brings a subscription up to date with its invoices: how many are overdue, whether its first payment arrived, whether
+ * drafts that waited for payment may go out. Answers null when nothing changed.
+ */
+export async function followInvoices(
+  write: Write,
+  facts: SubscriptionFacts,
+  firstPayment: 'received' | 'unchanged' = 'unchanged',
+): Promise<Subscription | null> {
+  const before = facts.subscription;
+  if (before.endedAt) return null;
+  const overdue = await overdueOf(write.tx, before.id);
+  const recovered = before.unpaidSince !== null && overdue.count === 0;
+  const received = firstPayment === 'received' && before.incompleteSince !== null;
+  if (overdue.count === before.overdueCount && !recovered && !received) return null;
+  const after = await changeSubscription(write, facts, {
+    ...before,
+    overdueCount: overdue.count,
+    pastDueSince: overdue.since,
+    unpaidSince: recovered ? null : before.unpaidSince,
+    incompleteSince: received ? null : before.incompleteSince,
+    expiresAt: received ? null : before.expiresAt,
+  });
+  if (recovered) await releaseDrafts(write, after.id);
+  return after;
+}
+
+export function subjectOf(subscription: Subscription) {
+  return {
+    objectType: 'subscription' as const,
+    objectId: subscription.id,
+    customerId: subscription.customerId,
+    subscriptionId: subscription.id,
+    invoiceId: null,
+  };
+}
+
+function announcement(from: SubscriptionStatus, to: SubscriptionStatus): EventType[] {
+  if (from === to) return [];
+  if (to === 'active' && (from === 'past_due' || from === 'unpaid')) return ['subscription.recovered'];
+  const type = ANNOUNCED[to];
+  return type ? [type] : [];
+}
+
+/** When and whether a new invoice is finalized and charged. */
+async function openingOf(
+  write: Write,
+  subscription: Subscription,
+  decision: Decision,
+  tenant: Pick<Tenant, 'invoiceGraceHours'>,
+): Promise<Opening & { inline: boolean }> {
+  const reason = decision.invoice?.billingReason;
+  // Invoices of an unpaid subscription stay drafts until it is paid (billing rule 34b).
+  if (subscription.unpaidSince && !decision.subscription.endedAt) return { draft: true, finalizeAt: null, collectAt: write.at, inline: false };
+  const graced = tenant.invoiceGraceHours > 0 && (reason === 'subscription_cycle' || reason === 'subscription_cancel');
+  const openAt = graced ? new Date(write.at.getTime() + tenant.invoiceGraceHours * 3_600_000) : write.at;
+  if (!decision.collect) return { draft: graced, finalizeAt: openAt, collectAt: null, inline: false };
+  const collectAt = await backlogOf(write, subscription, nextStep({ ...subscription, status: deriveStatus(subscription) })?.at ?? null);
+  return { draft: graced, finalizeAt: openAt, collectAt: collectAt ?? openAt, inline: !graced && collectAt === null };
+}
+
+/**
+ * The invoice's own workflow looks after whatever waits. When the step charges the invoice itself, the nudge is only a
+ * net below it, in case that process dies.
+ */
+async function expectFollowUp(write: Write, subscription: Subscription, invoice: Invoice, inline: boolean): Promise<void> {
+  if (invoice.status === 'paid' || (!inline && !invoice.collectAt && !invoice.finalizeAt && !invoice.dueAt)) return;
+  const delayMs = inline ? 60_000 : 0;
+  await nudgeInvoice(write, invoice, new Date(write.wallNow.getTime() + delayMs));
+}
+
+export function nudgeInvoice(write: Write, invoice: Invoice, notBefore = write.wallNow): Promise<void> {
+  return nudge(write.tx, { tenantId: write.tenantId, kind: 'invoice', entityId: invoice.id, notBefore });
+}
+
+export function nudgeSubscription(write: Write, subscriptionId: string): Promise<void> {
+  return nudge(write.tx, { tenantId: write.tenantId, kind: 'subscription', entityId: subscriptionId, notBefore: write.wallNow });
+}
+
+/** An invoice whose charge is under way is left alone: its own workflow ends it when the answer is known. */
+async function voidOpenInvoices(write: Write, subscriptionId: string): Promise<void> {
+  for (const { id } of await openInvoicesOf(write.tx, { subscriptionId })) {
+    const facts = await lockInvoice(write.tx, id);
+    const underWay = facts?.attempt && !isFinished(facts.attempt.status);
+    if (facts?.invoice.status === 'open' && !underWay) await writeVoid(write, facts);
+  }
+}
+
+async function releaseDrafts(write: Write, subscriptionId: string): Promise<void> {
+  for (const invoice of await openInvoicesOf(write.tx, { subscriptionId })) {
+    if (invoice.status !== 'draft' || invoice.finalizeAt) continue;
+    await nudgeInvoice(write, await saveInvoice(write.tx, { ...invoice, finalizeAt: write.at, updatedAt: write.at }));
+  }
+}
