@@ -1,0 +1,202 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Client, type Connection, WorkflowNotFoundError } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { sql } from 'kysely';
+import { createWebhookActivities } from '../../activities/webhooks.ts';
+import { startRelay } from '../../src/main/relay.ts';
+import { connect } from '../../src/persistence/database.ts';
+import { listDeliveries, resendDeliveries } from '../../src/persistence/deliveries.ts';
+import type { Database } from '../../src/persistence/doors.ts';
+import { nudge } from '../../src/persistence/nudges.ts';
+import { query } from '../../src/persistence/rows.ts';
+import { newId } from '../../src/platform/ids.ts';
+import { createLogger } from '../../src/platform/logger.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
+import { createSafeSender, type SafeSender } from '../../src/platform/safe-fetch.ts';
+import { connectionOptions, connectTemporal } from '../../src/platform/temporal.ts';
+import { taskQueue, workflowId } from '../../workflows/messages.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestNamespace } from '../support/temporal.ts';
+import { Receiver, seedEndpoint, seedEvents, seedTenant, vault, verify } from '../support/webhooks.ts';
+
+const logger = createLogger({ logLevel: 'silent' });
+let testDatabase: TestDatabase;
+let database: Database;
+let connection: Connection;
+let native: NativeConnection;
+let client: Client;
+let sender: SafeSender;
+let worker: Worker;
+let working: Promise<void>;
+let relay: AsyncDisposable;
+let tenantId: string;
+let receiver: Receiver;
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase();
+  database = await connect({ url: testDatabase.url, poolSize: 20, applicationName: 'webhook workflow test' });
+  const temporal = await createTestNamespace();
+  connection = await connectTemporal(temporal);
+  native = await NativeConnection.connect(connectionOptions(temporal));
+  client = new Client({ connection, namespace: temporal.namespace });
+  sender = createSafeSender({ allow: ['127.0.0.0/8'], timeoutMs: 2_000 });
+  worker = await Worker.create({
+    connection: native,
+    namespace: temporal.namespace,
+    taskQueue: taskQueue('webhooks', ''),
+    workflowsPath: fileURLToPath(new URL('../../workflows/webhook-endpoint.ts', import.meta.url)),
+    activities: createWebhookActivities({
+      database,
+      vault,
+      sender,
+      logger,
+      metrics: createMetrics(),
+      random: () => 0,
+    }),
+  });
+  working = worker.run();
+  relay = startRelay({ database, client, taskQueuePrefix: '', logger, pollMs: 25 });
+});
+afterAll(async () => {
+  await relay?.[Symbol.asyncDispose]();
+  worker?.shutdown();
+  await working;
+  await sender?.[Symbol.asyncDispose]();
+  await native?.close();
+  await connection?.close();
+  await database?.close();
+  await testDatabase?.[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  tenantId = await seedTenant(database);
+  receiver = await Receiver.start();
+});
+afterEach(() => receiver[Symbol.asyncDispose]());
+
+async function until<T>(
+  what: string,
+  look: () => Promise<T | null | undefined | false>,
+  patienceMs = 15_000,
+): Promise<T> {
+  const endMs = performance.now() + patienceMs;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (performance.now() > endMs) throw new Error(`waited in vain for ${what}`);
+    await sleep(25);
+  }
+}
+
+const deliveries = () =>
+  database.withTenant(tenantId, (tx) => listDeliveries(tx, { before: null, limit: 100 }));
+const handleOf = (endpointId: string) => client.workflow.getHandle(workflowId.webhookEndpoint(endpointId));
+
+async function statusOf(endpointId: string): Promise<string | null> {
+  try {
+    return (await handleOf(endpointId).describe()).status.name;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError || (error as Error).name === 'WorkflowNotFoundError')
+      return null;
+    throw error;
+  }
+}
+
+const ended = (endpointId: string) =>
+  until('the end of the workflow', async () => (await statusOf(endpointId)) === 'COMPLETED');
+
+describe('from a fact to a verified webhook', () => {
+  test('an event reaches its endpoint, verifies, and the workflow ends when nothing is pending', async () => {
+    const endpoint = await seedEndpoint(database, tenantId, receiver.url);
+    await seedEvents(database, tenantId, 3);
+    await until('three webhooks', async () => receiver.received.length >= 3);
+    for (const received of receiver.received) verify(endpoint.secret, received);
+    await ended(endpoint.id);
+    expect((await deliveries()).map(({ status }) => status)).toEqual(['delivered', 'delivered', 'delivered']);
+    const { typedSearchAttributes } = await handleOf(endpoint.id).describe();
+    expect(JSON.stringify(typedSearchAttributes.getAll())).toContain(tenantId);
+  });
+
+  test('many events cost a handful of actions', async () => {
+    const endpoint = await seedEndpoint(database, tenantId, receiver.url);
+    await Promise.all(Array.from({ length: 20 }, () => seedEvents(database, tenantId, 10)));
+    await until('200 webhooks', async () => receiver.received.length >= 200, 30_000);
+    await ended(endpoint.id);
+    expect(new Set(receiver.said.map(({ id }) => id)).size).toBe(200);
+    const { events } = await handleOf(endpoint.id).fetchHistory();
+    const drains = (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes);
+    expect(drains.length).toBeLessThan(20);
+  });
+
+  test('a failed delivery is tried again by the timer of its workflow', async () => {
+    receiver.status(500);
+    const endpoint = await seedEndpoint(database, tenantId, receiver.url);
+    await seedEvents(database, tenantId, 1);
+    await until('the first attempt', async () => receiver.received.length === 1);
+    await until('the wait', async () => (await deliveries())[0]?.lastStatus === 500);
+    receiver.status(200);
+    await ended(endpoint.id);
+    expect(receiver.received).toHaveLength(2);
+    const [first, second] = receiver.received.map(({ headers }) => Number(headers['webhook-timestamp']));
+    expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(4);
+  });
+
+  test('what was committed while nobody woke anybody is found by the sweep', async () => {
+    const endpoint = await seedEndpoint(database, tenantId, receiver.url);
+    await seedEvents(database, tenantId, 1);
+    await ended(endpoint.id);
+    const [delivery] = await deliveries();
+    // A resend by a process that died right after its commit.
+    await database.withTenant(tenantId, (tx) => resendDeliveries(tx, [delivery?.id ?? ''], new Date()));
+    await until('the resent webhook', async () => receiver.received.length === 2);
+    expect(receiver.said[1]?.id).toBe(receiver.said[0]?.id);
+  });
+
+  test('a hanging endpoint holds up nobody else', async () => {
+    receiver.answer = () => undefined;
+    await seedEndpoint(database, tenantId, receiver.url);
+    await using healthy = await Receiver.start();
+    await seedEndpoint(database, tenantId, healthy.url);
+    await seedEvents(database, tenantId, 5);
+    await until('five webhooks beside the hanging one', async () => healthy.received.length === 5, 1_900);
+  });
+
+  test('a stranger gets nothing', async () => {
+    await using stranger = await Receiver.start();
+    await seedEndpoint(database, await seedTenant(database), stranger.url);
+    await seedEndpoint(database, tenantId, receiver.url);
+    await seedEvents(database, tenantId, 2);
+    await until('our webhooks', async () => receiver.received.length === 2);
+    await sleep(200);
+    expect(stranger.received).toEqual([]);
+  });
+});
+
+describe('nudges', () => {
+  test('reach the workflow that waits, started if it has to be', async () => {
+    const owed = (['subscription', 'invoice', 'test_clock'] as const).map((kind) => ({
+      kind,
+      entityId: newId(kind === 'subscription' ? 'sub' : kind === 'invoice' ? 'inv' : 'clk'),
+    }));
+    await database.withTenant(tenantId, async (tx) => {
+      for (const one of owed) await nudge(tx, { ...one, tenantId, notBefore: new Date() });
+    });
+    const ids = owed.map(({ kind, entityId }) =>
+      kind === 'test_clock' ? workflowId.testClock(entityId) : workflowId[kind](entityId),
+    );
+    const types = await until('three workflows', async () => {
+      const found = await Promise.allSettled(ids.map((id) => client.workflow.getHandle(id).describe()));
+      return found.every(({ status }) => status === 'fulfilled')
+        ? found.map((one) => (one.status === 'fulfilled' ? one.value.type : ''))
+        : null;
+    });
+    expect(types).toEqual(['subscription', 'invoice', 'testClock']);
+    const left = await until('settled nudges', async () => {
+      const rows = await database.withTenant(tenantId, (tx) => query(tx, sql`select 1 from nudges`));
+      return rows.length === 0 ? [true] : null;
+    });
+    expect(left).toEqual([true]);
+    await Promise.all(ids.map((id) => client.workflow.getHandle(id).terminate()));
+  });
+});
