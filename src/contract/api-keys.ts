@@ -31,7 +31,9 @@ export const apiKeyOut = z
   .meta({ id: 'ApiKey' });
 
 export const apiKeyCreatedOut = apiKeyOut
-  .extend({ key: z.string().meta({ description: 'The key itself. It is shown this once; only a hash is kept.' }) })
+  .extend({
+    key: z.string().meta({ description: 'The key itself. It is shown this once; only a hash is kept.' }),
+  })
   .meta({ id: 'ApiKeyCreated' });
 
 /** An API key as its tenant sees it: never the key, which nobody knows any more. */

@@ -13,7 +13,9 @@ const ID_BODY = '[0-7][0-9a-hjkmnp-tv-z]{25}';
 
 /** An id in an answer, for example `cus_01k…`. */
 export const idOut = (prefix: IdPrefix) =>
-  z.string().meta({ description: `Starts with \`${prefix}_\`.`, examples: [`${prefix}_01kaj3n6xve9ytv0w4s5h7m2pq`] });
+  z
+    .string()
+    .meta({ description: `Starts with \`${prefix}_\`.`, examples: [`${prefix}_01kaj3n6xve9ytv0w4s5h7m2pq`] });
 
 /** A reference in a request: an id with this prefix, or `external:` and the caller's own id. */
 export const reference = (prefix: IdPrefix, noun: string) =>
@@ -29,12 +31,18 @@ export const reference = (prefix: IdPrefix, noun: string) =>
 export const idIn = (prefix: IdPrefix, noun: string) =>
   z
     .string()
-    .regex(new RegExp(`^${prefix}_${ID_BODY}$`), { error: `Write the id of a ${noun}; it starts with ${prefix}_.` })
+    .regex(new RegExp(`^${prefix}_${ID_BODY}$`), {
+      error: `Write the id of a ${noun}; it starts with ${prefix}_.`,
+    })
     .meta({ examples: [`${prefix}_01kaj3n6xve9ytv0w4s5h7m2pq`] });
 
 /** Where an object is addressed in a path. A malformed id is simply not found. */
 export const pathId = z.object({
-  id: z.string().min(1).max(400).meta({ description: 'The id, or `external:` and your own id (URL-encoded) where the object has one.' }),
+  id: z
+    .string()
+    .min(1)
+    .max(400)
+    .meta({ description: 'The id, or `external:` and your own id (URL-encoded) where the object has one.' }),
 });
 
 /** The caller's own id, unique per tenant and kind of object. */
@@ -42,12 +50,12 @@ export const externalId = z
   .string()
   .min(1)
   .max(255)
-  .meta({ description: 'Your own id for it, unique among your objects of this kind.', examples: ['acme-42'] });
+  .meta({
+    description: 'Your own id for it, unique among your objects of this kind.',
+    examples: ['acme-42'],
+  });
 
-export const nameIn = z
-  .string()
-  .max(200)
-  .regex(/\S/, { error: 'Write a name of 1 to 200 characters.' });
+export const nameIn = z.string().max(200).regex(/\S/, { error: 'Write a name of 1 to 200 characters.' });
 
 const YEAR_MIN = 1970;
 const YEAR_MAX = 2199;
@@ -76,35 +84,51 @@ export const instantOut = z.string().meta({ format: 'date-time', examples: ['202
 
 export const currencyIn = z
   .string()
-  .refine(isCurrency, { error: 'Write an ISO 4217 code in capitals, such as "USD".', params: { code: 'currency_unknown' } })
+  .refine(isCurrency, {
+    error: 'Write an ISO 4217 code in capitals, such as "USD".',
+    params: { code: 'currency_unknown' },
+  })
   .meta({ examples: ['USD'] });
 
 export const timeZoneIn = z
   .string()
   .max(64)
-  .refine(isTimeZone, { error: 'Write an IANA time zone, such as "Europe/Berlin"; offsets are not accepted.', params: { code: 'time_zone_unknown' } })
+  .refine(isTimeZone, {
+    error: 'Write an IANA time zone, such as "Europe/Berlin"; offsets are not accepted.',
+    params: { code: 'time_zone_unknown' },
+  })
   .meta({ examples: ['Europe/Berlin'] });
 
 /** An amount of money in an answer; exactly the currency's decimals. */
 export const moneyOut = z
-  .object({ amount: z.string().meta({ examples: ['19.99'] }), currency: z.string().meta({ examples: ['USD'] }) })
+  .object({
+    amount: z.string().meta({ examples: ['19.99'] }),
+    currency: z.string().meta({ examples: ['USD'] }),
+  })
   .meta({ id: 'Money', description: 'A decimal string in major units with its ISO 4217 currency.' });
 
 /** Units of a price: a whole number, or a decimal string with at most 12 decimals. */
 export const quantityIn = z
   .union([z.int().min(0).max(1_000_000_000), z.string().regex(/^(0|[1-9]\d{0,14})(\.\d{1,12})?$/)], {
-    error: 'Write a quantity from zero upward: a whole number, or a decimal string such as "2.5" with at most 12 decimals.',
+    error:
+      'Write a quantity from zero upward: a whole number, or a decimal string such as "2.5" with at most 12 decimals.',
   })
   .transform((quantity) => new Decimal(quantity).toFixed())
   .meta({ examples: ['3'] });
 
 const METADATA_KEYS_MAX = 50;
 const metadataKey = z.string().min(1).max(40, { error: 'A metadata key has at most 40 characters.' });
-const metadataValue = z.string('Metadata values are strings.').max(500, { error: 'A metadata value has at most 500 characters.' });
-const tooManyKeys = { error: `Metadata has at most ${METADATA_KEYS_MAX} keys; remove some.`, params: { code: 'too_many_keys' } };
+const metadataValue = z
+  .string('Metadata values are strings.')
+  .max(500, { error: 'A metadata value has at most 500 characters.' });
+const tooManyKeys = {
+  error: `Metadata has at most ${METADATA_KEYS_MAX} keys; remove some.`,
+  params: { code: 'too_many_keys' },
+};
 
 /** Whether metadata keeps within its limit; for the result of a merge. */
-export const metadataFits = (metadata: Record<string, string>): boolean => Object.keys(metadata).length <= METADATA_KEYS_MAX;
+export const metadataFits = (metadata: Record<string, string>): boolean =>
+  Object.keys(metadata).length <= METADATA_KEYS_MAX;
 
 export const metadataIn = z
   .record(metadataKey, metadataValue)
@@ -125,7 +149,10 @@ export const listOf = <T extends z.ZodType>(item: T) =>
     object: z.literal('list'),
     data: z.array(item),
     has_more: z.boolean(),
-    next_cursor: z.string().nullable().meta({ description: 'Send it as `cursor` to get the next page; null on the last one.' }),
+    next_cursor: z
+      .string()
+      .nullable()
+      .meta({ description: 'Send it as `cursor` to get the next page; null on the last one.' }),
   });
 
 /** The answer to a deletion. */
@@ -134,7 +161,10 @@ export const deletedOf = (object: string, prefix: IdPrefix) =>
 
 /** A query value that may be given once or several times. */
 export const oneOrMore = <T extends z.ZodType>(item: T) =>
-  z.preprocess((value) => (value === undefined || Array.isArray(value) ? value : [value]), z.array(item).max(20).optional());
+  z.preprocess(
+    (value) => (value === undefined || Array.isArray(value) ? value : [value]),
+    z.array(item).max(20).optional(),
+  );
 
 const limit = z.coerce
   .number('Write a whole number from 1 to 100.')
@@ -146,7 +176,12 @@ const limit = z.coerce
 /** What every list accepts; resources add their filters. */
 export const listQuery = {
   limit: limit.meta({ description: 'How many, 1 to 100.' }),
-  cursor: z.string().min(1).max(200).optional().meta({ description: 'The `next_cursor` of the page before.' }),
+  cursor: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({ description: 'The `next_cursor` of the page before.' }),
   'created_at[gte]': instantIn.optional(),
   'created_at[gt]': instantIn.optional(),
   'created_at[lte]': instantIn.optional(),
@@ -154,7 +189,10 @@ export const listQuery = {
 };
 
 /** Merges a change into stored metadata. */
-export function mergeMetadata(stored: Record<string, string>, patch: Record<string, string | null> | undefined): Record<string, string> {
+export function mergeMetadata(
+  stored: Record<string, string>,
+  patch: Record<string, string | null> | undefined,
+): Record<string, string> {
   const merged = { ...stored };
   for (const [key, value] of Object.entries(patch ?? {})) {
     if (value === null) delete merged[key];

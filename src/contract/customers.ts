@@ -22,19 +22,31 @@ export const customerCreate = z
     name: nameIn,
     external_id: externalId.optional(),
     email: email.optional(),
-    time_zone: timeZoneIn.optional().meta({ description: 'Where its days begin and end; your own time zone when absent.' }),
-    currency: currencyIn.optional().meta({ description: 'What its subscriptions are billed in unless they say otherwise.' }),
-    test_clock: idIn('clk', 'test clock').optional().meta({ description: 'Test mode only: the clock that is its time.' }),
+    time_zone: timeZoneIn
+      .optional()
+      .meta({ description: 'Where its days begin and end; your own time zone when absent.' }),
+    currency: currencyIn
+      .optional()
+      .meta({ description: 'What its subscriptions are billed in unless they say otherwise.' }),
+    test_clock: idIn('clk', 'test clock')
+      .optional()
+      .meta({ description: 'Test mode only: the clock that is its time.' }),
     metadata: metadataIn.optional(),
   })
-  .meta({ id: 'CustomerCreate', examples: [{ name: 'Acme Ltd', email: 'billing@acme.example', external_id: 'acme-42' }] });
+  .meta({
+    id: 'CustomerCreate',
+    examples: [{ name: 'Acme Ltd', email: 'billing@acme.example', external_id: 'acme-42' }],
+  });
 
 export const customerUpdate = z
   .strictObject({
     name: nameIn.optional(),
     external_id: externalId.nullable().optional(),
     email: email.nullable().optional(),
-    time_zone: timeZoneIn.nullable().optional().meta({ description: 'Running subscriptions keep the time zone they began with.' }),
+    time_zone: timeZoneIn
+      .nullable()
+      .optional()
+      .meta({ description: 'Running subscriptions keep the time zone they began with.' }),
     currency: currencyIn.nullable().optional(),
     metadata: metadataPatch.optional(),
   })

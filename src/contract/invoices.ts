@@ -1,23 +1,53 @@
 import { z } from 'zod';
-import { amountDue, BILLING_REASONS, INVOICE_STATUSES, type Invoice, type InvoiceLine } from '../domain/invoice.ts';
+import {
+  amountDue,
+  BILLING_REASONS,
+  INVOICE_STATUSES,
+  type Invoice,
+  type InvoiceLine,
+} from '../domain/invoice.ts';
 import { formatUnitPrice } from '../domain/money.ts';
 import { COLLECTION_METHODS } from '../domain/subscription.ts';
-import { idIn, idOut, instantOut, metadataOut, moneyOut, presentInstant, presentMoney, presentOptionalInstant } from './common.ts';
+import {
+  idIn,
+  idOut,
+  instantOut,
+  metadataOut,
+  moneyOut,
+  presentInstant,
+  presentMoney,
+  presentOptionalInstant,
+} from './common.ts';
 import { customerOut } from './customers.ts';
 
 export const invoicePay = z
   .strictObject({
-    payment_method: idIn('pm', 'payment method').optional().meta({ description: "The customer's default when absent." }),
-    paid_out_of_band: z.literal(true).optional().meta({ description: 'The money arrived outside any gateway: nothing is charged.' }),
-    reference: z.string().min(1).max(255).optional().meta({ description: 'Out of band only: how the money is found again, such as a bank reference.' }),
+    payment_method: idIn('pm', 'payment method')
+      .optional()
+      .meta({ description: "The customer's default when absent." }),
+    paid_out_of_band: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'The money arrived outside any gateway: nothing is charged.' }),
+    reference: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .meta({ description: 'Out of band only: how the money is found again, such as a bank reference.' }),
   })
   .superRefine((body, ctx) => {
     const refuse = (field: string, message: string) =>
       ctx.addIssue({ code: 'custom', path: [field], message, params: { code: 'conflicting_fields' } });
-    if (body.paid_out_of_band && body.payment_method) refuse('payment_method', 'Nothing is charged when paid_out_of_band is true; leave it out.');
-    if (!body.paid_out_of_band && body.reference) refuse('reference', 'Only with paid_out_of_band true; leave it out.');
+    if (body.paid_out_of_band && body.payment_method)
+      refuse('payment_method', 'Nothing is charged when paid_out_of_band is true; leave it out.');
+    if (!body.paid_out_of_band && body.reference)
+      refuse('reference', 'Only with paid_out_of_band true; leave it out.');
   })
-  .meta({ id: 'InvoicePay', examples: [{}, { paid_out_of_band: true, reference: 'bank transfer 2027-01-14' }] });
+  .meta({
+    id: 'InvoicePay',
+    examples: [{}, { paid_out_of_band: true, reference: 'bank transfer 2027-01-14' }],
+  });
 
 export const invoiceLineOut = z
   .object({
@@ -36,7 +66,9 @@ export const invoiceLineOut = z
         model: z.enum(['flat', 'per_unit']),
         unit_amount: z.string(),
         quantity: z.string(),
-        fraction: z.object({ numerator: z.number(), denominator: z.number(), unit: z.enum(['day', 'second']) }).optional(),
+        fraction: z
+          .object({ numerator: z.number(), denominator: z.number(), unit: z.enum(['day', 'second']) })
+          .optional(),
         exact: z.string(),
         rounded: z.string(),
       })
@@ -51,7 +83,9 @@ export const invoiceOut = z
     number: z.string().nullable().meta({ description: 'Without gaps per tenant; null while a draft.' }),
     status: z.enum(INVOICE_STATUSES),
     billing_reason: z.enum(BILLING_REASONS),
-    customer: z.union([idOut('cus'), customerOut]).meta({ description: 'The id; the whole customer with `expand[]=customer`.' }),
+    customer: z
+      .union([idOut('cus'), customerOut])
+      .meta({ description: 'The id; the whole customer with `expand[]=customer`.' }),
     subscription: z.string().nullable(),
     subtotal: moneyOut,
     total: moneyOut,

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import type { PaymentMethod } from '../domain/customer.ts';
-import { idOut, instantOut, metadataIn, metadataOut, metadataPatch, presentInstant, presentOptionalInstant } from './common.ts';
+import {
+  idOut,
+  instantOut,
+  metadataIn,
+  metadataOut,
+  metadataPatch,
+  presentInstant,
+  presentOptionalInstant,
+} from './common.ts';
 
 export const paymentMethodAttach = z
   .strictObject({
@@ -12,8 +20,13 @@ export const paymentMethodAttach = z
       .string()
       .min(1)
       .max(255)
-      .meta({ description: "What the gateway's page gave the customer's browser; card numbers never come here." }),
-    default: z.boolean().optional().meta({ description: 'Charge this one from now on. The first method is the default anyway.' }),
+      .meta({
+        description: "What the gateway's page gave the customer's browser; card numbers never come here.",
+      }),
+    default: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Charge this one from now on. The first method is the default anyway.' }),
     metadata: metadataIn.optional(),
   })
   .meta({ id: 'PaymentMethodAttach', examples: [{ gateway: 'sandbox', token: 'tok_succeeds' }] });

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import type { AttemptStatus, Payment, PaymentAttempt } from '../domain/payment.ts';
-import { idOut, instantOut, moneyOut, presentInstant, presentMoney, presentOptionalInstant } from './common.ts';
+import {
+  idOut,
+  instantOut,
+  moneyOut,
+  presentInstant,
+  presentMoney,
+  presentOptionalInstant,
+} from './common.ts';
 
 export const PAYMENT_STATUSES = ['processing', 'pending', 'requires_action', 'succeeded', 'failed'] as const;
 
@@ -11,17 +18,29 @@ export const PAYMENT_STATUSES = ['processing', 'pending', 'requires_action', 'su
 export const paymentOut = z
   .object({
     object: z.literal('payment'),
-    id: z.string().meta({ description: '`att_…` for a charge through a gateway, `pay_…` for a payment received outside any.' }),
+    id: z
+      .string()
+      .meta({
+        description: '`att_…` for a charge through a gateway, `pay_…` for a payment received outside any.',
+      }),
     status: z.enum(PAYMENT_STATUSES),
     amount: moneyOut,
     customer: idOut('cus'),
     invoice: z.string().nullable(),
-    attempt: z.int().nullable().meta({ description: 'Which try at this invoice it was, from 1; null for a manual payment.' }),
+    attempt: z
+      .int()
+      .nullable()
+      .meta({ description: 'Which try at this invoice it was, from 1; null for a manual payment.' }),
     payment_method: z.string().nullable(),
     gateway: z.string().nullable(),
     gateway_ref: z.string().nullable(),
-    failure: z.object({ code: z.string().nullable(), message: z.string().nullable(), hard: z.boolean() }).nullable(),
-    action_url: z.string().nullable().meta({ description: 'Where the customer has to go, for requires_action.' }),
+    failure: z
+      .object({ code: z.string().nullable(), message: z.string().nullable(), hard: z.boolean() })
+      .nullable(),
+    action_url: z
+      .string()
+      .nullable()
+      .meta({ description: 'Where the customer has to go, for requires_action.' }),
     reference: z.string().nullable(),
     paid_at: instantOut.nullable(),
     created_at: instantOut,
@@ -52,7 +71,9 @@ export function presentAttempt(attempt: PaymentAttempt): z.infer<typeof paymentO
     gateway: attempt.gateway,
     gateway_ref: attempt.gatewayRef,
     failure:
-      attempt.status === 'declined' ? { code: attempt.code, message: attempt.message, hard: attempt.hard === true } : null,
+      attempt.status === 'declined'
+        ? { code: attempt.code, message: attempt.message, hard: attempt.hard === true }
+        : null,
     action_url: attempt.status === 'requires_action' ? attempt.actionUrl : null,
     reference: null,
     paid_at: attempt.status === 'settled' ? presentOptionalInstant(attempt.finishedAt) : null,

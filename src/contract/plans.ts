@@ -18,13 +18,28 @@ import {
 } from './common.ts';
 
 /** At most about ten years, so that every boundary stays a date that calendars know. */
-const COUNT_MAX: Record<IntervalUnit, number> = { day: 365, week: 104, month: 120, quarter: 40, half_year: 20, year: 10 };
+const COUNT_MAX: Record<IntervalUnit, number> = {
+  day: 365,
+  week: 104,
+  month: 120,
+  quarter: 40,
+  half_year: 20,
+  year: 10,
+};
 
 const interval = z
-  .strictObject({ unit: z.enum(INTERVAL_UNITS), count: z.int().min(1, 'Write a whole number from 1 upward.').default(1) })
+  .strictObject({
+    unit: z.enum(INTERVAL_UNITS),
+    count: z.int().min(1, 'Write a whole number from 1 upward.').default(1),
+  })
   .superRefine(({ unit, count }, ctx) => {
     if (count > COUNT_MAX[unit]) {
-      ctx.addIssue({ code: 'custom', path: ['count'], message: `At most ${COUNT_MAX[unit]} for the unit ${unit}.`, params: { code: 'too_big' } });
+      ctx.addIssue({
+        code: 'custom',
+        path: ['count'],
+        message: `At most ${COUNT_MAX[unit]} for the unit ${unit}.`,
+        params: { code: 'too_big' },
+      });
     }
   })
   .meta({ examples: [{ unit: 'month', count: 1 }] });
@@ -33,15 +48,24 @@ const priceCreate = z
   .strictObject({
     key: z
       .string()
-      .regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, { error: 'Write 1 to 40 small letters, digits, "-" or "_", such as "seats".' })
-      .meta({ description: 'The stable slot of the plan that versions and currencies share.', examples: ['base'] }),
+      .regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, {
+        error: 'Write 1 to 40 small letters, digits, "-" or "_", such as "seats".',
+      })
+      .meta({
+        description: 'The stable slot of the plan that versions and currencies share.',
+        examples: ['base'],
+      }),
     name: nameIn.optional().meta({ description: 'Stands on invoices; the key when absent.' }),
     model: z.enum(PRICE_MODELS),
     currency: currencyIn,
     unit_amount: z
       .string('Write the amount as a decimal string such as "19.99", never as a number.')
       .max(40)
-      .meta({ description: 'Per period (flat) or per unit and period (per_unit). A unit price may have up to 12 decimals.', examples: ['19.99'] }),
+      .meta({
+        description:
+          'Per period (flat) or per unit and period (per_unit). A unit price may have up to 12 decimals.',
+        examples: ['19.99'],
+      }),
     timing: z.enum(TIMINGS).default('in_advance'),
     interval: interval,
   })
@@ -63,7 +87,10 @@ export const planCreate = z
     name: nameIn,
     external_id: externalId.optional(),
     description: z.string().max(2000).optional(),
-    trial_days: trialDays.nullable().optional().meta({ description: 'The trial of new subscriptions that do not say otherwise.' }),
+    trial_days: trialDays
+      .nullable()
+      .optional()
+      .meta({ description: 'The trial of new subscriptions that do not say otherwise.' }),
     prices,
     metadata: metadataIn.optional(),
   })
@@ -73,14 +100,25 @@ export const planCreate = z
       {
         name: 'Pro',
         external_id: 'pro',
-        prices: [{ key: 'base', model: 'flat', unit_amount: '29.00', currency: 'USD', interval: { unit: 'month', count: 1 } }],
+        prices: [
+          {
+            key: 'base',
+            model: 'flat',
+            unit_amount: '29.00',
+            currency: 'USD',
+            interval: { unit: 'month', count: 1 },
+          },
+        ],
       },
     ],
   });
 
 export const planVersionCreate = z
   .strictObject({ trial_days: trialDays.nullable().optional(), prices })
-  .meta({ id: 'PlanVersionCreate', description: 'The whole new price list; subscribers of earlier versions stay where they are.' });
+  .meta({
+    id: 'PlanVersionCreate',
+    description: 'The whole new price list; subscribers of earlier versions stay where they are.',
+  });
 
 export const planUpdate = z
   .strictObject({
@@ -147,7 +185,12 @@ export function presentPrice(price: Price): z.infer<typeof priceOut> {
 }
 
 /** A plan at one of its versions, with that version's prices. */
-export function presentPlan(plan: Plan, version: PlanVersion, latestVersion: number, prices: readonly Price[]): z.infer<typeof planOut> {
+export function presentPlan(
+  plan: Plan,
+  version: PlanVersion,
+  latestVersion: number,
+  prices: readonly Price[],
+): z.infer<typeof planOut> {
   return {
     object: 'plan',
     id: plan.id,
@@ -165,16 +208,29 @@ export function presentPlan(plan: Plan, version: PlanVersion, latestVersion: num
   };
 }
 
-type PriceInput = { key: string; currency: string; model: 'flat' | 'per_unit'; unit_amount: string; timing: string; interval: { unit: string; count: number } };
+type PriceInput = {
+  key: string;
+  currency: string;
+  model: 'flat' | 'per_unit';
+  unit_amount: string;
+  timing: string;
+  interval: { unit: string; count: number };
+};
 
 /** A flat price is an amount that can be paid, so it has its currency's decimals; a unit price may be finer. */
 function checkAmount(price: PriceInput, ctx: z.RefinementCtx): void {
   if (!isCurrency(price.currency)) return;
   try {
-    const amount = price.model === 'flat' ? parseAmount(price.unit_amount, price.currency) : parseUnitPrice(price.unit_amount);
+    const amount =
+      price.model === 'flat'
+        ? parseAmount(price.unit_amount, price.currency)
+        : parseUnitPrice(price.unit_amount);
     if (amount.isNegative()) throw negative();
   } catch (error) {
-    const message = isDomainError(error) || error instanceof RangeError ? error.message : 'Write the amount as a decimal string.';
+    const message =
+      isDomainError(error) || error instanceof RangeError
+        ? error.message
+        : 'Write the amount as a decimal string.';
     ctx.addIssue({ code: 'custom', path: ['unit_amount'], message, params: { code: 'amount_invalid' } });
   }
 }
@@ -209,4 +265,5 @@ function checkSlots(list: readonly PriceInput[], ctx: z.RefinementCtx): void {
   }
 }
 
-const shape = (price: PriceInput): string => `${price.model} ${price.timing} ${price.interval.count} ${price.interval.unit}`;
+const shape = (price: PriceInput): string =>
+  `${price.model} ${price.timing} ${price.interval.count} ${price.interval.unit}`;

@@ -14,7 +14,10 @@ export const problemOut = z
       .array(z.object({ path: z.string(), code: z.string(), message: z.string() }))
       .optional()
       .meta({ description: 'All fields that are wrong, each with the remedy.' }),
-    details: z.record(z.string(), z.unknown()).optional().meta({ description: 'Facts for programs, such as `command_id`.' }),
+    details: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .meta({ description: 'Facts for programs, such as `command_id`.' }),
   })
   .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof problemOut>;

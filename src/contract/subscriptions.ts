@@ -34,8 +34,12 @@ export const subscriptionCreate = z
       .min(1, 'Name at least one item, or leave items out to take all of the plan.')
       .max(50)
       .optional()
-      .meta({ description: 'Which prices of the plan, and how many units; all of them, one unit each, when absent.' }),
-    currency: currencyIn.optional().meta({ description: "The customer's currency, else the plan's only one, when absent." }),
+      .meta({
+        description: 'Which prices of the plan, and how many units; all of them, one unit each, when absent.',
+      }),
+    currency: currencyIn
+      .optional()
+      .meta({ description: "The customer's currency, else the plan's only one, when absent." }),
     start_at: instantIn.optional().meta({ description: 'In the future; now when absent.' }),
     trial_days: z
       .int('Write a whole number of days.')
@@ -43,12 +47,21 @@ export const subscriptionCreate = z
       .max(730, { error: 'A trial lasts at most 730 days.' })
       .optional()
       .meta({ description: "The plan's trial when absent; 0 for none." }),
-    trial_end: instantIn.optional().meta({ description: 'Instead of trial_days: the instant at which the trial ends.' }),
+    trial_end: instantIn
+      .optional()
+      .meta({ description: 'Instead of trial_days: the instant at which the trial ends.' }),
     billing_cycle: z.enum(['anniversary', 'calendar']).default('anniversary'),
-    billing_anchor: instantIn.optional().meta({ description: 'Anniversary billing only: the instant all boundaries are counted from.' }),
+    billing_anchor: instantIn
+      .optional()
+      .meta({ description: 'Anniversary billing only: the instant all boundaries are counted from.' }),
     proration_basis: z.enum(['day', 'second']).default('day'),
     collection_method: z.enum(COLLECTION_METHODS).default('charge_automatically'),
-    net_days: z.int().min(0).max(365).optional().meta({ description: 'send_invoice only: days until an invoice is due; 30 when absent.' }),
+    net_days: z
+      .int()
+      .min(0)
+      .max(365)
+      .optional()
+      .meta({ description: 'send_invoice only: days until an invoice is due; 30 when absent.' }),
     payment_behavior: z.enum(PAYMENT_BEHAVIORS).default('allow_incomplete'),
     trial_end_behavior: z.enum(TRIAL_END_BEHAVIORS).default('activate'),
     cancel_at: instantIn.optional().meta({ description: 'End it at this instant.' }),
@@ -57,18 +70,30 @@ export const subscriptionCreate = z
   .superRefine((body, ctx) => {
     const refuse = (field: string, message: string) =>
       ctx.addIssue({ code: 'custom', path: [field], message, params: { code: 'conflicting_fields' } });
-    if (body.trial_days !== undefined && body.trial_end !== undefined) refuse('trial_end', 'Give trial_days or trial_end, not both.');
+    if (body.trial_days !== undefined && body.trial_end !== undefined)
+      refuse('trial_end', 'Give trial_days or trial_end, not both.');
     if (body.billing_anchor !== undefined && body.billing_cycle === 'calendar')
-      refuse('billing_anchor', 'Calendar billing has its own boundaries; leave billing_anchor out, or bill by anniversary.');
+      refuse(
+        'billing_anchor',
+        'Calendar billing has its own boundaries; leave billing_anchor out, or bill by anniversary.',
+      );
     if (body.net_days !== undefined && body.collection_method !== 'send_invoice')
       refuse('net_days', 'Only for collection_method "send_invoice"; leave net_days out.');
     const keys = body.items?.map((item) => item.key) ?? [];
     for (const [index, key] of keys.entries()) {
       if (keys.indexOf(key) < index)
-        ctx.addIssue({ code: 'custom', path: ['items', index, 'key'], message: `"${key}" is named twice; add up the quantities.`, params: { code: 'duplicate' } });
+        ctx.addIssue({
+          code: 'custom',
+          path: ['items', index, 'key'],
+          message: `"${key}" is named twice; add up the quantities.`,
+          params: { code: 'duplicate' },
+        });
     }
   })
-  .meta({ id: 'SubscriptionCreate', examples: [{ customer: 'external:acme-42', plan: 'external:pro', trial_days: 14 }] });
+  .meta({
+    id: 'SubscriptionCreate',
+    examples: [{ customer: 'external:acme-42', plan: 'external:pro', trial_days: 14 }],
+  });
 
 export const subscriptionCancel = z
   .strictObject({
@@ -78,8 +103,16 @@ export const subscriptionCancel = z
   })
   .superRefine((body, ctx) => {
     if ((body.mode === 'at') === (body.at !== undefined)) return;
-    const message = body.mode === 'at' ? 'Say at which instant it ends.' : 'Only for mode "at"; leave it out, or set mode to "at".';
-    ctx.addIssue({ code: 'custom', path: ['at'], message, params: { code: body.mode === 'at' ? 'required' : 'conflicting_fields' } });
+    const message =
+      body.mode === 'at'
+        ? 'Say at which instant it ends.'
+        : 'Only for mode "at"; leave it out, or set mode to "at".';
+    ctx.addIssue({
+      code: 'custom',
+      path: ['at'],
+      message,
+      params: { code: body.mode === 'at' ? 'required' : 'conflicting_fields' },
+    });
   })
   .meta({ id: 'SubscriptionCancel', examples: [{ mode: 'period_end', reason: 'too expensive' }] });
 
@@ -87,7 +120,9 @@ export const subscriptionExtendTrial = z
   .strictObject({ trial_end: instantIn })
   .meta({ id: 'SubscriptionExtendTrial', examples: [{ trial_end: '2027-03-01T00:00:00Z' }] });
 
-export const emptyBody = z.strictObject({}).meta({ id: 'EmptyBody', description: 'No fields; the body may be left out.' });
+export const emptyBody = z
+  .strictObject({})
+  .meta({ id: 'EmptyBody', description: 'No fields; the body may be left out.' });
 
 export const subscriptionItemOut = z
   .object({
@@ -105,14 +140,19 @@ export const subscriptionOut = z
     object: z.literal('subscription'),
     id: idOut('sub'),
     external_id: z.string().nullable(),
-    customer: z.union([idOut('cus'), customerOut]).meta({ description: 'The id; the whole customer with `expand[]=customer`.' }),
+    customer: z
+      .union([idOut('cus'), customerOut])
+      .meta({ description: 'The id; the whole customer with `expand[]=customer`.' }),
     plan: idOut('plan'),
     plan_version: z.int(),
     status: z.enum(SUBSCRIPTION_STATUSES),
     currency: z.string(),
     items: z.array(subscriptionItemOut),
     current_period: z.object({ start: instantOut, end: instantOut }).nullable(),
-    next_step: z.object({ step: z.enum(STEP_NAMES), at: instantOut }).nullable().meta({ description: 'What happens next, and when.' }),
+    next_step: z
+      .object({ step: z.enum(STEP_NAMES), at: instantOut })
+      .nullable()
+      .meta({ description: 'What happens next, and when.' }),
     time_zone: z.string(),
     billing_cycle: z.enum(['anniversary', 'calendar']),
     billing_anchor: instantOut,
@@ -144,7 +184,10 @@ export const subscriptionOut = z
   .meta({ id: 'Subscription' });
 
 /** A subscription with its items as the world sees it; `items` are those in force, in the order of their keys. */
-export function presentSubscription(subscription: Subscription, items: readonly PricedItem[]): z.infer<typeof subscriptionOut> {
+export function presentSubscription(
+  subscription: Subscription,
+  items: readonly PricedItem[],
+): z.infer<typeof subscriptionOut> {
   return {
     object: 'subscription',
     id: subscription.id,

@@ -1,14 +1,30 @@
 import { z } from 'zod';
 import { DUNNING_END_ACTIONS, type DunningPolicy } from '../domain/dunning.ts';
 import type { Account, Tenant } from '../domain/tenant.ts';
-import { idIn, idOut, instantOut, metadataIn, metadataOut, nameIn, presentInstant, timeZoneIn } from './common.ts';
+import {
+  idIn,
+  idOut,
+  instantOut,
+  metadataIn,
+  metadataOut,
+  nameIn,
+  presentInstant,
+  timeZoneIn,
+} from './common.ts';
 
 export const accountCreate = z
   .strictObject({ name: nameIn, metadata: metadataIn.optional() })
   .meta({ id: 'AccountCreate', examples: [{ name: 'Example Inc' }] });
 
 export const accountOut = z
-  .object({ object: z.literal('account'), id: idOut('acc'), name: z.string(), metadata: metadataOut, created_at: instantOut, updated_at: instantOut })
+  .object({
+    object: z.literal('account'),
+    id: idOut('acc'),
+    name: z.string(),
+    metadata: metadataOut,
+    created_at: instantOut,
+    updated_at: instantOut,
+  })
   .meta({ id: 'Account' });
 
 const retryDays = z
@@ -34,11 +50,35 @@ export const tenantCreate = z
     mode: z.enum(['live', 'test']),
     name: nameIn,
     time_zone: timeZoneIn.default('UTC'),
-    invoice_grace_hours: z.int().min(0).max(720).default(0).meta({ description: 'How long a draft waits before it is finalized.' }),
+    invoice_grace_hours: z
+      .int()
+      .min(0)
+      .max(720)
+      .default(0)
+      .meta({ description: 'How long a draft waits before it is finalized.' }),
+    trial_reminder_days: z
+      .int()
+      .min(1)
+      .max(30)
+      .nullable()
+      .default(null)
+      .meta({
+        description: 'How many days before a trial ends `subscription.trial_will_end` is sent; null: never.',
+      }),
     dunning_policy: dunningPolicyIn.optional(),
     metadata: metadataIn.optional(),
   })
-  .meta({ id: 'TenantCreate', examples: [{ account: 'acc_01kaj3n6xve9ytv0w4s5h7m2pq', mode: 'test', name: 'Example (test)', time_zone: 'Europe/Berlin' }] });
+  .meta({
+    id: 'TenantCreate',
+    examples: [
+      {
+        account: 'acc_01kaj3n6xve9ytv0w4s5h7m2pq',
+        mode: 'test',
+        name: 'Example (test)',
+        time_zone: 'Europe/Berlin',
+      },
+    ],
+  });
 
 export const tenantOut = z
   .object({
@@ -49,6 +89,7 @@ export const tenantOut = z
     name: z.string(),
     time_zone: z.string(),
     invoice_grace_hours: z.int(),
+    trial_reminder_days: z.int().nullable(),
     dunning_policy: z
       .object({
         retry_days: z.array(z.int()),
@@ -86,6 +127,7 @@ export function presentTenant(tenant: Tenant): z.infer<typeof tenantOut> {
     name: tenant.name,
     time_zone: tenant.timeZone,
     invoice_grace_hours: tenant.invoiceGraceHours,
+    trial_reminder_days: tenant.trialReminderDays,
     dunning_policy: tenant.dunningPolicy && presentDunningPolicy(tenant.dunningPolicy),
     metadata: tenant.metadata,
     created_at: presentInstant(tenant.createdAt),
@@ -95,9 +137,21 @@ export function presentTenant(tenant: Tenant): z.infer<typeof tenantOut> {
 
 /** A validated policy in the words of the domain. */
 export function toDunningPolicy(policy: z.output<typeof dunningPolicyIn>): DunningPolicy {
-  return { retryDays: policy.retry_days, localHour: policy.local_hour, endAction: policy.end_action, invoice: policy.invoice };
+  return {
+    retryDays: policy.retry_days,
+    localHour: policy.local_hour,
+    endAction: policy.end_action,
+    invoice: policy.invoice,
+  };
 }
 
-function presentDunningPolicy(policy: DunningPolicy): NonNullable<z.infer<typeof tenantOut>['dunning_policy']> {
-  return { retry_days: [...policy.retryDays], local_hour: policy.localHour, end_action: policy.endAction, invoice: policy.invoice };
+function presentDunningPolicy(
+  policy: DunningPolicy,
+): NonNullable<z.infer<typeof tenantOut>['dunning_policy']> {
+  return {
+    retry_days: [...policy.retryDays],
+    local_hour: policy.localHour,
+    end_action: policy.endAction,
+    invoice: policy.invoice,
+  };
 }

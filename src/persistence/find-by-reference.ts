@@ -1,6 +1,6 @@
+import type { Customer, PaymentMethod } from '../domain/customer.ts';
 import { DomainError } from '../domain/errors.ts';
 import { type IdPrefix, isId } from '../domain/ids.ts';
-import type { Customer, PaymentMethod } from '../domain/customer.ts';
 import type { Invoice } from '../domain/invoice.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Subscription } from '../domain/subscription.ts';
@@ -21,13 +21,21 @@ type Options = { lock?: boolean };
 const finder = (options: Options) => (options.lock ? lockRow : findRow);
 
 /** By id also a deleted customer; by external id never, because deletion frees it. */
-export async function findCustomerByReference(tx: Tx, reference: string, options: Options = {}): Promise<Customer | null> {
+export async function findCustomerByReference(
+  tx: Tx,
+  reference: string,
+  options: Options = {},
+): Promise<Customer | null> {
   const where = byReference('cus', reference, { deletedAt: null });
   return where && finder(options)(tx, CustomerSchema, where);
 }
 
 /** By id also an archived plan; by external id never, because archiving frees it. */
-export async function findPlanByReference(tx: Tx, reference: string, options: Options = {}): Promise<Plan | null> {
+export async function findPlanByReference(
+  tx: Tx,
+  reference: string,
+  options: Options = {},
+): Promise<Plan | null> {
   const where = byReference('plan', reference, { archivedAt: null });
   return where && finder(options)(tx, PlanSchema, where);
 }
@@ -47,11 +55,16 @@ export async function findPaymentMethodById(tx: Tx, id: string): Promise<Payment
 
 /** The row, or `not_found` in the same words whether it never existed or is somebody else's. */
 export function found<T>(row: T | null, noun: string): T {
-  if (row === null) throw new DomainError('not_found', `There is no such ${noun}; look whether its id is right.`);
+  if (row === null)
+    throw new DomainError('not_found', `There is no such ${noun}; look whether its id is right.`);
   return row;
 }
 
-function byReference(prefix: IdPrefix, reference: string, external: Record<string, null>): Record<string, string | null> | null {
+function byReference(
+  prefix: IdPrefix,
+  reference: string,
+  external: Record<string, null>,
+): Record<string, string | null> | null {
   if (reference.startsWith(EXTERNAL)) return { externalId: reference.slice(EXTERNAL.length), ...external };
   return isId(prefix, reference) ? { id: reference } : null;
 }

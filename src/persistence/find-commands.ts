@@ -15,7 +15,10 @@ export function findCommand(tx: Tx, id: string): Promise<Command | null> {
 
 /** The database's clock, in milliseconds: what "now" means for a command and for every row, whichever process asks. */
 export async function databaseNow(tx: Tx): Promise<Date> {
-  const [row] = await query<{ now: string }>(tx, sql`select date_trunc('milliseconds', clock_timestamp()) as now`);
+  const [row] = await query<{ now: string }>(
+    tx,
+    sql`select date_trunc('milliseconds', clock_timestamp()) as now`,
+  );
   if (!row) throw new Error('the database did not say what time it is');
   return new Date(row.now);
 }

@@ -20,7 +20,12 @@ const KEPT_HOURS = 24;
  * Takes the key for the request of this transaction, or answers what is known of it. A request that holds the key in an
  * open transaction is waited for, at most two seconds (`lock_timeout`, SQLSTATE 55P03); the row stays locked.
  */
-export async function claimIdempotencyKey(tx: Tx, tenantId: string, key: string, fingerprint: Buffer): Promise<KnownRequest | null> {
+export async function claimIdempotencyKey(
+  tx: Tx,
+  tenantId: string,
+  key: string,
+  fingerprint: Buffer,
+): Promise<KnownRequest | null> {
   await query(tx, sql`select set_config('lock_timeout', '2s', true)`);
   const claimed = await query(
     tx,
@@ -37,7 +42,12 @@ export async function claimIdempotencyKey(tx: Tx, tenantId: string, key: string,
 }
 
 /** What is known of a key, or null. */
-export async function findIdempotencyKey(tx: Tx, tenantId: string, key: string, lock = false): Promise<KnownRequest | null> {
+export async function findIdempotencyKey(
+  tx: Tx,
+  tenantId: string,
+  key: string,
+  lock = false,
+): Promise<KnownRequest | null> {
   const [row] = await query<KnownRequest>(
     tx,
     sql`select fingerprint, command_id as "commandId", resource_id as "resourceId", status, body #>> '{}' as body,
@@ -48,7 +58,12 @@ export async function findIdempotencyKey(tx: Tx, tenantId: string, key: string, 
 }
 
 /** Keeps the answer for replays. Only 2xx and 4xx: the table refuses anything else. */
-export async function storeAnswer(tx: Tx, tenantId: string, key: string, answer: { status: number; body: string }): Promise<void> {
+export async function storeAnswer(
+  tx: Tx,
+  tenantId: string,
+  key: string,
+  answer: { status: number; body: string },
+): Promise<void> {
   await query(
     tx,
     sql`update idempotency_keys set status = ${answer.status}, body = to_jsonb(${answer.body}::text), lease_until = null
@@ -73,7 +88,10 @@ export async function leaseCommand(
 
 /** Lets the next request with this key drive the command on. */
 export async function releaseLease(tx: Tx, tenantId: string, key: string): Promise<void> {
-  await query(tx, sql`update idempotency_keys set lease_until = null where tenant_id = ${tenantId} and key = ${key} and status is null`);
+  await query(
+    tx,
+    sql`update idempotency_keys set lease_until = null where tenant_id = ${tenantId} and key = ${key} and status is null`,
+  );
 }
 
 /** Forgets keys whose time is over, across tenants: needs the system door. Answers how many. */

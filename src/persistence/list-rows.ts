@@ -22,7 +22,10 @@ export async function listRows<T extends { id: string; createdAt: Date }>(
   page: Page,
 ): Promise<Found<T>> {
   const where = { ...filters, ...idBelow(page), ...createdWithin(page) } as FilterQuery<T>;
-  const rows = await findRows<T>(tx, entity, where, { orderBy: { id: 'desc' } as Partial<Record<keyof T & string, 'desc'>>, limit: page.limit + 1 });
+  const rows = await findRows<T>(tx, entity, where, {
+    orderBy: { id: 'desc' } as Partial<Record<keyof T & string, 'desc'>>,
+    limit: page.limit + 1,
+  });
   return { rows: rows.slice(0, page.limit), hasMore: rows.length > page.limit };
 }
 

@@ -23,7 +23,11 @@ export async function updateCustomer(tx: Tx, customer: Customer): Promise<Custom
 /** Whether a subscription of this customer has not ended; `charged` asks only for those that charge a method. */
 export async function hasLiveSubscription(tx: Tx, customerId: string, charged = false): Promise<boolean> {
   const where = { customerId, endedAt: null };
-  const row = await findRow(tx, SubscriptionSchema, charged ? { ...where, collectionMethod: 'charge_automatically' } : where);
+  const row = await findRow(
+    tx,
+    SubscriptionSchema,
+    charged ? { ...where, collectionMethod: 'charge_automatically' } : where,
+  );
   return row !== null;
 }
 
@@ -43,7 +47,10 @@ export async function updatePaymentMethod(tx: Tx, method: PaymentMethod): Promis
 
 /** Whether a charge with this method has no outcome yet. */
 export async function isBeingCharged(tx: Tx, methodId: string): Promise<boolean> {
-  const unfinished = { paymentMethodId: methodId, status: { $in: ['in_flight', 'unknown', 'pending', 'requires_action'] as const } };
+  const unfinished = {
+    paymentMethodId: methodId,
+    status: { $in: ['in_flight', 'unknown', 'pending', 'requires_action'] as const },
+  };
   return (await findRow(tx, PaymentAttemptSchema, unfinished)) !== null;
 }
 
@@ -60,8 +67,14 @@ async function uniqueExternalId<T>(write: () => Promise<T>): Promise<T> {
     return await write();
   } catch (error) {
     if (!isTaken(error, 'customers_external_id')) throw error;
-    throw new DomainError('external_id_taken', 'Another customer has this external_id; choose one of its own, or update that customer.', {
-      errors: [{ path: 'external_id', code: 'taken', message: 'Another customer has it; choose one of its own.' }],
-    });
+    throw new DomainError(
+      'external_id_taken',
+      'Another customer has this external_id; choose one of its own, or update that customer.',
+      {
+        errors: [
+          { path: 'external_id', code: 'taken', message: 'Another customer has it; choose one of its own.' },
+        ],
+      },
+    );
   }
 }

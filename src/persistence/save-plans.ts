@@ -20,19 +20,33 @@ export async function updatePlan(tx: Tx, plan: Plan): Promise<Plan> {
 }
 
 /** Publishes a version: the one before it is no longer sold. The caller holds the lock of the plan. */
-export async function insertPlanVersion(tx: Tx, version: PlanVersion, prices: readonly Price[]): Promise<void> {
+export async function insertPlanVersion(
+  tx: Tx,
+  version: PlanVersion,
+  prices: readonly Price[],
+): Promise<void> {
   await updateRows(tx, PlanVersionSchema, { planId: version.planId, active: true }, { active: false });
   await insertRow(tx, PlanVersionSchema, version);
   await insertRows(tx, PriceSchema, prices);
 }
 
 /** The plan at a version, or at the one that is sold. Null when it has no such version. */
-export async function findPlanAtVersion(tx: Tx, plan: Plan, version: number | null): Promise<PlanAtVersion | null> {
+export async function findPlanAtVersion(
+  tx: Tx,
+  plan: Plan,
+  version: number | null,
+): Promise<PlanAtVersion | null> {
   const active = await findRow(tx, PlanVersionSchema, { planId: plan.id, active: true });
   if (!active) throw new Error(`plan ${plan.id} has no active version`);
-  const wanted = version === null ? active : await findRow(tx, PlanVersionSchema, { planId: plan.id, version });
+  const wanted =
+    version === null ? active : await findRow(tx, PlanVersionSchema, { planId: plan.id, version });
   if (!wanted) return null;
-  const prices = await findRows(tx, PriceSchema, { planId: plan.id, planVersion: wanted.version }, { orderBy: { id: 'asc' } });
+  const prices = await findRows(
+    tx,
+    PriceSchema,
+    { planId: plan.id, planVersion: wanted.version },
+    { orderBy: { id: 'asc' } },
+  );
   return { plan, version: wanted, latestVersion: active.version, prices };
 }
 
@@ -58,8 +72,14 @@ async function uniqueExternalId<T>(write: () => Promise<T>): Promise<T> {
     return await write();
   } catch (error) {
     if (!isTaken(error, 'plans_external_id')) throw error;
-    throw new DomainError('external_id_taken', 'Another plan has this external_id; choose one of its own, or publish a new version of that plan.', {
-      errors: [{ path: 'external_id', code: 'taken', message: 'Another plan has it; choose one of its own.' }],
-    });
+    throw new DomainError(
+      'external_id_taken',
+      'Another plan has this external_id; choose one of its own, or publish a new version of that plan.',
+      {
+        errors: [
+          { path: 'external_id', code: 'taken', message: 'Another plan has it; choose one of its own.' },
+        ],
+      },
+    );
   }
 }

@@ -22,7 +22,13 @@ export async function insertTenant(tx: Tx, tenant: Tenant): Promise<Tenant> {
   } catch (error) {
     if (!isTaken(error, 'tenants_account_id_mode_key')) throw error;
     throw new DomainError('validation_failed', `This account has a ${tenant.mode} tenant already.`, {
-      errors: [{ path: 'mode', code: 'taken', message: `This account has a ${tenant.mode} tenant already; use it, or another account.` }],
+      errors: [
+        {
+          path: 'mode',
+          code: 'taken',
+          message: `This account has a ${tenant.mode} tenant already; use it, or another account.`,
+        },
+      ],
     });
   }
 }

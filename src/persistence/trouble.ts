@@ -6,16 +6,27 @@
 export type DatabaseTrouble = 'away' | 'busy' | 'conflict';
 
 const AWAY = /^(08...|53...|57P0[1-4]|25P03)$/;
-const SOCKET = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'ENOENT']);
+const SOCKET = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'ENOENT',
+]);
 /** The driver has no codes for these. */
-const LOST = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
+const LOST =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
 
 export function databaseTrouble(error: unknown): DatabaseTrouble | null {
   const code = sqlState(error);
   if (code === '55P03' || code === '57014') return 'busy';
   if (code === '40001' || code === '40P01') return 'conflict';
   if (code !== null && (AWAY.test(code) || SOCKET.has(code))) return 'away';
-  return typeof error === 'object' && error !== null && 'message' in error && LOST.test(String(error.message)) ? 'away' : null;
+  return typeof error === 'object' && error !== null && 'message' in error && LOST.test(String(error.message))
+    ? 'away'
+    : null;
 }
 
 /** Whether a unique constraint (or index) of this name refused a row. */

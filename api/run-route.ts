@@ -1,0 +1,122 @@
+import type { Request } from 'express';
+import { DomainError } from '../src/domain/errors.ts';
+import { type Authenticator, authorize, type Principal } from './authenticate.ts';
+import type { ApiDeps } from './deps.ts';
+import { type Answer, fingerprintOf, idempotencyKeyOf, inTransaction, runWrite } from './idempotency.ts';
+import { checkText, parseJson } from './parse-json.ts';
+import type { Call, Route } from './route.ts';
+import { runCommand } from './send-command.ts';
+import { validate } from './validate.ts';
+
+export type Result = {
+  status: number;
+  contentType: string;
+  headers: Record<string, string>;
+  body: string | Buffer;
+};
+type Caller = { requestId: string; principal: Principal };
+
+/** Validates one request with its route's schemas and lets the route answer it. */
+export async function runRoute(
+  deps: ApiDeps,
+  authenticator: Authenticator,
+  route: Route,
+  request: Request,
+  { requestId, principal }: Caller,
+): Promise<Result> {
+  authorize(principal, route.scope);
+  const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  const bodyValue = route.body ? readJson(request, rawBody) : undefined;
+  const committed: (() => void)[] = [];
+  const call: Call = {
+    deps,
+    tenantId:
+      principal.kind === 'tenant' ? principal.tenantId : principal.kind === 'operator' ? 'operator' : '',
+    mode: principal.kind === 'tenant' ? principal.mode : null,
+    keyId: principal.kind === 'tenant' ? principal.keyId : null,
+    scopes: principal.kind === 'tenant' ? principal.scopes : [],
+    requestId,
+    cause: { correlationId: requestId, causationId: null },
+    forgetKey: (keyId) => authenticator.forget(keyId),
+    afterCommit: (work) => committed.push(work),
+    params: validate(route.params, storable(request.params)),
+    query: validate(route.query, storable(request.query)),
+    body: route.body ? validate(route.body, bodyValue ?? {}) : undefined,
+  };
+  if (route.work.kind === 'raw') {
+    const rawAnswer = await route.work.handler({
+      ...call,
+      body: undefined,
+      rawBody,
+      headers: request.headers,
+      remoteAddress: request.socket.remoteAddress,
+    });
+    return { ...rawAnswer, headers: rawAnswer.headers ?? {} };
+  }
+  const key = idempotencyKeyOf(request.get('idempotency-key'), route.method);
+  const fingerprint = fingerprintOf(request.method, request.originalUrl, bodyValue);
+  const answer = await perform(route, call, { key, fingerprint });
+  for (const work of committed) work();
+  if (deps.checkAnswers) checkAnswer(route, answer);
+  return {
+    status: answer.status,
+    contentType: answer.status < 400 ? 'application/json' : 'application/problem+json',
+    headers: {
+      ...(key !== null && route.work.kind !== 'read' ? { 'Idempotency-Key': key } : {}),
+      ...(answer.replayed ? { 'Idempotent-Replayed': 'true' } : {}),
+    },
+    body: answer.body,
+  };
+}
+
+async function perform(
+  route: Route,
+  call: Call,
+  request: { key: string | null; fingerprint: Buffer },
+): Promise<Answer> {
+  const { work } = route;
+  const { key, fingerprint } = request;
+  switch (work.kind) {
+    case 'read': {
+      const body = JSON.stringify(await inTransaction(route, call, (tx) => work.handler(tx, call)));
+      return { status: route.response.status, body, replayed: false };
+    }
+    case 'write':
+      return runWrite(route, call, request);
+    case 'command':
+      if (key === null) throw new Error(`${route.operationId} is a command, so it must be a POST`);
+      return runCommand(route, call, { key, fingerprint });
+    case 'raw':
+      throw new Error(`${route.operationId} answers by itself`);
+  }
+}
+
+/** An absent body is an empty one: what is required is then named field by field. */
+function readJson(request: Request, rawBody: Buffer): unknown {
+  if (rawBody.length === 0) return undefined;
+  if (
+    !/^application\/(json|[\w.-]+\+json)\s*(;\s*charset="?utf-8"?\s*)?$/i.test(
+      request.get('content-type') ?? '',
+    )
+  ) {
+    throw new DomainError('unsupported_media_type', 'Send the body as application/json in UTF-8.');
+  }
+  return parseJson(rawBody);
+}
+
+/** Path and query as plain objects, free of what the database could not take. */
+function storable(values: object): Record<string, unknown> {
+  const plain: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(values)) {
+    for (const text of [name, value].flat()) checkText(String(text), 'The URL');
+    plain[name] = value;
+  }
+  return plain;
+}
+
+function checkAnswer(route: Route, answer: Answer): void {
+  if (answer.status >= 400 || !route.response.schema) return;
+  const parsed = route.response.schema.safeParse(JSON.parse(answer.body));
+  if (!parsed.success)
+    throw new Error(`${route.operationId} answers what it does not document: ${parsed.error.message}`);
+}
