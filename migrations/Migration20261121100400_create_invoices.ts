@@ -130,7 +130,8 @@ export class Migration20261121100400_create_invoices extends Migration {
 
     this.addSql(`create function check_invoice_totals() returns trigger language plpgsql as $$
       declare
-        target text := case when tg_table_name = 'invoices' then new.id else new.invoice_id end;
+        -- one function for both tables: a line names its invoice, an invoice is one
+        target text := coalesce(to_jsonb(new) ->> 'invoice_id', to_jsonb(new) ->> 'id');
         lines numeric;
         stored record;
       begin

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, type NativeConnectionOptions, Worker, type WorkerOptions } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, type LogLevel, NativeConnection, type NativeConnectionOptions, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createBillingActivities } from '../../activities/billing.ts';
 import { createCommandActivities } from '../../activities/commands.ts';
 import { createInvoiceActivities } from '../../activities/invoices.ts';
@@ -24,8 +24,32 @@ import { sendTick } from './send-tick.ts';
 /** Below the 15 seconds of the charge's activity, for its two calls. */
 const GATEWAY_TIMEOUT_MS = 6_000;
 
+/** The SDK's own messages go where ours go. Once per process: a second stack in it shares the SDK's runtime. */
+function logThrough(logger: Logger): void {
+  if (runtimeInstalled) return;
+  runtimeInstalled = true;
+  const log = (level: LogLevel, message: string, meta: object = {}) => {
+    if (level === 'ERROR') logger.error(meta, message);
+    else if (level === 'WARN') logger.warn(meta, message);
+    else logger.debug(meta, message);
+  };
+  Runtime.install({
+    logger: {
+      log,
+      trace: (message, meta) => log('TRACE', message, meta),
+      debug: (message, meta) => log('DEBUG', message, meta),
+      info: (message, meta) => log('INFO', message, meta),
+      warn: (message, meta) => log('WARN', message, meta),
+      error: (message, meta) => log('ERROR', message, meta),
+    },
+    shutdownSignals: [],
+  });
+}
+let runtimeInstalled = false;
+
 /** Runs the workers and the relay in this process until it is disposed. */
 export async function runWorker(config: Config, logger: Logger): Promise<AsyncDisposable> {
+  logThrough(logger);
   await using starting = new AsyncDisposableStack();
   const { url, assumeLoginRole, poolSize } = config.database;
   const database = starting.use(await connect({ url, assumeLoginRole, poolSize, applicationName: 'perennial worker' }));
@@ -51,10 +75,12 @@ export async function runWorker(config: Config, logger: Logger): Promise<AsyncDi
   const payments = createPaymentActivities(deps);
   const prefix = '';
   const common = { connection, namespace, shutdownGraceTime: '5 seconds' } as const;
+  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+  const workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
   const billing: WorkerOptions = {
     ...common,
     taskQueue: taskQueue('billing', prefix),
-    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    workflowBundle,
     activities: {
       ...createBillingActivities(deps),
       ...createCommandActivities(deps),
@@ -71,7 +97,7 @@ export async function runWorker(config: Config, logger: Logger): Promise<AsyncDi
     Worker.create({
       ...common,
       taskQueue: taskQueue('webhooks', prefix),
-      workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+      workflowBundle,
       activities: createWebhookActivities({ database, vault, sender, logger, metrics }),
       maxConcurrentActivityTaskExecutions: 500,
     }),
