@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { payCommand } from '../src/contract/commands.ts';
 import type { ChargeOutcome } from '../src/domain/decide-payment.ts';
 import { DomainError, isDomainError } from '../src/domain/errors.ts';
+import type { Invoice } from '../src/domain/invoice.ts';
 import type { InvoiceState, SubscriptionState } from '../src/domain/step-answer.ts';
 import { findTenant } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
@@ -10,7 +11,9 @@ import { invoiceStateOf } from '../src/persistence/invoice-state.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
 import { lockSubscription } from '../src/persistence/subscription-facts.ts';
 import { beginCharge, type ChargePlan, lockOwed, recordOutcome } from '../src/persistence/write-charge.ts';
-import { nudgeSubscription } from '../src/persistence/write-subscription.ts';
+import { forgetNudge } from '../src/persistence/nudges.ts';
+import type { Write } from '../src/persistence/write.ts';
+import { nudgeInvoice, nudgeSubscription } from '../src/persistence/write-subscription.ts';
 import { askGateway } from './ask-gateway.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { isPassing, toFailure } from './failure.ts';
@@ -105,6 +108,15 @@ function isPassingRefusal(error: { code: string }): boolean {
   return error.code !== 'payment_in_flight' && isPassing(error);
 }
 
+/**
+ * The subscription has done its part. What still waits is the business of the invoice's own workflow; otherwise the
+ * nudge that was meant for a worker that dies in between is taken back. Under a test clock the clock starts it.
+ */
+async function handOver(write: Write, invoice: Invoice, state: InvoiceState): Promise<void> {
+  if (state.next && !state.clockId) return nudgeInvoice(write, invoice);
+  return forgetNudge(write.tx, 'invoice', invoice.id);
+}
+
 /** The rows as they are now; the subscription's workflow is told unless it is the one that asked. */
 async function answer(deps: ActivityDeps, input: Omit<ChargeInput, 'at'> & { at: string | null }, at: Date): Promise<ChargeAnswer> {
   return deps.database.withTenant(input.tenantId, async (tx) => {
@@ -114,6 +126,7 @@ async function answer(deps: ActivityDeps, input: Omit<ChargeInput, 'at'> & { at:
     const owner = facts.invoice.subscriptionId ? await lockSubscription(tx, facts.invoice.subscriptionId) : null;
     const write = writeOf(deps, tx, input.tenantId, at, { correlationId: null, causationId: null });
     if (owner && input.by === 'invoice') await nudgeSubscription(write, owner.subscription.id);
+    if (input.by === 'subscription') await handOver(write, facts.invoice, invoice);
     return { invoice, subscription: owner && (await stateOf(tx, owner.subscription)) };
   });
 }

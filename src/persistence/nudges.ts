@@ -39,6 +39,11 @@ export async function settleNudge(tx: Tx, delivered: Pick<Nudge, 'workflowId' | 
   await query(tx, sql`delete from nudges where workflow_id = ${delivered.workflowId} and version = ${delivered.version}`);
 }
 
+/** Takes a nudge back: what it was to bring about has happened. */
+export async function forgetNudge(tx: Tx, kind: NudgeKind, entityId: string): Promise<void> {
+  await query(tx, sql`delete from nudges where workflow_id = ${`${kind}/${entityId}`}`);
+}
+
 /** Notes a failed delivery; it is tried again at `retryAt`. */
 export async function postponeNudge(tx: Tx, workflowId: string, error: string, retryAt: Date): Promise<void> {
   await query(
