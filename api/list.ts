@@ -47,7 +47,8 @@ export function cursorOf(id: string): string {
   return Buffer.from(`v1 ${id}`).toString('base64url');
 }
 
-function idOf(cursor: string): string {
+/** The id that a cursor names. Throws `validation_failed`. */
+export function idOf(cursor: string): string {
   const match = /^v1 ([a-z]+_[0-9a-z]{26})$/.exec(Buffer.from(cursor, 'base64url').toString());
   if (match?.[1]) return match[1];
   throw invalid([

@@ -17,6 +17,8 @@ export const ENDPOINTS_MAX = 16;
 /** How long the former secret goes on signing after a rotation, unless the caller says otherwise. */
 export const ROTATION_HOURS = 24;
 
+export const ENDPOINT_STATUSES = ['enabled', 'disabled'] as const;
+
 const SUBSCRIBABLE = EVENT_TYPES.filter((type) => type !== 'webhook_endpoint.test');
 
 const url = z
@@ -86,7 +88,7 @@ export const webhookEndpointOut = z
     url: z.string(),
     description: z.string().nullable(),
     event_types: z.array(z.string()),
-    status: z.enum(['enabled', 'disabled']),
+    status: z.enum(ENDPOINT_STATUSES),
     disabled_reason: z
       .string()
       .nullable()

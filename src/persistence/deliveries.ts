@@ -3,7 +3,7 @@ import type { EventType } from '../domain/event.ts';
 import type { WebhookAttempt, WebhookDelivery, WebhookEndpoint } from '../domain/webhook.ts';
 import { newId } from '../platform/ids.ts';
 import type { Tx } from './doors.ts';
-import { findRow, findRows, query } from './rows.ts';
+import { findRow, findRows, lockRow, query } from './rows.ts';
 import { WebhookAttemptSchema, WebhookDeliverySchema } from './webhooks.ts';
 
 export type NewDelivery = { tenantId: string; endpointId: string; eventId: string };
@@ -27,6 +27,10 @@ export async function findDelivery(tx: Tx, id: string): Promise<WebhookDelivery 
   return findRow(tx, WebhookDeliverySchema, { id });
 }
 
+export async function lockDelivery(tx: Tx, id: string): Promise<WebhookDelivery | null> {
+  return lockRow(tx, WebhookDeliverySchema, { id });
+}
+
 export async function findDeliveryOf(
   tx: Tx,
   endpointId: string,
@@ -37,31 +41,6 @@ export async function findDeliveryOf(
 
 export async function attemptsOf(tx: Tx, deliveryId: string): Promise<WebhookAttempt[]> {
   return findRows(tx, WebhookAttemptSchema, { deliveryId }, { orderBy: { n: 'asc' } });
-}
-
-/** Newest first, those made before the delivery `before` if one is given. */
-export async function listDeliveries(
-  tx: Tx,
-  page: {
-    before: string | null;
-    limit: number;
-    endpointId?: string;
-    eventId?: string;
-    statuses?: readonly WebhookDelivery['status'][];
-  },
-): Promise<WebhookDelivery[]> {
-  const { before, limit, endpointId, eventId, statuses } = page;
-  return findRows(
-    tx,
-    WebhookDeliverySchema,
-    {
-      ...(before === null ? {} : { id: { $lt: before } }),
-      ...(endpointId ? { endpointId } : {}),
-      ...(eventId ? { eventId } : {}),
-      ...(statuses ? { status: { $in: [...statuses] } } : {}),
-    },
-    { orderBy: { id: 'desc' }, limit },
-  );
 }
 
 /** Sends deliveries again from the beginning of the schedule, also those that arrived. The event and its id stay. */

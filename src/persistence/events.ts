@@ -1,4 +1,4 @@
-import { EntitySchema } from '@mikro-orm/core';
+import { BigIntType, EntitySchema } from '@mikro-orm/core';
 import { sql } from 'kysely';
 import { API_VERSION, type Event, type EventType } from '../domain/event.ts';
 import { newId } from '../platform/ids.ts';
@@ -12,7 +12,8 @@ export const EventSchema = new EntitySchema<Event>({
   properties: {
     id,
     tenantId: text,
-    position: { type: 'bigint', nullable: true },
+    // Wider than a JS number, and JSON has no bigint: a string all the way.
+    position: { type: new BigIntType('string'), nullable: true },
     type: text,
     objectType: text,
     objectId: text,
@@ -39,24 +40,30 @@ export type Cause = { correlationId: string | null; causationId: string | null }
 /**
  * Writes events in the transaction of their facts. The caller holds the lock of each object, so `max + 1` is the next
  * sequence; the unique constraint refuses it otherwise.
+ *
+ * @returns their ids, in order.
  */
 export async function recordEvents(
   tx: Tx,
   tenantId: string,
   cause: Cause,
   events: readonly NewEvent[],
-): Promise<void> {
+): Promise<string[]> {
+  const ids: string[] = [];
   for (const event of events) {
+    const id = newId('evt');
+    ids.push(id);
     await query(
       tx,
       sql`insert into events (id, tenant_id, type, object_type, object_id, sequence, customer_id, subscription_id, invoice_id,
           api_version, data, correlation_id, causation_id, created_at)
-        select ${newId('evt')}, ${tenantId}, ${event.type}, ${event.objectType}, ${event.objectId},
+        select ${id}, ${tenantId}, ${event.type}, ${event.objectType}, ${event.objectId},
           coalesce((select max(sequence) from events where object_id = ${event.objectId}), 0) + 1,
           ${event.customerId ?? null}, ${event.subscriptionId ?? null}, ${event.invoiceId ?? null},
           ${API_VERSION}, ${JSON.stringify(event.data)}::jsonb, ${cause.correlationId}, ${cause.causationId}, ${event.createdAt.toISOString()}`,
     );
   }
+  return ids;
 }
 
 export async function findEvent(tx: Tx, id: string): Promise<Event | null> {

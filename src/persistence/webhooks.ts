@@ -13,7 +13,7 @@ import {
   textList,
 } from './columns.ts';
 import type { Tx } from './doors.ts';
-import { findRow, findRows, insertRow, lockRow, query, updateRows } from './rows.ts';
+import { findRow, insertRow, query, updateRows } from './rows.ts';
 
 export const WebhookEndpointSchema = new EntitySchema<WebhookEndpoint>({
   name: 'WebhookEndpoint',
@@ -95,23 +95,13 @@ export async function findEndpoint(tx: Tx, id: string): Promise<WebhookEndpoint 
   return findRow(tx, WebhookEndpointSchema, { id, deletedAt: null });
 }
 
-/** The endpoint, locked: needed before it is changed or an event about it is recorded. */
+/**
+ * The endpoint, locked: needed before it is changed or an event about it is recorded. Deliveries may go on referring to
+ * it meanwhile, so nobody who only adds some has to wait.
+ */
 export async function lockEndpoint(tx: Tx, id: string): Promise<WebhookEndpoint | null> {
-  return lockRow(tx, WebhookEndpointSchema, { id, deletedAt: null });
-}
-
-/** Newest first, those made before the endpoint `before` if one is given. */
-export async function listEndpoints(
-  tx: Tx,
-  page: { before: string | null; limit: number; status?: WebhookEndpoint['status'] },
-): Promise<WebhookEndpoint[]> {
-  const { before, limit, status } = page;
-  return findRows(
-    tx,
-    WebhookEndpointSchema,
-    { deletedAt: null, ...(before === null ? {} : { id: { $lt: before } }), ...(status ? { status } : {}) },
-    { orderBy: { id: 'desc' }, limit },
-  );
+  await query(tx, sql`select 1 from webhook_endpoints where id = ${id} for no key update`);
+  return findEndpoint(tx, id);
 }
 
 /** Writes changes to an endpoint that the caller has locked and answers it as it is now. */

@@ -5,11 +5,9 @@ import { type AddressFilter, createAddressFilter } from './address-filter.ts';
 
 /**
  * Sends to URLs that tenants chose, without becoming their hand inside our network: the name is resolved and the
- * connection made through one filtered lookup, at registration and at every attempt. Redirects are not followed.
+ * connection made through one filtered lookup at every attempt. Redirects are not followed.
  */
 export interface SafeSender extends AsyncDisposable {
-  /** Whether a URL may be registered; resolves its name. `reason` is a sentence for the person who wrote it. */
-  check(url: string): Promise<{ allowed: true } | { allowed: false; reason: string }>;
   /** Posts a JSON body. Never rejects: whatever goes wrong is an `error`. */
   post(url: string, headers: Record<string, string>, body: string, signal?: AbortSignal): Promise<Answer>;
 }
@@ -37,6 +35,25 @@ export const ANSWER_BYTES_MAX = 64 * 1024;
 export const EXCERPT_BYTES = 1024;
 const URL_LENGTH_MAX = 2048;
 
+/**
+ * Whether a URL may be registered; resolves its name, with the same filter that later attempts pass through.
+ *
+ * @returns a `reason` in words for the person who wrote the URL.
+ */
+export async function checkUrl(
+  text: string,
+  options: SafeSenderOptions,
+): Promise<{ allowed: true } | { allowed: false; reason: string }> {
+  const { allow, timeoutMs = 5_000, resolve = resolveBySystem } = options;
+  try {
+    const url = parseTarget(text);
+    await within(timeoutMs, addressesFor(hostOf(url), url.protocol, createAddressFilter(allow), resolve));
+    return { allowed: true };
+  } catch (error) {
+    return { allowed: false, reason: sentence(error, timeoutMs) };
+  }
+}
+
 export function createSafeSender(options: SafeSenderOptions): SafeSender {
   const { timeoutMs = 15_000, resolve = resolveBySystem } = options;
   const filter = createAddressFilter(options.allow);
@@ -45,15 +62,6 @@ export function createSafeSender(options: SafeSenderOptions): SafeSender {
     'http:': agent((host) => addressesFor(host, 'http:', filter, resolve), timeoutMs),
   };
   return {
-    async check(text) {
-      try {
-        const url = parseTarget(text);
-        await within(timeoutMs, addressesFor(hostOf(url), url.protocol, filter, resolve));
-        return { allowed: true };
-      } catch (error) {
-        return { allowed: false, reason: sentence(error, timeoutMs) };
-      }
-    },
     async post(text, headers, body, signal) {
       const answer: Answer = { status: null, error: null, retryAfter: null, excerpt: null };
       try {

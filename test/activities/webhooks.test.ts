@@ -5,12 +5,17 @@ import { createWebhookActivities, type DrainResult } from '../../activities/webh
 import { webhookBodySchema } from '../../src/contract/events.ts';
 import type { WebhookDelivery, WebhookEndpoint } from '../../src/domain/webhook.ts';
 import { connect } from '../../src/persistence/database.ts';
-import { attemptsOf, listDeliveries, resendDeliveries } from '../../src/persistence/deliveries.ts';
+import { attemptsOf, resendDeliveries } from '../../src/persistence/deliveries.ts';
 import type { Database } from '../../src/persistence/doors.ts';
 import { beginAttempt, claimDeliveries } from '../../src/persistence/drain-deliveries.ts';
 import { fanOut, placeEvents } from '../../src/persistence/relay.ts';
-import { query } from '../../src/persistence/rows.ts';
-import { disableEndpoint, findEndpoint, lockEndpoint } from '../../src/persistence/webhooks.ts';
+import { findRows, query } from '../../src/persistence/rows.ts';
+import {
+  disableEndpoint,
+  findEndpoint,
+  lockEndpoint,
+  WebhookDeliverySchema,
+} from '../../src/persistence/webhooks.ts';
 import { createLogger } from '../../src/platform/logger.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { createSafeSender, type SafeSender } from '../../src/platform/safe-fetch.ts';
@@ -68,8 +73,7 @@ const pass = (ms: number) => {
   now = new Date(now.getTime() + ms);
 };
 
-const deliveries = () =>
-  database.withTenant(tenantId, (tx) => listDeliveries(tx, { before: null, limit: 100 }));
+const deliveries = () => database.withTenant(tenantId, (tx) => findRows(tx, WebhookDeliverySchema, {}));
 
 async function onlyDelivery(): Promise<WebhookDelivery> {
   const [delivery, ...more] = await deliveries();

@@ -73,6 +73,7 @@ describe('placing events', () => {
     expect(events.map((event) => [event.objectId, event.sequence])).toEqual(
       [1, 2, 3].map((n) => [customerId, n]),
     );
+    expect(events.map(({ position }) => typeof position)).toEqual(['string', 'string', 'string']);
     const positions = events.map((event) => Number(event.position));
     expect(positions).toEqual([...positions].sort((a, b) => a - b));
   });

@@ -36,6 +36,7 @@ export async function seedTenant(database: Database): Promise<string> {
       timeZone: 'UTC',
       invoiceGraceHours: 0,
       dunningPolicy: null,
+      trialReminderDays: null,
       metadata: {},
       createdAt: at,
       updatedAt: at,
@@ -82,8 +83,9 @@ export async function seedEvents(
   database: Database,
   tenantId: string,
   count: number,
-  { type = 'customer.updated' as EventType, objectId = newId('cus'), createdAt = new Date() } = {},
+  about: { type?: EventType; objectId?: string; createdAt?: Date } = {},
 ): Promise<string> {
+  const { type = 'customer.updated', objectId = newId('cus'), createdAt = new Date() } = about;
   for (let n = 1; n <= count; n += 1) {
     await database.withTenant(tenantId, (tx) =>
       recordEvents(tx, tenantId, { correlationId: 'req_1', causationId: null }, [

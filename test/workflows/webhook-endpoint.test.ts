@@ -7,15 +7,16 @@ import { sql } from 'kysely';
 import { createWebhookActivities } from '../../activities/webhooks.ts';
 import { startRelay } from '../../src/main/relay.ts';
 import { connect } from '../../src/persistence/database.ts';
-import { listDeliveries, resendDeliveries } from '../../src/persistence/deliveries.ts';
+import { resendDeliveries } from '../../src/persistence/deliveries.ts';
 import type { Database } from '../../src/persistence/doors.ts';
 import { nudge } from '../../src/persistence/nudges.ts';
-import { query } from '../../src/persistence/rows.ts';
+import { findRows, query } from '../../src/persistence/rows.ts';
+import { WebhookDeliverySchema } from '../../src/persistence/webhooks.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { createLogger } from '../../src/platform/logger.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { createSafeSender, type SafeSender } from '../../src/platform/safe-fetch.ts';
-import { connectionOptions, connectTemporal } from '../../src/platform/temporal.ts';
+import { connectTemporal } from '../../src/platform/temporal.ts';
 import { taskQueue, workflowId } from '../../workflows/messages.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createTestNamespace } from '../support/temporal.ts';
@@ -39,7 +40,7 @@ beforeAll(async () => {
   database = await connect({ url: testDatabase.url, poolSize: 20, applicationName: 'webhook workflow test' });
   const temporal = await createTestNamespace();
   connection = await connectTemporal(temporal);
-  native = await NativeConnection.connect(connectionOptions(temporal));
+  native = await NativeConnection.connect({ address: temporal.address });
   client = new Client({ connection, namespace: temporal.namespace });
   sender = createSafeSender({ allow: ['127.0.0.0/8'], timeoutMs: 2_000 });
   worker = await Worker.create({
@@ -89,8 +90,7 @@ async function until<T>(
   }
 }
 
-const deliveries = () =>
-  database.withTenant(tenantId, (tx) => listDeliveries(tx, { before: null, limit: 100 }));
+const deliveries = () => database.withTenant(tenantId, (tx) => findRows(tx, WebhookDeliverySchema, {}));
 const handleOf = (endpointId: string) => client.workflow.getHandle(workflowId.webhookEndpoint(endpointId));
 
 async function statusOf(endpointId: string): Promise<string | null> {
