@@ -1,6 +1,4 @@
-import { presentInvoice } from '../src/contract/invoices.ts';
-import { presentAttempt } from '../src/contract/payments.ts';
-import { presentSubscription } from '../src/contract/subscriptions.ts';
+import { presenters } from '../src/contract/presenters.ts';
 import { DomainError } from '../src/domain/errors.ts';
 import type { Tx } from '../src/persistence/doors.ts';
 import { databaseNow } from '../src/persistence/find-commands.ts';
@@ -38,6 +36,6 @@ export async function writeFor(tx: Tx, call: Call, customer: OnClock): Promise<W
     at,
     wallNow,
     cause: call.cause,
-    present: { subscription: presentSubscription, invoice: presentInvoice, payment: presentAttempt },
+    present: presenters,
   };
 }

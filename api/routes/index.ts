@@ -1,13 +1,40 @@
 import type { Route } from '../route.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { customerRoutes } from './customers.ts';
+import { deliveryRoutes } from './deliveries.ts';
+import { documentationRoutes } from './documentation.ts';
+import { eventRoutes } from './events.ts';
+import { gatewayCallbackRoutes } from './gateway-callbacks.ts';
+import { invoiceRoutes } from './invoices.ts';
 import { operationRoutes } from './operations.ts';
+import { paymentMethodRoutes } from './payment-methods.ts';
+import { paymentRoutes } from './payments.ts';
+import { planRoutes } from './plans.ts';
+import { subscriptionCommandRoutes } from './subscription-commands.ts';
+import { subscriptionDiagnosisRoutes } from './subscription-diagnosis.ts';
+import { subscriptionRoutes } from './subscriptions.ts';
 import { tenantRoutes } from './tenants.ts';
+import { testClockRoutes } from './test-clocks.ts';
+import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
-/** Every endpoint there is, in the order of the reference. */
-export const ROUTES: readonly Route[] = [
+const described: readonly Route[] = [
   ...customerRoutes,
-  ...tenantRoutes,
+  ...paymentMethodRoutes,
+  ...planRoutes,
+  ...subscriptionRoutes,
+  ...subscriptionCommandRoutes,
+  ...subscriptionDiagnosisRoutes,
+  ...invoiceRoutes,
+  ...paymentRoutes,
+  ...gatewayCallbackRoutes,
+  ...webhookEndpointRoutes,
+  ...eventRoutes,
+  ...deliveryRoutes,
+  ...testClockRoutes,
   ...apiKeyRoutes,
+  ...tenantRoutes,
   ...operationRoutes,
 ];
+
+/** Every endpoint there is, in the order of the reference. */
+export const ROUTES: readonly Route[] = [...described, ...documentationRoutes(described)];

@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { instantOut } from '../../src/contract/common.ts';
+import { DomainError } from '../../src/domain/errors.ts';
 import { databaseNow } from '../../src/persistence/find-commands.ts';
-import { type Route, route } from '../route.ts';
+import { ping as pingDatabase } from '../../src/persistence/save-tenants.ts';
+import { sameSecret } from '../api-key.ts';
+import { pollerWatch } from '../pollers.ts';
+import { type Route, rawRoute, route } from '../route.ts';
 
 const ping = route({
   method: 'get',
@@ -32,4 +36,91 @@ const ping = route({
   },
 });
 
-export const operationRoutes: Route[] = [ping];
+const live = rawRoute({
+  method: 'get',
+  path: '/health/live',
+  operationId: 'isLive',
+  summary: 'Whether this process answers',
+  tag: 'Operations',
+  auth: 'public',
+  response: {
+    description: 'It does.',
+    schema: z.object({ status: z.literal('ok') }),
+    contentType: 'application/json',
+  },
+  handler: () =>
+    Promise.resolve({ status: 200, contentType: 'application/json', body: JSON.stringify({ status: 'ok' }) }),
+});
+
+const pollers = pollerWatch();
+const pollerState = z.enum(['polled', 'not_polled', 'unknown']);
+
+const ready = rawRoute({
+  method: 'get',
+  path: '/health/ready',
+  operationId: 'isReady',
+  summary: 'Whether this process can serve requests',
+  description:
+    'That needs PostgreSQL only. Without workers it is `degraded`: reads and direct writes work, commands are answered 503.',
+  tag: 'Operations',
+  auth: 'public',
+  response: {
+    description: 'It can; 503 when PostgreSQL is away.',
+    schema: z
+      .object({
+        status: z.enum(['ok', 'degraded', 'unavailable']),
+        database: z.enum(['ok', 'unavailable']),
+        pollers: z.object({ billing: pollerState, gateway: pollerState, webhooks: pollerState }),
+      })
+      .meta({ id: 'Readiness' }),
+    contentType: 'application/json',
+  },
+  async handler({ deps }) {
+    const [database, polled] = await Promise.all([
+      deps.database.asSystem('readiness', pingDatabase).then(
+        () => 'ok' as const,
+        () => 'unavailable' as const,
+      ),
+      pollers(deps),
+    ]);
+    const allPolled = Object.values(polled).every((state) => state === 'polled');
+    const status = database !== 'ok' ? 'unavailable' : allPolled ? 'ok' : 'degraded';
+    return {
+      status: status === 'unavailable' ? 503 : 200,
+      contentType: 'application/json',
+      body: JSON.stringify({ status, database, pollers: polled }),
+    };
+  },
+});
+
+const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
+
+const metrics = rawRoute({
+  method: 'get',
+  path: '/metrics',
+  operationId: 'getMetrics',
+  summary: 'Metrics of this process',
+  description:
+    'In the text format of Prometheus. From this machine without a key, from elsewhere with the operator key.',
+  tag: 'Operations',
+  auth: 'public',
+  response: { description: 'The metrics.', contentType: 'text/plain; version=0.0.4; charset=utf-8' },
+  errors: ['unauthorized'],
+  async handler({ deps, headers, remoteAddress }) {
+    const key = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+    // Behind a proxy on this machine every caller looks like loopback; a forwarded request has to show the key.
+    const isLocal =
+      LOOPBACK.test(remoteAddress ?? '') &&
+      headers['x-forwarded-for'] === undefined &&
+      headers.forwarded === undefined;
+    if (!isLocal && !sameSecret(key, deps.operatorKey))
+      throw new DomainError('unauthorized', 'Send the operator key, or ask from this machine.');
+    return {
+      status: 200,
+      contentType: deps.metrics.registry.contentType,
+      body: await deps.metrics.registry.metrics(),
+    };
+  },
+});
+
+export const operationRoutes: Route[] = [ping, live, ready, metrics];

@@ -1,12 +1,21 @@
 import type { z } from 'zod';
 import { listOf, mergeMetadata, metadataFits, pathId } from '../../src/contract/common.ts';
-import { paymentMethodAttach, paymentMethodOut, paymentMethodUpdate, presentPaymentMethod } from '../../src/contract/payment-methods.ts';
+import {
+  paymentMethodAttach,
+  paymentMethodOut,
+  paymentMethodUpdate,
+  presentPaymentMethod,
+} from '../../src/contract/payment-methods.ts';
 import { emptyBody } from '../../src/contract/subscriptions.ts';
 import type { Customer, PaymentMethod } from '../../src/domain/customer.ts';
 import { DomainError } from '../../src/domain/errors.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
 import { findDefaultMethod } from '../../src/persistence/find.ts';
-import { findCustomerByReference, findPaymentMethodById, found } from '../../src/persistence/find-by-reference.ts';
+import {
+  findCustomerByReference,
+  findPaymentMethodById,
+  found,
+} from '../../src/persistence/find-by-reference.ts';
 import { onPaymentMethodChanged } from '../../src/persistence/invoice-writes.ts';
 import {
   attachedMethods,
@@ -50,7 +59,8 @@ const attach = route({
     const write = await writeFor(tx, call, customer);
     const former = await findDefaultMethod(tx, customer.id);
     const isDefault = call.body.default === true || former === null;
-    if (isDefault && former) await save(write, 'payment_method.updated', { ...former, isDefault: false }, former);
+    if (isDefault && former)
+      await save(write, 'payment_method.updated', { ...former, isDefault: false }, former);
     const method = await insertPaymentMethod(tx, {
       id: newId('pm'),
       tenantId: call.tenantId,
@@ -88,7 +98,12 @@ const list = route({
   async handler(tx, { params }) {
     const customer = found(await findCustomerByReference(tx, params.id), 'customer');
     const methods = await attachedMethods(tx, customer.id);
-    return { object: 'list' as const, data: methods.map(presentPaymentMethod), has_more: false, next_cursor: null };
+    return {
+      object: 'list' as const,
+      data: methods.map(presentPaymentMethod),
+      has_more: false,
+      next_cursor: null,
+    };
   },
 });
 
@@ -127,12 +142,23 @@ const update = route({
     const write = await writeFor(tx, call, customer);
     const metadata = mergeMetadata(before.metadata, call.body.metadata);
     if (!metadataFits(metadata)) {
-      throw invalid([{ path: 'metadata', code: 'too_many_keys', message: 'With these, it has more than 50 keys; remove some.' }]);
+      throw invalid([
+        {
+          path: 'metadata',
+          code: 'too_many_keys',
+          message: 'With these, it has more than 50 keys; remove some.',
+        },
+      ]);
     }
     const becomesDefault = call.body.default === true && !before.isDefault;
     const former = becomesDefault ? await findDefaultMethod(tx, customer.id) : null;
     if (former) await save(write, 'payment_method.updated', { ...former, isDefault: false }, former);
-    const method = await save(write, 'payment_method.updated', { ...before, metadata, isDefault: before.isDefault || becomesDefault }, before);
+    const method = await save(
+      write,
+      'payment_method.updated',
+      { ...before, metadata, isDefault: before.isDefault || becomesDefault },
+      before,
+    );
     if (becomesDefault) await onPaymentMethodChanged(write, customer.id);
     return presentPaymentMethod(method);
   },
@@ -143,7 +169,8 @@ const detach = route({
   path: '/v1/payment_methods/{id}/detach',
   operationId: 'detachPaymentMethod',
   summary: 'Detach a payment method',
-  description: 'It is never charged again. The default method of a customer whose subscriptions are charged cannot be detached: make another one the default first.',
+  description:
+    'It is never charged again. The default method of a customer whose subscriptions are charged cannot be detached: make another one the default first.',
   tag: 'Payment methods',
   auth: 'tenant',
   scope: 'customers:write',
@@ -155,13 +182,26 @@ const detach = route({
   async handler(tx, call) {
     const { customer, method: before } = await lockAttached(tx, call.params.id);
     if (before.isDefault && (await hasLiveSubscription(tx, customer.id, true))) {
-      throw new DomainError('payment_method_in_use', "The customer's subscriptions are charged to this method. Make another one the default first.");
+      throw new DomainError(
+        'payment_method_in_use',
+        "The customer's subscriptions are charged to this method. Make another one the default first.",
+      );
     }
     if (await isBeingCharged(tx, before.id)) {
-      throw new DomainError('payment_method_in_use', 'A charge with this method has no outcome yet. Wait for it, then try again.');
+      throw new DomainError(
+        'payment_method_in_use',
+        'A charge with this method has no outcome yet. Wait for it, then try again.',
+      );
     }
     const write = await writeFor(tx, call, customer);
-    return presentPaymentMethod(await save(write, 'payment_method.detached', { ...before, isDefault: false, detachedAt: write.at }, before));
+    return presentPaymentMethod(
+      await save(
+        write,
+        'payment_method.detached',
+        { ...before, isDefault: false, detachedAt: write.at },
+        before,
+      ),
+    );
   },
 });
 
@@ -172,19 +212,30 @@ async function lockAttached(tx: Tx, id: string): Promise<{ customer: Customer; m
   const { customerId } = found(await findPaymentMethodById(tx, id), 'payment method');
   const customer = found(await findCustomerByReference(tx, customerId, { lock: true }), 'customer');
   const method = found(await findPaymentMethodById(tx, id), 'payment method');
-  if (method.detachedAt) throw new DomainError('payment_method_not_allowed', 'This payment method is detached; attach it anew.');
+  if (method.detachedAt)
+    throw new DomainError('payment_method_not_allowed', 'This payment method is detached; attach it anew.');
   return { customer, method };
 }
 
 type MethodEvent = 'payment_method.attached' | 'payment_method.updated' | 'payment_method.detached';
 
-async function save(write: Write, type: MethodEvent, changed: PaymentMethod, before: PaymentMethod): Promise<PaymentMethod> {
+async function save(
+  write: Write,
+  type: MethodEvent,
+  changed: PaymentMethod,
+  before: PaymentMethod,
+): Promise<PaymentMethod> {
   const method = await updatePaymentMethod(write.tx, { ...changed, updatedAt: write.at });
   await announce(write, type, method, before);
   return method;
 }
 
-async function announce(write: Write, type: MethodEvent, method: PaymentMethod, before?: PaymentMethod): Promise<z.infer<typeof paymentMethodOut>> {
+async function announce(
+  write: Write,
+  type: MethodEvent,
+  method: PaymentMethod,
+  before?: PaymentMethod,
+): Promise<z.infer<typeof paymentMethodOut>> {
   const object = presentPaymentMethod(method);
   await tell(write, type, {
     objectType: 'payment_method',

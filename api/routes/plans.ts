@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { listOf, listQuery, mergeMetadata, metadataFits, pathId } from '../../src/contract/common.ts';
-import { planCreate, planOut, planUpdate, planVersionCreate, presentPlan, presentPrice, priceOut } from '../../src/contract/plans.ts';
+import {
+  planCreate,
+  planOut,
+  planUpdate,
+  planVersionCreate,
+  presentPlan,
+  presentPrice,
+  priceOut,
+} from '../../src/contract/plans.ts';
 import { emptyBody } from '../../src/contract/subscriptions.ts';
 import { DomainError } from '../../src/domain/errors.ts';
 import { Decimal } from '../../src/domain/money.ts';
@@ -10,7 +18,15 @@ import { type Cause, recordEvents } from '../../src/persistence/events.ts';
 import { findPlanByReference, found } from '../../src/persistence/find-by-reference.ts';
 import { databaseNow } from '../../src/persistence/find-commands.ts';
 import { PlanSchema } from '../../src/persistence/plans.ts';
-import { atActiveVersions, findPlanAtVersion, findPrice, insertPlan, insertPlanVersion, type PlanAtVersion, updatePlan } from '../../src/persistence/save-plans.ts';
+import {
+  atActiveVersions,
+  findPlanAtVersion,
+  findPrice,
+  insertPlan,
+  insertPlanVersion,
+  type PlanAtVersion,
+  updatePlan,
+} from '../../src/persistence/save-plans.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { listRows, pageOf, presentList } from '../list.ts';
 import { type Route, route } from '../route.ts';
@@ -75,7 +91,13 @@ const get = route({
   auth: 'tenant',
   params: pathId,
   query: z.strictObject({
-    version: z.coerce.number('Write a whole number.').int('Write a whole number.').min(1).max(2_147_483_647).optional().meta({ description: 'The version that is sold when absent.' }),
+    version: z.coerce
+      .number('Write a whole number.')
+      .int('Write a whole number.')
+      .min(1)
+      .max(2_147_483_647)
+      .optional()
+      .meta({ description: 'The version that is sold when absent.' }),
   }),
   response: { description: 'The plan at that version.', schema: planOut },
   errors: ['not_found'],
@@ -104,7 +126,13 @@ const update = route({
     const before = found(await findPlanByReference(tx, params.id, { lock: true }), 'plan');
     const metadata = mergeMetadata(before.metadata, body.metadata);
     if (!metadataFits(metadata)) {
-      throw invalid([{ path: 'metadata', code: 'too_many_keys', message: 'With these, the plan has more than 50 keys; remove some.' }]);
+      throw invalid([
+        {
+          path: 'metadata',
+          code: 'too_many_keys',
+          message: 'With these, the plan has more than 50 keys; remove some.',
+        },
+      ]);
     }
     const now = await databaseNow(tx);
     const plan = await updatePlan(tx, {
@@ -135,7 +163,8 @@ const createVersion = route({
   kind: 'write',
   async handler(tx, { params, body, cause }) {
     const before = found(await findPlanByReference(tx, params.id, { lock: true }), 'plan');
-    if (before.archivedAt) throw new DomainError('plan_not_active', 'This plan is archived; create another one.');
+    if (before.archivedAt)
+      throw new DomainError('plan_not_active', 'This plan is archived; create another one.');
     const { latestVersion } = await sold(tx, before);
     const now = await databaseNow(tx);
     const plan = await updatePlan(tx, { ...before, updatedAt: now });
@@ -185,7 +214,13 @@ const getPrice = route({
 export const planRoutes: Route[] = [create, list, get, update, createVersion, archive, getPrice];
 
 /** Writes a version and its prices. The caller holds the lock of the plan, or has just made it. */
-async function publish(tx: Tx, plan: Plan, version: number, asked: z.output<typeof planVersionCreate>, now: Date): Promise<PlanAtVersion> {
+async function publish(
+  tx: Tx,
+  plan: Plan,
+  version: number,
+  asked: z.output<typeof planVersionCreate>,
+  now: Date,
+): Promise<PlanAtVersion> {
   const prices = asked.prices.map(
     (price): Price => ({
       id: newId('price'),
@@ -203,7 +238,14 @@ async function publish(tx: Tx, plan: Plan, version: number, asked: z.output<type
       createdAt: now,
     }),
   );
-  const published = { planId: plan.id, version, tenantId: plan.tenantId, active: true, trialDays: asked.trial_days ?? null, createdAt: now };
+  const published = {
+    planId: plan.id,
+    version,
+    tenantId: plan.tenantId,
+    active: true,
+    trialDays: asked.trial_days ?? null,
+    createdAt: now,
+  };
   await insertPlanVersion(tx, published, prices);
   return { plan, version: published, latestVersion: version, prices };
 }
@@ -224,6 +266,8 @@ async function announce(
   now: Date,
 ): Promise<z.infer<typeof planOut>> {
   const object = present(at);
-  await recordEvents(tx, at.plan.tenantId, cause, [{ type, objectType: 'plan', objectId: at.plan.id, data: { object }, createdAt: now }]);
+  await recordEvents(tx, at.plan.tenantId, cause, [
+    { type, objectType: 'plan', objectId: at.plan.id, data: { object }, createdAt: now },
+  ]);
   return object;
 }

@@ -16,13 +16,9 @@ export const paymentMethodAttach = z
       .string()
       .regex(/^[a-z][a-z0-9_]{0,39}$/, { error: 'Write the name of a gateway, such as "sandbox".' })
       .default('sandbox'),
-    token: z
-      .string()
-      .min(1)
-      .max(255)
-      .meta({
-        description: "What the gateway's page gave the customer's browser; card numbers never come here.",
-      }),
+    token: z.string().min(1).max(255).meta({
+      description: "What the gateway's page gave the customer's browser; card numbers never come here.",
+    }),
     default: z
       .boolean()
       .optional()

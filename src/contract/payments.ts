@@ -18,11 +18,9 @@ export const PAYMENT_STATUSES = ['processing', 'pending', 'requires_action', 'su
 export const paymentOut = z
   .object({
     object: z.literal('payment'),
-    id: z
-      .string()
-      .meta({
-        description: '`att_…` for a charge through a gateway, `pay_…` for a payment received outside any.',
-      }),
+    id: z.string().meta({
+      description: '`att_…` for a charge through a gateway, `pay_…` for a payment received outside any.',
+    }),
     status: z.enum(PAYMENT_STATUSES),
     amount: moneyOut,
     customer: idOut('cus'),

@@ -56,15 +56,9 @@ export const tenantCreate = z
       .max(720)
       .default(0)
       .meta({ description: 'How long a draft waits before it is finalized.' }),
-    trial_reminder_days: z
-      .int()
-      .min(1)
-      .max(30)
-      .nullable()
-      .default(null)
-      .meta({
-        description: 'How many days before a trial ends `subscription.trial_will_end` is sent; null: never.',
-      }),
+    trial_reminder_days: z.int().min(1).max(30).nullable().default(null).meta({
+      description: 'How many days before a trial ends `subscription.trial_will_end` is sent; null: never.',
+    }),
     dunning_policy: dunningPolicyIn.optional(),
     metadata: metadataIn.optional(),
   })

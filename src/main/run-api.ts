@@ -1,21 +1,66 @@
-import { createServer } from 'node:http';
+import { Client, Connection } from '@temporalio/client';
+import { createApp } from '../../api/app.ts';
+import type { ApiDeps } from '../../api/deps.ts';
+import { ROUTES } from '../../api/routes/index.ts';
+import { listen } from '../../api/server.ts';
+import { gateways } from '../gateways/registry.ts';
+import { connect } from '../persistence/database.ts';
+import { deleteExpiredIdempotencyKeys } from '../persistence/idempotency.ts';
 import { type Config, urlHost } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
+import { createMetrics } from '../platform/metrics.ts';
+import { connectionOptions } from '../platform/temporal.ts';
+import { createVault } from '../platform/vault.ts';
 
-/** Runs the API in this process until it is disposed. */
+/** Requests wait for a workflow to take their command; then they are told to come again. */
+const COMMAND_DEADLINE_MS = 20_000;
+const SWEEP_EVERY_MS = 10 * 60 * 1000;
+const SWEEP_BATCH = 5_000;
+
+/** Runs the API in this process until it is disposed. Temporal may be away: it is connected to when it is needed. */
 export async function runApi(config: Config, logger: Logger): Promise<AsyncDisposable & { url: string }> {
-  const server = createServer((_request, response) => response.end('ok\n'));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.http.port, config.http.host, resolve);
-  });
-  logger.info({ port: config.http.port }, 'the API listens');
+  await using starting = new AsyncDisposableStack();
+  const { url: databaseUrl, assumeLoginRole, poolSize } = config.database;
+  const database = starting.use(
+    await connect({ url: databaseUrl, assumeLoginRole, poolSize, applicationName: 'perennial api' }),
+  );
+  const connection = Connection.lazy(connectionOptions(config.temporal));
+  starting.defer(() => connection.close());
+  const charging = starting.use(gateways({ sandboxUrl: config.sandboxGateway.url }));
+  const deps: ApiDeps = {
+    database,
+    temporal: new Client({ connection, namespace: config.temporal.namespace }),
+    taskQueuePrefix: '',
+    temporalNamespace: config.temporal.namespace,
+    temporalUiUrl: config.temporal.uiUrl,
+    vault: createVault(config.secrets.masterKeys),
+    logger,
+    metrics: createMetrics(),
+    publicUrl: config.http.publicUrl,
+    operatorKey: config.secrets.operatorKey,
+    keyPepper: config.secrets.keyPepper,
+    rateLimitPerMinute: config.http.rateLimitPerMinute,
+    webhookAllow: config.webhookAllow,
+    commandDeadlineMs: COMMAND_DEADLINE_MS,
+    checkAnswers: false,
+    gateways: {
+      attachMethod: async (gateway, token) => await charging.get(gateway).attachMethod(token),
+      parseCallback: (gateway, callback) => charging.get(gateway).parseCallback(callback),
+    },
+  };
+  const sweep = setInterval(() => {
+    database
+      .asSystem('sweep idempotency keys', (tx) => deleteExpiredIdempotencyKeys(tx, SWEEP_BATCH))
+      .catch((err: unknown) => logger.warn({ err }, 'expired idempotency keys were not swept'));
+  }, SWEEP_EVERY_MS);
+  starting.defer(async () => clearInterval(sweep));
+  const server = starting.use(
+    await listen(createApp(deps, ROUTES), { host: config.http.host, port: config.http.port }),
+  );
+  logger.info({ port: server.port }, 'the API listens');
+  const running = starting.move();
   return {
-    url: `http://${urlHost(config.http.host)}:${config.http.port}`,
-    [Symbol.asyncDispose]: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    url: `http://${urlHost(config.http.host)}:${server.port}`,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

@@ -1,0 +1,45 @@
+import { clock } from '../src/platform/clock.ts';
+import { type Queue, taskQueue } from '../workflows/messages.ts';
+import type { ApiDeps } from './deps.ts';
+
+export type PollerState = 'polled' | 'not_polled' | 'unknown';
+export type Pollers = Record<Queue, PollerState>;
+
+const ASKED_EVERY_MS = 5_000;
+const TIMEOUT_MS = 1_000;
+const QUEUES: readonly Queue[] = ['billing', 'gateway', 'webhooks'];
+/** `temporal.api.enums.v1.TaskQueueType`: workflow tasks for the loop of billing, activities for the others. */
+const TYPE_OF: Record<Queue, 1 | 2> = { billing: 1, gateway: 2, webhooks: 1 };
+
+/**
+ * Whether a worker asks each queue for work. Missing workers delay commands but no read, so this degrades an API and
+ * never makes it unready; asked at most every few seconds, because load balancers ask often.
+ */
+export function pollerWatch(): (deps: ApiDeps) => Promise<Pollers> {
+  let last: { atMs: number; answer: Promise<Pollers> } | null = null;
+  return (deps) => {
+    const nowMs = performance.now();
+    if (!last || nowMs - last.atMs > ASKED_EVERY_MS) last = { atMs: nowMs, answer: askAll(deps) };
+    return last.answer;
+  };
+}
+
+async function askAll(deps: ApiDeps): Promise<Pollers> {
+  const states = await Promise.all(QUEUES.map(async (queue) => [queue, await ask(deps, queue)] as const));
+  return Object.fromEntries(states) as Pollers;
+}
+
+async function ask(deps: ApiDeps, queue: Queue): Promise<PollerState> {
+  try {
+    const described = await deps.temporal.withDeadline(clock.now().getTime() + TIMEOUT_MS, () =>
+      deps.temporal.workflowService.describeTaskQueue({
+        namespace: deps.temporalNamespace,
+        taskQueue: { name: taskQueue(queue, deps.taskQueuePrefix) },
+        taskQueueType: TYPE_OF[queue],
+      }),
+    );
+    return (described.pollers ?? []).length > 0 ? 'polled' : 'not_polled';
+  } catch {
+    return 'unknown';
+  }
+}

@@ -1,0 +1,169 @@
+import type {
+  BareCommand,
+  CancelCommand,
+  ExtendTrialCommand,
+  PayCommand,
+} from '../../src/contract/commands.ts';
+import { pathId } from '../../src/contract/common.ts';
+import {
+  emptyBody,
+  subscriptionCancel,
+  subscriptionExtendTrial,
+  subscriptionOut,
+} from '../../src/contract/subscriptions.ts';
+import { DomainError, type ErrorCode } from '../../src/domain/errors.ts';
+import { isEnded, type Subscription } from '../../src/domain/subscription.ts';
+import type { Tx } from '../../src/persistence/doors.ts';
+import { findSubscriptionByReference, found } from '../../src/persistence/find-by-reference.ts';
+import { openInvoicesOf } from '../../src/persistence/invoice-facts.ts';
+import { type Call, type CommandRequest, type Route, route } from '../route.ts';
+import { showSubscription } from '../show-subscriptions.ts';
+import { invalid } from '../validate.ts';
+import { timeFor } from '../write.ts';
+
+const common = {
+  method: 'post',
+  tag: 'Subscriptions',
+  auth: 'tenant',
+  scope: 'subscriptions:write',
+  params: pathId,
+  response: { description: 'The subscription afterwards.', schema: subscriptionOut },
+  kind: 'command',
+  answer: (tx: Tx, _call: Call, id: string) => showSubscription(tx, id),
+} as const;
+const COMMAND_ERRORS = [
+  'not_found',
+  'subscription_ended',
+  'clock_advancing',
+  'command_expired',
+  'engine_busy',
+] as const satisfies ErrorCode[];
+
+const cancel = route({
+  ...common,
+  path: '/v1/subscriptions/{id}/cancel',
+  operationId: 'cancelSubscription',
+  summary: 'Cancel a subscription',
+  description:
+    'Now, at the end of the running period (unless said otherwise), or at an instant. Until then it can be taken back.',
+  body: subscriptionCancel,
+  errors: [...COMMAND_ERRORS, 'cancel_at_in_past'],
+  async command(tx, { params, body }) {
+    const { subscription, at } = await liveAt(tx, params.id);
+    if (body.at !== undefined && new Date(body.at) <= at) {
+      throw invalid([
+        {
+          path: 'at',
+          code: 'cancel_at_in_past',
+          message: `Write an instant after ${at.toISOString()}, or use mode "now".`,
+        },
+      ]);
+    }
+    const command: CancelCommand = { mode: body.mode, at: body.at ?? null, reason: body.reason ?? null };
+    return lifecycle(subscription, 'cancel', command, at);
+  },
+});
+
+const uncancel = route({
+  ...common,
+  path: '/v1/subscriptions/{id}/uncancel',
+  operationId: 'uncancelSubscription',
+  summary: 'Take a scheduled cancellation back',
+  body: emptyBody,
+  errors: [...COMMAND_ERRORS, 'cancel_not_scheduled'],
+  async command(tx, { params }) {
+    const { subscription, at } = await liveAt(tx, params.id);
+    return lifecycle(subscription, 'uncancel', {} satisfies BareCommand, at);
+  },
+});
+
+const endTrial = route({
+  ...common,
+  path: '/v1/subscriptions/{id}/end_trial',
+  operationId: 'endTrial',
+  summary: 'End the trial now',
+  description: 'The first period begins, and the first charge is tried, before this answers.',
+  body: emptyBody,
+  errors: [...COMMAND_ERRORS, 'not_trialing'],
+  async command(tx, { params }) {
+    const { subscription, at } = await liveAt(tx, params.id);
+    return lifecycle(subscription, 'end_trial', {} satisfies BareCommand, at);
+  },
+});
+
+const extendTrial = route({
+  ...common,
+  path: '/v1/subscriptions/{id}/extend_trial',
+  operationId: 'extendTrial',
+  summary: 'Extend the trial',
+  body: subscriptionExtendTrial,
+  errors: [...COMMAND_ERRORS, 'not_trialing', 'trial_too_long'],
+  async command(tx, { params, body }) {
+    const { subscription, at } = await liveAt(tx, params.id);
+    if (new Date(body.trial_end) <= at) {
+      throw invalid([
+        {
+          path: 'trial_end',
+          code: 'in_past',
+          message: `Write an instant after ${at.toISOString()}, or end the trial now.`,
+        },
+      ]);
+    }
+    const command: ExtendTrialCommand = { trial_end: body.trial_end };
+    return lifecycle(subscription, 'extend_trial', command, at);
+  },
+});
+
+const pay = route({
+  ...common,
+  path: '/v1/subscriptions/{id}/pay',
+  operationId: 'paySubscription',
+  summary: 'Charge the open invoice of a subscription now',
+  description:
+    'The latest one that is open, to the default payment method. To pay another one, or otherwise, pay that invoice.',
+  body: emptyBody,
+  errors: [
+    'not_found',
+    'nothing_to_pay',
+    'payment_method_missing',
+    'payment_in_flight',
+    'payment_declined',
+    'clock_advancing',
+    'command_expired',
+    'engine_busy',
+  ],
+  async command(tx, { params }) {
+    const subscription = found(await findSubscriptionByReference(tx, params.id), 'subscription');
+    const invoice = (await openInvoicesOf(tx, { subscriptionId: subscription.id }))
+      .filter(({ status }) => status === 'open')
+      .at(-1);
+    if (!invoice) throw new DomainError('nothing_to_pay', 'This subscription has no open invoice.');
+    const { at } = await timeFor(tx, subscription);
+    const command: PayCommand = { payment_method: null };
+    return { workflow: 'invoice', subjectId: invoice.id, kind: 'pay', body: command, requestedAt: at };
+  },
+  answer: (tx, { params }) => showSubscription(tx, params.id),
+});
+
+export const subscriptionCommandRoutes: Route[] = [cancel, uncancel, endTrial, extendTrial, pay];
+
+/** The subscription as it stands, and what time it is for it. What may change before the command's turn is asked there. */
+async function liveAt(tx: Tx, reference: string): Promise<{ subscription: Subscription; at: Date }> {
+  const subscription = found(await findSubscriptionByReference(tx, reference), 'subscription');
+  if (isEnded(subscription.status)) {
+    throw new DomainError(
+      'subscription_ended',
+      `This subscription is ${subscription.status}, and that is final; create a new one.`,
+    );
+  }
+  return { subscription, at: (await timeFor(tx, subscription)).at };
+}
+
+function lifecycle(
+  subscription: Subscription,
+  kind: 'cancel' | 'uncancel' | 'end_trial' | 'extend_trial',
+  body: Record<string, unknown>,
+  requestedAt: Date,
+): CommandRequest {
+  return { workflow: 'subscription', subjectId: subscription.id, kind, body, requestedAt };
+}

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import type { CreateCommand } from '../../src/contract/commands.ts';
+import { listOf, listQuery, oneOrMore, pathId, reference } from '../../src/contract/common.ts';
+import { subscriptionCreate, subscriptionOut } from '../../src/contract/subscriptions.ts';
+import { SUBSCRIPTION_STATUSES } from '../../src/domain/subscription.ts';
+import type { Tx } from '../../src/persistence/doors.ts';
+import { findCustomerByReference, findPlanByReference } from '../../src/persistence/find-by-reference.ts';
+import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
+import { newId } from '../../src/platform/ids.ts';
+import { listRows, pageOf, presentList } from '../list.ts';
+import { resolveCreation } from '../resolve-creation.ts';
+import { type Route, route } from '../route.ts';
+import { showSubscription, showSubscriptions } from '../show-subscriptions.ts';
+
+const expand = { 'expand[]': oneOrMore(z.enum(['customer'], 'Only "customer" can be expanded.')) };
+
+const create = route({
+  method: 'post',
+  path: '/v1/subscriptions',
+  operationId: 'createSubscription',
+  summary: 'Create a subscription',
+  description:
+    'Answers when it exists and its first charge, if there is one, was tried. Its status says the rest: `trialing`, `active`, `incomplete`, or `scheduled` for a later start.',
+  tag: 'Subscriptions',
+  auth: 'tenant',
+  scope: 'subscriptions:write',
+  body: subscriptionCreate,
+  response: { status: 201, description: 'The subscription.', schema: subscriptionOut },
+  errors: ['external_id_taken', 'first_payment_failed', 'clock_advancing', 'command_expired', 'engine_busy'],
+  kind: 'command',
+  async command(tx, { body }) {
+    const { command, requestedAt } = await resolveCreation(tx, body);
+    return {
+      workflow: 'subscription',
+      subjectId: newId('sub'),
+      kind: 'create',
+      body: command satisfies CreateCommand,
+      requestedAt,
+    };
+  },
+  answer: (tx, _call, id) => showSubscription(tx, id),
+});
+
+const list = route({
+  method: 'get',
+  path: '/v1/subscriptions',
+  operationId: 'listSubscriptions',
+  summary: 'List subscriptions',
+  description: 'Newest first, ended ones included.',
+  tag: 'Subscriptions',
+  auth: 'tenant',
+  query: z.strictObject({
+    ...listQuery,
+    status: oneOrMore(z.enum(SUBSCRIPTION_STATUSES)),
+    customer: reference('cus', 'customer').optional(),
+    plan: reference('plan', 'plan').optional(),
+    ...expand,
+  }),
+  response: { description: 'A page of subscriptions.', schema: listOf(subscriptionOut) },
+  kind: 'read',
+  async handler(tx, { tenantId, query }) {
+    const filters = await filtersOf(tx, query);
+    if (!filters) return presentList({ rows: [], hasMore: false }, (none) => none);
+    const page = await listRows(tx, SubscriptionSchema, { tenantId, ...filters }, pageOf(query));
+    return {
+      ...presentList(page, () => null),
+      data: await showSubscriptions(tx, page.rows, query['expand[]']),
+    };
+  },
+});
+
+const get = route({
+  method: 'get',
+  path: '/v1/subscriptions/{id}',
+  operationId: 'getSubscription',
+  summary: 'Get a subscription',
+  tag: 'Subscriptions',
+  auth: 'tenant',
+  params: pathId,
+  query: z.strictObject(expand),
+  response: { description: 'The subscription.', schema: subscriptionOut },
+  errors: ['not_found'],
+  kind: 'read',
+  handler: (tx, { params, query }) => showSubscription(tx, params.id, query['expand[]']),
+});
+
+export const subscriptionRoutes: Route[] = [create, list, get];
+
+type Filters = { status?: string[] | undefined; customer?: string | undefined; plan?: string | undefined };
+
+/** The filters in the words of the table; null when they name something that does not exist, so that nothing matches. */
+async function filtersOf(tx: Tx, query: Filters): Promise<Record<string, unknown> | null> {
+  const customer =
+    query.customer === undefined ? undefined : await findCustomerByReference(tx, query.customer);
+  const plan = query.plan === undefined ? undefined : await findPlanByReference(tx, query.plan);
+  if (customer === null || plan === null) return null;
+  return {
+    ...(customer ? { customerId: customer.id } : {}),
+    ...(plan ? { planId: plan.id } : {}),
+    ...(query.status ? { status: { $in: query.status } } : {}),
+  };
+}

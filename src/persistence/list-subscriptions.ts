@@ -1,0 +1,58 @@
+import { sql } from 'kysely';
+import type { Event } from '../domain/event.ts';
+import type { PricedItem } from '../domain/subscription.ts';
+import type { Tx } from './doors.ts';
+import { EventSchema } from './events.ts';
+import { PriceSchema } from './plans.ts';
+import { findRow, findRows, query } from './rows.ts';
+import { ItemSegmentSchema, SubscriptionItemSchema, SubscriptionSchema } from './subscriptions.ts';
+
+/** The items in force of several subscriptions at once, by subscription, in the order they were made. */
+export async function pricedItemsOf(
+  tx: Tx,
+  subscriptionIds: readonly string[],
+): Promise<Map<string, PricedItem[]>> {
+  const items = await findRows(
+    tx,
+    SubscriptionItemSchema,
+    { subscriptionId: { $in: [...subscriptionIds] } },
+    { orderBy: { id: 'asc' } },
+  );
+  const segments = await findRows(tx, ItemSegmentSchema, { itemId: { $in: items.map((item) => item.id) } });
+  const prices = await findRows(tx, PriceSchema, {
+    id: { $in: [...new Set(segments.map((segment) => segment.priceId))] },
+  });
+  const priceById = new Map(prices.map((price) => [price.id, price]));
+  const segmentByItem = new Map(segments.map((segment) => [segment.itemId, segment]));
+  const bySubscription = new Map<string, PricedItem[]>(subscriptionIds.map((id) => [id, []]));
+  for (const item of items) {
+    const segment = segmentByItem.get(item.id);
+    const price = segment && priceById.get(segment.priceId);
+    if (!segment || !price) throw new Error(`item ${item.id} has no price in force`);
+    bySubscription.get(item.subscriptionId)?.push({ item, price, quantity: segment.quantity });
+  }
+  return bySubscription;
+}
+
+export async function isExternalIdTaken(tx: Tx, externalId: string): Promise<boolean> {
+  return (await findRow(tx, SubscriptionSchema, { externalId })) !== null;
+}
+
+/** What happened to a subscription, its invoices and their payments, in the order it was recorded. */
+export async function timelineOf(
+  tx: Tx,
+  subscriptionId: string,
+  page: { afterId: string | null; limit: number },
+): Promise<{ rows: Event[]; hasMore: boolean }> {
+  const places = await query<{ id: string }>(
+    tx,
+    sql`select id from events where subscription_id = ${subscriptionId}
+        and recorded > coalesce((select recorded from events where id = ${page.afterId}), 0)
+      order by recorded limit ${page.limit + 1}`,
+  );
+  const ids = places.slice(0, page.limit).map((place) => place.id);
+  const events = new Map(
+    (await findRows(tx, EventSchema, { id: { $in: ids } })).map((event) => [event.id, event]),
+  );
+  return { rows: ids.flatMap((id) => events.get(id) ?? []), hasMore: places.length > page.limit };
+}
