@@ -15,6 +15,7 @@ import {
 } from '../persistence/relay.ts';
 import { clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
+import type { Metrics } from '../platform/metrics.ts';
 import { WakeList } from './wake-list.ts';
 
 export type RelayOptions = {
@@ -22,6 +23,7 @@ export type RelayOptions = {
   client: Client;
   taskQueuePrefix: string;
   logger: Logger;
+  metrics?: Pick<Metrics, 'webhookOldestDueSeconds'>;
   now?: () => Date;
   pollMs?: number;
 };
@@ -84,8 +86,14 @@ async function carryEvents(relay: Relay): Promise<boolean> {
   if (done.due) {
     relay.sweptMs = performance.now();
     wakes.sweep(done.due, done.at);
+    relay.metrics?.webhookOldestDueSeconds.set(longestWait(done.due, done.at));
   }
   return done.more;
+}
+
+/** Seconds. */
+function longestWait(due: readonly { dueAt: Date }[], now: Date): number {
+  return Math.max(0, ...due.map(({ dueAt }) => (now.getTime() - dueAt.getTime()) / 1_000));
 }
 
 async function wakeEndpoints(relay: Relay): Promise<boolean> {

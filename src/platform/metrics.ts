@@ -30,6 +30,11 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    webhookOldestDueSeconds: new Gauge({
+      name: 'perennial_webhook_oldest_due_seconds',
+      help: 'How long the oldest webhook delivery that is due has waited for a worker; 0 when none waits',
+      registers,
+    }),
     repairs: new Counter({
       name: 'perennial_repairs_total',
       help: 'What reconciliation had to drive on, by kind',

@@ -29,23 +29,17 @@ let connection: Connection;
 let native: NativeConnection;
 let client: Client;
 let sender: SafeSender;
+let namespace: string;
 let worker: Worker;
 let working: Promise<void>;
 let relay: AsyncDisposable;
 let tenantId: string;
 let receiver: Receiver;
 
-beforeAll(async () => {
-  testDatabase = await createTestDatabase();
-  database = await connect({ url: testDatabase.url, poolSize: 20, applicationName: 'webhook workflow test' });
-  const temporal = await createTestNamespace();
-  connection = await connectTemporal(temporal);
-  native = await NativeConnection.connect({ address: temporal.address });
-  client = new Client({ connection, namespace: temporal.namespace });
-  sender = createSafeSender({ allow: ['127.0.0.0/8'], timeoutMs: 2_000 });
-  worker = await Worker.create({
+const makeWorker = () =>
+  Worker.create({
     connection: native,
-    namespace: temporal.namespace,
+    namespace,
     taskQueue: taskQueue('webhooks', ''),
     workflowsPath: fileURLToPath(new URL('../../workflows/webhook-endpoint.ts', import.meta.url)),
     activities: createWebhookActivities({
@@ -56,7 +50,19 @@ beforeAll(async () => {
       metrics: createMetrics(),
       random: () => 0,
     }),
+    shutdownGraceTime: '100 milliseconds',
   });
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase();
+  database = await connect({ url: testDatabase.url, poolSize: 20, applicationName: 'webhook workflow test' });
+  const temporal = await createTestNamespace();
+  connection = await connectTemporal(temporal);
+  native = await NativeConnection.connect({ address: temporal.address });
+  client = new Client({ connection, namespace: temporal.namespace });
+  sender = createSafeSender({ allow: ['127.0.0.0/8'], timeoutMs: 2_000 });
+  namespace = temporal.namespace;
+  worker = await makeWorker();
   working = worker.run();
   relay = startRelay({ database, client, taskQueuePrefix: '', logger, pollMs: 25 });
 });
@@ -160,6 +166,23 @@ describe('from a fact to a verified webhook', () => {
     await seedEndpoint(database, tenantId, healthy.url);
     await seedEvents(database, tenantId, 5);
     await until('five webhooks beside the hanging one', async () => healthy.received.length === 5, 1_900);
+  });
+
+  test('a worker that stops in the middle of an attempt hands over at once', async () => {
+    receiver.answer = () => undefined;
+    const endpoint = await seedEndpoint(database, tenantId, receiver.url);
+    await seedEvents(database, tenantId, 1);
+    await until('the hanging attempt', async () => receiver.received.length === 1);
+    worker.shutdown();
+    await working;
+    expect(await deliveries()).toMatchObject([
+      { status: 'pending', leaseUntil: null, attempts: 1, scheduleBase: 1 },
+    ]);
+    receiver.status(200);
+    worker = await makeWorker();
+    working = worker.run();
+    await ended(endpoint.id);
+    expect(receiver.said.map(({ id }) => id)).toEqual([receiver.said[0]?.id, receiver.said[0]?.id]);
   });
 
   test('a stranger gets nothing', async () => {
