@@ -17,7 +17,7 @@ import { createLogger } from '../../src/platform/logger.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { createSafeSender, type SafeSender } from '../../src/platform/safe-fetch.ts';
 import { connectTemporal } from '../../src/platform/temporal.ts';
-import { taskQueue, workflowId } from '../../workflows/messages.ts';
+import { recheckSignal, taskQueue, workflowId } from '../../workflows/messages.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createTestNamespace } from '../support/temporal.ts';
 import { Receiver, seedEndpoint, seedEvents, seedTenant, vault, verify } from '../support/webhooks.ts';
@@ -183,6 +183,34 @@ describe('from a fact to a verified webhook', () => {
     working = worker.run();
     await ended(endpoint.id);
     expect(receiver.said.map(({ id }) => id)).toEqual([receiver.said[0]?.id, receiver.said[0]?.id]);
+  });
+
+  test('after 200 rounds a new run goes on, with its tenant still attached and the retry still owed', async () => {
+    receiver.status(503, { 'retry-after': '3600' });
+    const endpoint = await seedEndpoint(database, tenantId, receiver.url);
+    await seedEvents(database, tenantId, 1);
+    await until('the first attempt', async () => (await deliveries())[0]?.lastStatus === 503);
+    const handle = handleOf(endpoint.id);
+    const firstRun = (await handle.describe()).runId;
+    await until(
+      'a second run',
+      async () => {
+        await handle.signal(recheckSignal);
+        return (await handle.describe()).runId !== firstRun;
+      },
+      40_000,
+    );
+    const { status, typedSearchAttributes } = await handle.describe();
+    expect(status.name).toBe('RUNNING');
+    expect(JSON.stringify(typedSearchAttributes.getAll())).toContain(tenantId);
+    expect(receiver.received).toHaveLength(1);
+    await database.withTenant(tenantId, (tx) =>
+      query(tx, sql`update webhook_deliveries set next_attempt_at = now()`),
+    );
+    receiver.status(200);
+    await handle.signal(recheckSignal);
+    await ended(endpoint.id);
+    expect(await deliveries()).toMatchObject([{ status: 'delivered', attempts: 2 }]);
   });
 
   test('a stranger gets nothing', async () => {
