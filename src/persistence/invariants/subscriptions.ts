@@ -1,0 +1,119 @@
+import { sql } from 'kysely';
+import { nextStep } from '../../domain/next-step.ts';
+import {
+  deriveStatus,
+  SUBSCRIPTION_STATUSES,
+  type Subscription,
+  TRANSITIONS,
+} from '../../domain/subscription.ts';
+import type { Tx } from '../doors.ts';
+import { findRows } from '../rows.ts';
+import { SubscriptionSchema } from '../subscriptions.ts';
+import type { BrokenRow, Promised } from './promised.ts';
+
+/** What is derived follows from the facts it is derived from (billing rule 30). */
+export const SUBSCRIPTION_PROMISES: readonly Promised[] = [
+  {
+    promise: 'status_follows_from_facts',
+    sentence: "A subscription's status is what its facts say.",
+    inspect: (tx) =>
+      inspectSubscriptions(tx, (subscription) => {
+        const derived = deriveStatus(subscription);
+        return derived === subscription.status ? null : { status: subscription.status, derived };
+      }),
+  },
+  {
+    promise: 'next_step_follows_from_facts',
+    sentence: "A subscription's next step is what its facts say.",
+    inspect: (tx) =>
+      inspectSubscriptions(tx, (subscription) => {
+        const derived = nextStep(subscription);
+        const same =
+          subscription.nextStep === (derived?.step ?? null) &&
+          subscription.nextStepAt?.getTime() === derived?.at.getTime();
+        const { nextStep: next_step, nextStepAt: next_step_at } = subscription;
+        return same
+          ? null
+          : { next_step, next_step_at, derived_step: derived?.step ?? null, derived_at: derived?.at ?? null };
+      }),
+  },
+  {
+    promise: 'ended_means_ended',
+    sentence:
+      'A subscription that ended waits for nothing and has no living item; one that lives does, unless it is paused.',
+    query: () => sql`
+      select sub.tenant_id, sub.id as subscription_id, sub.status, sub.ended_at, sub.next_step, sub.next_step_at
+      from subscriptions sub
+      where (sub.ended_at is not null and sub.next_step is not null)
+        or (sub.ended_at is null and sub.next_step is null and sub.status <> 'paused')
+        or exists (select from subscription_items item where item.subscription_id = sub.id and sub.ended_at is not null
+          and item.ended_at is distinct from sub.ended_at)`,
+  },
+  {
+    // Each event tells the status it came from and the one it led to; not every change has an event, so from one
+    // event to the next, and from the last to the row, a way through the table has to exist.
+    promise: 'only_allowed_transitions',
+    sentence: 'A subscription has only ever gone from status to status as the table of transitions allows.',
+    query: () => sql`
+      with told as (
+        select tenant_id, object_id as subscription_id, id as event_id, sequence, data -> 'object' ->> 'status' as after,
+          coalesce(data -> 'previous_attributes' ->> 'status', data -> 'object' ->> 'status') as before
+        from events where object_type = 'subscription'
+        union all
+        select tenant_id, id, null, 2147483647, status, status from subscriptions),
+      walked as (
+        select told.*, lag(after) over (partition by subscription_id order by sequence) as last from told)
+      select tenant_id, subscription_id, event_id, last, before, after from walked
+      where (before <> after and before || ' ' || after <> all(${ALLOWED}::text[]))
+        or (last <> before and last || ' ' || before <> all(${REACHABLE}::text[]))`,
+  },
+  {
+    // What ended no longer follows its invoices: they live on without it.
+    promise: 'overdue_count_is_counted',
+    sentence: 'A living subscription counts exactly its invoices that are open and overdue.',
+    query: () => sql`
+      select sub.tenant_id, sub.id as subscription_id, sub.status, sub.overdue_count, count(invoice.id) as counted
+      from subscriptions sub
+      left join invoices invoice on invoice.subscription_id = sub.id and invoice.status = 'open' and invoice.overdue_since is not null
+      where sub.ended_at is null group by sub.id having count(invoice.id) <> sub.overdue_count`,
+  },
+];
+
+const ALLOWED = SUBSCRIPTION_STATUSES.flatMap((from) => TRANSITIONS[from].map((to) => `${from} ${to}`));
+const REACHABLE = SUBSCRIPTION_STATUSES.flatMap((from) =>
+  [...reachableFrom(from)].map((to) => `${from} ${to}`),
+);
+
+function reachableFrom(
+  from: Subscription['status'],
+  seen = new Set<Subscription['status']>(),
+): Set<Subscription['status']> {
+  for (const to of TRANSITIONS[from]) {
+    if (!seen.has(to)) reachableFrom(to, seen.add(to));
+  }
+  return seen;
+}
+
+const PAGE = 500;
+
+async function* inspectSubscriptions(
+  tx: Tx,
+  judge: (subscription: Subscription) => BrokenRow | null,
+): AsyncGenerator<BrokenRow> {
+  let afterId = '';
+  for (;;) {
+    const page = await findRows(
+      tx,
+      SubscriptionSchema,
+      { id: { $gt: afterId } },
+      { orderBy: { id: 'asc' }, limit: PAGE },
+    );
+    for (const subscription of page) {
+      const wrong = judge(subscription);
+      if (wrong) yield { tenant_id: subscription.tenantId, subscription_id: subscription.id, ...wrong };
+    }
+    const last = page.at(-1);
+    if (!last || page.length < PAGE) return;
+    afterId = last.id;
+  }
+}

@@ -1,0 +1,155 @@
+import { sql } from 'kysely';
+import { API_VERSION } from '../../src/domain/event.ts';
+import { query } from '../../src/persistence/rows.ts';
+import { insertEndpoint } from '../../src/persistence/webhooks.ts';
+import { newId } from '../../src/platform/ids.ts';
+import { createVault } from '../../src/platform/vault.ts';
+import { newWebhookSecret, webhookSecretPlace } from '../../src/platform/webhook-signature.ts';
+import { Receiver } from '../support/webhooks.ts';
+import type { World } from '../support/world.ts';
+
+export const BORN = '2026-01-31T15:00:00.000Z';
+
+/**
+ * Fifteen weeks of subscriptions with every fate that an engine without plan changes can give them, lived through by the
+ * real engine on a test clock; two in the present; a webhook endpoint that hears of all of it.
+ */
+export async function manyLives(world: World) {
+  const clockId = await world.clock(BORN);
+  const requestedAt = new Date(BORN);
+  const receiver = await Receiver.start();
+  const endpointId = await addEndpoint(world, receiver.url);
+  const fee = await world.plan([{ unitAmount: '19.99' }]);
+  const both = await world.plan([
+    { unitAmount: '19.99' },
+    { unitAmount: '0.5', model: 'per_unit', timing: 'in_arrears', intervalUnit: 'week' },
+  ]);
+  const customer = (token: string | null) =>
+    world.customer({ testClockId: clockId, timeZone: 'America/New_York' }, token);
+  const terms = { requestedAt, trial_days: null };
+
+  const active = await world.subscribe(await customer('tok_succeeds'), both, terms);
+  const tried = await world.subscribe(await customer('tok_succeeds'), both, { ...terms, trial_days: 14 });
+  const trialing = await world.subscribe(await customer('tok_succeeds'), both, { ...terms, trial_days: 200 });
+  const pausedAtTrialEnd = await world.subscribe(await customer(null), both, {
+    ...terms,
+    trial_days: 14,
+    trial_end_behavior: 'pause',
+  });
+  const canceledAtTrialEnd = await world.subscribe(await customer(null), both, {
+    ...terms,
+    trial_days: 14,
+    trial_end_behavior: 'cancel',
+  });
+  const sent = await world.subscribe(await customer(null), fee, {
+    ...terms,
+    collection_method: 'send_invoice',
+    net_days: 40,
+  });
+  const expired = await world.subscribe(await customer('tok_insufficient_funds'), both, terms);
+  const canceledUnpaid = await world.subscribe(await customer('tok_stolen'), both, terms);
+  await world.command(canceledUnpaid, 'cancel', { mode: 'now', at: null, reason: null }, { requestedAt });
+  const calendar = await world.subscribe(await customer('tok_succeeds'), both, {
+    ...terms,
+    billing_cycle: 'calendar',
+  });
+  const scheduled = await world.subscribe(await customer('tok_succeeds'), fee, {
+    ...terms,
+    start_at: '2027-01-01T00:00:00.000Z',
+  });
+  const pending = await world.subscribe(await customer('tok_pending_succeeds'), fee, terms);
+  const spender = await customer('tok_succeeds');
+  const exhausted = await world.subscribe(spender, both, terms);
+  const lateStarter = await customer('tok_succeeds');
+  const pastDue = await world.subscribe(lateStarter, fee, {
+    ...terms,
+    billing_anchor: '2026-02-12T00:00:00.000Z',
+  });
+  const recoverer = await customer('tok_succeeds');
+  const recovered = await world.subscribe(recoverer, fee, terms);
+  const leaver = await world.subscribe(await customer('tok_succeeds'), both, {
+    ...terms,
+    cancel_at: '2026-04-17T09:30:00.000Z',
+  });
+
+  await world.advance(clockId, '2026-02-20T00:00:00.000Z');
+  await world.paymentMethod(spender, 'tok_insufficient_funds');
+  await world.paymentMethod(recoverer, 'tok_insufficient_funds_first_2');
+  await world.advance(clockId, '2026-05-01T00:00:00.000Z');
+  await world.paymentMethod(lateStarter, 'tok_insufficient_funds');
+  await world.advance(clockId, '2026-05-15T00:00:00.000Z');
+
+  const present = await world.subscribe(await world.customer(), both);
+  const presentTrial = await world.subscribe(await world.customer(), fee, { trial_days: 7 });
+  return {
+    clockId,
+    endpointId,
+    receiver,
+    active,
+    tried,
+    trialing,
+    pausedAtTrialEnd,
+    canceledAtTrialEnd,
+    sent,
+    expired,
+    canceledUnpaid,
+    calendar,
+    scheduled,
+    pending,
+    exhausted,
+    pastDue,
+    recovered,
+    leaver,
+    present,
+    presentTrial,
+    /** Until the relay has placed and sent what there is. */
+    settled: () => untilQuiet(world),
+  };
+}
+
+async function addEndpoint(world: World, url: string): Promise<string> {
+  const { tenantId } = world;
+  const id = newId('we');
+  // As if made an hour ago: the question about events starts two seconds after an endpoint's last change.
+  const at = new Date(Date.now() - 3_600_000);
+  await world.inTenant((tx) =>
+    insertEndpoint(tx, {
+      id,
+      tenantId,
+      url,
+      description: null,
+      eventTypes: ['*'],
+      status: 'enabled',
+      disabledReason: null,
+      disabledAt: null,
+      apiVersion: API_VERSION,
+      previousSecretSealed: null,
+      previousSecretExpiresAt: null,
+      failingSince: null,
+      metadata: {},
+      createdAt: at,
+      updatedAt: at,
+      deletedAt: null,
+      secretSealed: createVault(world.config.secrets.masterKeys).seal(
+        newWebhookSecret(),
+        webhookSecretPlace({ tenantId, id }),
+      ),
+    }),
+  );
+  return id;
+}
+
+async function untilQuiet(world: World): Promise<void> {
+  for (let look = 0; look < 150; look += 1) {
+    const [row] = await world.database.asSystem('test', (tx) =>
+      query<{ left: string }>(
+        tx,
+        sql`select (select count(*) from events where position is null) + (select count(*) from webhook_deliveries where status = 'pending')
+          + (select count(*) from nudges where next_attempt_at < now()) as left`,
+      ),
+    );
+    if (row?.left === '0') return;
+    await new Promise((done) => setTimeout(done, 200));
+  }
+  throw new Error('events, deliveries or nudges are left over after 30 seconds');
+}
