@@ -99,7 +99,9 @@ function operation(route: Route): ZodOpenApiOperationObject {
     requestParams: {
       ...(hasFields(route.params) ? { path: route.params } : {}),
       ...(hasFields(route.query) ? { query: route.query } : {}),
-      ...(route.method === 'post' && route.work.kind !== 'raw' ? { header: IDEMPOTENCY } : {}),
+      ...(route.method === 'post' && route.work.kind !== 'raw'
+        ? { header: route.revisioned ? IDEMPOTENCY.extend(IF_MATCH) : IDEMPOTENCY }
+        : {}),
     },
     ...(route.body
       ? {
@@ -121,6 +123,15 @@ const IDEMPOTENCY = z.object({
     .optional()
     .meta({ description: 'Makes repeating this request harmless. Generated and returned when absent.' }),
 });
+
+const IF_MATCH = {
+  'If-Match': z
+    .string()
+    .optional()
+    .meta({
+      description: 'The revision you have seen; when it has moved on, nothing is done and 409 answers.',
+    }),
+};
 
 function responses(route: Route): ZodOpenApiResponsesObject {
   const { status, description, schema, contentType } = route.response;

@@ -44,6 +44,8 @@ export type Call<P = unknown, Q = unknown, B = unknown> = {
   /** What the key may do; empty unless it is a tenant's. */
   scopes: readonly Scope[];
   requestId: string;
+  /** The revision the caller has seen, from `If-Match`; null when it does not matter to him. */
+  ifMatch: number | null;
   /** Lets a revoked key be refused at once. */
   forgetKey: (keyId: string) => void;
   /** Runs when the transaction of a write is committed, not when it is rolled back or its answer is replayed. */
@@ -93,6 +95,8 @@ type Described = {
   auth: Auth;
   /** What the key must be allowed to do; for tenant routes only. */
   scope?: Scope;
+  /** Whether `If-Match` with the object's revision is heeded. */
+  revisioned?: boolean;
   /** What it may refuse, besides what every route may. */
   errors?: readonly ErrorCode[];
 };
@@ -194,7 +198,7 @@ export function rawRoute<P extends z.ZodType = typeof nothing, Q extends z.ZodTy
 }
 
 function described(spec: Described): Described {
-  const { method, path, operationId, summary, description, tag, auth, scope, errors } = spec;
+  const { method, path, operationId, summary, description, tag, auth, scope, errors, revisioned } = spec;
   return {
     method,
     path,
@@ -204,7 +208,8 @@ function described(spec: Described): Described {
     auth,
     ...(description ? { description } : {}),
     ...(auth === 'tenant' ? { scope: scope ?? 'read' } : {}),
-    errors: errors ?? [],
+    revisioned: revisioned ?? false,
+    errors: [...(errors ?? []), ...(revisioned ? (['revision_mismatch'] as const) : [])],
   };
 }
 

@@ -36,6 +36,7 @@ export async function runRoute(
     keyId: principal.kind === 'tenant' ? principal.keyId : null,
     scopes: principal.kind === 'tenant' ? principal.scopes : [],
     requestId,
+    ifMatch: route.revisioned ? revisionOf(request.get('if-match')) : null,
     cause: { correlationId: requestId, causationId: null },
     forgetKey: (keyId) => authenticator.forget(keyId),
     afterCommit: (work) => committed.push(work),
@@ -112,6 +113,14 @@ function storable(values: object): Record<string, unknown> {
     plain[name] = value;
   }
   return plain;
+}
+
+/** `If-Match: 3` or `"3"`; a star matches everything. */
+function revisionOf(header: string | undefined): number | null {
+  if (header === undefined || header.trim() === '*') return null;
+  const match = /^"?(\d{1,9})"?$/.exec(header.trim());
+  if (match?.[1]) return Number(match[1]);
+  throw new DomainError('malformed_request', 'Write the revision of the object in If-Match, such as "3".');
 }
 
 function checkAnswer(route: Route, answer: Answer): void {

@@ -7,7 +7,8 @@ import {
 } from '@temporalio/client';
 import { commandRefusal } from '../src/contract/commands.ts';
 import { COMMAND_LIFETIME_MS, type Command } from '../src/domain/command.ts';
-import { DomainError, ERROR_CODES, type ErrorCode } from '../src/domain/errors.ts';
+import { DomainError, ERROR_CODES, type ErrorCode, isDomainError } from '../src/domain/errors.ts';
+import type { Tx } from '../src/persistence/doors.ts';
 import { databaseNow, findCommand, insertCommand } from '../src/persistence/find-commands.ts';
 import { leaseCommand, releaseLease, storeAnswer } from '../src/persistence/idempotency.ts';
 import { databaseTrouble } from '../src/persistence/trouble.ts';
@@ -52,7 +53,7 @@ export async function runCommand(
 
 /** The first transaction: a new command's row, or what the key already stands for. */
 async function begin(
-  tx: Parameters<typeof claim>[0],
+  tx: Tx,
   route: Route,
   call: Call,
   { key, fingerprint }: { key: string; fingerprint: Buffer },
@@ -158,28 +159,40 @@ async function deliver(call: Call, sent: Sent): Promise<void> {
 }
 
 /** The last transaction: what became of the command, stored for replays. */
-async function finish(
-  tx: Parameters<typeof claim>[0],
-  route: Route,
-  call: Call,
-  key: string,
-  sent: Sent,
-): Promise<Answer> {
-  const { work } = route;
-  if (work.kind !== 'command') throw new Error(`${route.operationId} is not a command`);
+async function finish(tx: Tx, route: Route, call: Call, key: string, sent: Sent): Promise<Answer> {
   const command = await findCommand(tx, sent.commandId);
   if (!command || command.status === 'pending') throw busy(sent.commandId);
   const answer =
     command.status === 'applied'
-      ? { status: route.response.status, body: JSON.stringify(await work.answer(tx, call, sent.subjectId)) }
-      : problemAnswer(command, call);
+      ? await shown(tx, route, call, sent)
+      : problemAnswer(refusalOf(command), call);
   // An answer that may change when repeated (the gateway was away) is not kept.
   if (answer.status < 500) await storeAnswer(tx, call.tenantId, key, answer);
   return { ...answer, replayed: false };
 }
 
-function problemAnswer(command: Command, call: Call): { status: number; body: string } {
-  const { problem } = toProblem(refusalOf(command), call.requestId, call.deps.publicUrl);
+/** What the route says of an applied command, which may be a refusal: a creation whose first payment failed. */
+async function shown(
+  tx: Tx,
+  route: Route,
+  call: Call,
+  sent: Sent,
+): Promise<{ status: number; body: string }> {
+  const { work } = route;
+  if (work.kind !== 'command') throw new Error(`${route.operationId} is not a command`);
+  try {
+    return {
+      status: route.response.status,
+      body: JSON.stringify(await work.answer(tx, call, sent.subjectId)),
+    };
+  } catch (error) {
+    if (isDomainError(error)) return problemAnswer(error, call);
+    throw error;
+  }
+}
+
+function problemAnswer(refusal: DomainError, call: Call): { status: number; body: string } {
+  const { problem } = toProblem(refusal, call.requestId, call.deps.publicUrl);
   return { status: problem.status, body: JSON.stringify(problem) };
 }
 

@@ -6,6 +6,18 @@ import { findTestClock } from '../src/persistence/save-customers.ts';
 import type { Write } from '../src/persistence/write.ts';
 import type { Call } from './route.ts';
 
+/** Throws `revision_mismatch` when the caller said which revision he has seen and the object has moved on. */
+export function assertRevision(call: Pick<Call, 'ifMatch'>, object: { revision: number }): void {
+  if (call.ifMatch === null || call.ifMatch === object.revision) return;
+  throw new DomainError(
+    'revision_mismatch',
+    `It is at revision ${object.revision} now. Read it again, then decide anew.`,
+    {
+      revision: object.revision,
+    },
+  );
+}
+
 type OnClock = { testClockId: string | null };
 
 /**

@@ -22,7 +22,7 @@ import { listRows, pageOf, presentList } from '../list.ts';
 import { type Call, type Route, route } from '../route.ts';
 import { expandCustomers } from '../show-subscriptions.ts';
 import { invalid } from '../validate.ts';
-import { timeFor, writeFor } from '../write.ts';
+import { assertRevision, timeFor, writeFor } from '../write.ts';
 
 const expand = { 'expand[]': oneOrMore(z.enum(['customer'], 'Only "customer" can be expanded.')) };
 
@@ -82,6 +82,7 @@ const pay = route({
   auth: 'tenant',
   scope: 'invoices:write',
   params: pathId,
+  revisioned: true,
   body: invoicePay,
   response: { description: 'The invoice afterwards.', schema: invoiceOut },
   errors: [
@@ -98,6 +99,7 @@ const pay = route({
   async command(tx, call) {
     const { params, body } = call;
     const invoice = found(await findInvoiceById(tx, params.id), 'invoice');
+    assertRevision(call, invoice);
     if (body.paid_out_of_band) {
       await payOutOfBand(await writeTo(tx, call, invoice), invoice.id, body.reference ?? null);
       return { workflow: null, subjectId: invoice.id };
@@ -126,12 +128,14 @@ const voiding = route({
   auth: 'tenant',
   scope: 'invoices:write',
   params: pathId,
+  revisioned: true,
   body: emptyBody,
   response: { description: 'The invoice.', schema: invoiceOut },
   errors: ['not_found', 'invoice_not_open', 'payment_in_flight', 'clock_advancing'],
   kind: 'write',
   async handler(tx, call) {
     const invoice = found(await findInvoiceById(tx, call.params.id), 'invoice');
+    assertRevision(call, invoice);
     await voidInvoice(await writeTo(tx, call, invoice), invoice.id);
     return show(tx, invoice.id);
   },
@@ -147,12 +151,14 @@ const givingUp = route({
   auth: 'tenant',
   scope: 'invoices:write',
   params: pathId,
+  revisioned: true,
   body: emptyBody,
   response: { description: 'The invoice.', schema: invoiceOut },
   errors: ['not_found', 'invoice_not_open', 'payment_in_flight', 'clock_advancing'],
   kind: 'write',
   async handler(tx, call) {
     const invoice = found(await findInvoiceById(tx, call.params.id), 'invoice');
+    assertRevision(call, invoice);
     await markUncollectible(await writeTo(tx, call, invoice), invoice.id);
     return show(tx, invoice.id);
   },

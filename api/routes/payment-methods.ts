@@ -8,7 +8,7 @@ import {
 } from '../../src/contract/payment-methods.ts';
 import { emptyBody } from '../../src/contract/subscriptions.ts';
 import type { Customer, PaymentMethod } from '../../src/domain/customer.ts';
-import { DomainError } from '../../src/domain/errors.ts';
+import { DomainError, isDomainError } from '../../src/domain/errors.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
 import { findDefaultMethod } from '../../src/persistence/find.ts';
 import {
@@ -26,6 +26,7 @@ import {
 } from '../../src/persistence/save-customers.ts';
 import { tell, type Write } from '../../src/persistence/write.ts';
 import { newId } from '../../src/platform/ids.ts';
+import type { ApiDeps, AttachedMethod } from '../deps.ts';
 import { type Route, route } from '../route.ts';
 import { invalid } from '../validate.ts';
 import { writeFor } from '../write.ts';
@@ -48,7 +49,7 @@ const attach = route({
   kind: 'write',
   async prepare({ deps, tenantId, params, body }) {
     await deps.database.withTenant(tenantId, (tx) => lockLive(tx, params.id));
-    const answer = await deps.gateways.attachMethod(body.gateway, body.token);
+    const answer = await askGateway(deps, body);
     if (answer.kind === 'attached') return answer;
     throw new DomainError('gateway_refused', answer.message, {
       errors: [{ path: 'token', code: answer.code, message: answer.message }],
@@ -206,6 +207,24 @@ const detach = route({
 });
 
 export const paymentMethodRoutes: Route[] = [attach, list, get, update, detach];
+
+async function askGateway(
+  deps: ApiDeps,
+  { gateway, token }: { gateway: string; token: string },
+): Promise<AttachedMethod> {
+  try {
+    return await deps.gateways.attachMethod(gateway, token);
+  } catch (error) {
+    if (!isDomainError(error) || !Array.isArray(error.details['configured'])) throw error;
+    throw invalid([
+      {
+        path: 'gateway',
+        code: 'unknown_gateway',
+        message: `There is no such gateway here; use ${error.details['configured'].join(', ')}.`,
+      },
+    ]);
+  }
+}
 
 /** The method and its customer, whose lock keeps two requests from both naming a default. */
 async function lockAttached(tx: Tx, id: string): Promise<{ customer: Customer; method: PaymentMethod }> {

@@ -19,7 +19,7 @@ import { openInvoicesOf } from '../../src/persistence/invoice-facts.ts';
 import { type Call, type CommandRequest, type Route, route } from '../route.ts';
 import { showSubscription } from '../show-subscriptions.ts';
 import { invalid } from '../validate.ts';
-import { timeFor } from '../write.ts';
+import { assertRevision, timeFor } from '../write.ts';
 
 const common = {
   method: 'post',
@@ -27,6 +27,7 @@ const common = {
   auth: 'tenant',
   scope: 'subscriptions:write',
   params: pathId,
+  revisioned: true,
   response: { description: 'The subscription afterwards.', schema: subscriptionOut },
   kind: 'command',
   answer: (tx: Tx, _call: Call, id: string) => showSubscription(tx, id),
@@ -48,8 +49,9 @@ const cancel = route({
     'Now, at the end of the running period (unless said otherwise), or at an instant. Until then it can be taken back.',
   body: subscriptionCancel,
   errors: [...COMMAND_ERRORS, 'cancel_at_in_past'],
-  async command(tx, { params, body }) {
-    const { subscription, at } = await liveAt(tx, params.id);
+  async command(tx, call) {
+    const { body } = call;
+    const { subscription, at } = await liveAt(tx, call);
     if (body.at !== undefined && new Date(body.at) <= at) {
       throw invalid([
         {
@@ -71,8 +73,8 @@ const uncancel = route({
   summary: 'Take a scheduled cancellation back',
   body: emptyBody,
   errors: [...COMMAND_ERRORS, 'cancel_not_scheduled'],
-  async command(tx, { params }) {
-    const { subscription, at } = await liveAt(tx, params.id);
+  async command(tx, call) {
+    const { subscription, at } = await liveAt(tx, call);
     return lifecycle(subscription, 'uncancel', {} satisfies BareCommand, at);
   },
 });
@@ -85,8 +87,8 @@ const endTrial = route({
   description: 'The first period begins, and the first charge is tried, before this answers.',
   body: emptyBody,
   errors: [...COMMAND_ERRORS, 'not_trialing'],
-  async command(tx, { params }) {
-    const { subscription, at } = await liveAt(tx, params.id);
+  async command(tx, call) {
+    const { subscription, at } = await liveAt(tx, call);
     return lifecycle(subscription, 'end_trial', {} satisfies BareCommand, at);
   },
 });
@@ -98,8 +100,9 @@ const extendTrial = route({
   summary: 'Extend the trial',
   body: subscriptionExtendTrial,
   errors: [...COMMAND_ERRORS, 'not_trialing', 'trial_too_long'],
-  async command(tx, { params, body }) {
-    const { subscription, at } = await liveAt(tx, params.id);
+  async command(tx, call) {
+    const { body } = call;
+    const { subscription, at } = await liveAt(tx, call);
     if (new Date(body.trial_end) <= at) {
       throw invalid([
         {
@@ -132,8 +135,9 @@ const pay = route({
     'command_expired',
     'engine_busy',
   ],
-  async command(tx, { params }) {
-    const subscription = found(await findSubscriptionByReference(tx, params.id), 'subscription');
+  async command(tx, call) {
+    const subscription = found(await findSubscriptionByReference(tx, call.params.id), 'subscription');
+    assertRevision(call, subscription);
     const invoice = (await openInvoicesOf(tx, { subscriptionId: subscription.id }))
       .filter(({ status }) => status === 'open')
       .at(-1);
@@ -148,8 +152,9 @@ const pay = route({
 export const subscriptionCommandRoutes: Route[] = [cancel, uncancel, endTrial, extendTrial, pay];
 
 /** The subscription as it stands, and what time it is for it. What may change before the command's turn is asked there. */
-async function liveAt(tx: Tx, reference: string): Promise<{ subscription: Subscription; at: Date }> {
-  const subscription = found(await findSubscriptionByReference(tx, reference), 'subscription');
+async function liveAt(tx: Tx, call: Call<{ id: string }>): Promise<{ subscription: Subscription; at: Date }> {
+  const subscription = found(await findSubscriptionByReference(tx, call.params.id), 'subscription');
+  assertRevision(call, subscription);
   if (isEnded(subscription.status)) {
     throw new DomainError(
       'subscription_ended',

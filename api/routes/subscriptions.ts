@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { CreateCommand } from '../../src/contract/commands.ts';
 import { listOf, listQuery, oneOrMore, pathId, reference } from '../../src/contract/common.ts';
 import { subscriptionCreate, subscriptionOut } from '../../src/contract/subscriptions.ts';
+import { DomainError } from '../../src/domain/errors.ts';
 import { SUBSCRIPTION_STATUSES } from '../../src/domain/subscription.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
 import { findCustomerByReference, findPlanByReference } from '../../src/persistence/find-by-reference.ts';
@@ -9,7 +10,7 @@ import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { listRows, pageOf, presentList } from '../list.ts';
 import { resolveCreation } from '../resolve-creation.ts';
-import { type Route, route } from '../route.ts';
+import { type Call, type Route, route } from '../route.ts';
 import { showSubscription, showSubscriptions } from '../show-subscriptions.ts';
 
 const expand = { 'expand[]': oneOrMore(z.enum(['customer'], 'Only "customer" can be expanded.')) };
@@ -38,7 +39,7 @@ const create = route({
       requestedAt,
     };
   },
-  answer: (tx, _call, id) => showSubscription(tx, id),
+  answer: showCreated,
 });
 
 const list = route({
@@ -85,6 +86,22 @@ const get = route({
 });
 
 export const subscriptionRoutes: Route[] = [create, list, get];
+
+/** With `error_if_incomplete` a declined first payment leaves nothing to go on with: the subscription ended at once. */
+async function showCreated(tx: Tx, _call: Call, id: string): Promise<z.infer<typeof subscriptionOut>> {
+  const shown = await showSubscription(tx, id);
+  if (shown.payment_behavior === 'error_if_incomplete' && shown.status === 'expired') {
+    throw new DomainError(
+      'first_payment_failed',
+      'The first payment failed, so the subscription did not begin. Try again with another payment method.',
+      {
+        subscription: id,
+        invoice: shown.latest_invoice,
+      },
+    );
+  }
+  return shown;
+}
 
 type Filters = { status?: string[] | undefined; customer?: string | undefined; plan?: string | undefined };
 

@@ -8,7 +8,7 @@ import { connect } from '../persistence/database.ts';
 import { deleteExpiredIdempotencyKeys } from '../persistence/idempotency.ts';
 import { type Config, urlHost } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
-import { createMetrics } from '../platform/metrics.ts';
+import { createMetrics, type Metrics } from '../platform/metrics.ts';
 import { connectionOptions } from '../platform/temporal.ts';
 import { createVault } from '../platform/vault.ts';
 
@@ -18,7 +18,11 @@ const SWEEP_EVERY_MS = 10 * 60 * 1000;
 const SWEEP_BATCH = 5_000;
 
 /** Runs the API in this process until it is disposed. Temporal may be away: it is connected to when it is needed. */
-export async function runApi(config: Config, logger: Logger): Promise<AsyncDisposable & { url: string }> {
+export async function runApi(
+  config: Config,
+  logger: Logger,
+  metrics: Metrics = createMetrics(),
+): Promise<AsyncDisposable & { url: string }> {
   await using starting = new AsyncDisposableStack();
   const { url: databaseUrl, assumeLoginRole, poolSize } = config.database;
   const database = starting.use(
@@ -35,7 +39,7 @@ export async function runApi(config: Config, logger: Logger): Promise<AsyncDispo
     temporalUiUrl: config.temporal.uiUrl,
     vault: createVault(config.secrets.masterKeys),
     logger,
-    metrics: createMetrics(),
+    metrics,
     publicUrl: config.http.publicUrl,
     operatorKey: config.secrets.operatorKey,
     keyPepper: config.secrets.keyPepper,
