@@ -14,7 +14,7 @@ import { connect } from '../persistence/database.ts';
 import { clock } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
-import { createMetrics } from '../platform/metrics.ts';
+import { createMetrics, type Metrics } from '../platform/metrics.ts';
 import { createSafeSender } from '../platform/safe-fetch.ts';
 import { connectionOptions } from '../platform/temporal.ts';
 import { createVault } from '../platform/vault.ts';
@@ -47,8 +47,8 @@ function logThrough(logger: Logger): void {
 }
 let runtimeInstalled = false;
 
-/** Runs the workers and the relay in this process until it is disposed. */
-export async function runWorker(config: Config, logger: Logger): Promise<AsyncDisposable> {
+/** Runs the workers and the relay in this process until it is disposed. `metrics`: the API's, when it runs beside us. */
+export async function runWorker(config: Config, logger: Logger, metrics: Metrics = createMetrics()): Promise<AsyncDisposable> {
   logThrough(logger);
   await using starting = new AsyncDisposableStack();
   const { url, assumeLoginRole, poolSize } = config.database;
@@ -59,7 +59,6 @@ export async function runWorker(config: Config, logger: Logger): Promise<AsyncDi
   starting.defer(() => clientConnection.close());
   const { namespace } = config.temporal;
   const client = new Client({ connection: clientConnection, namespace });
-  const metrics = createMetrics();
   const vault = createVault(config.secrets.masterKeys);
   const charging = starting.use(gateways({ sandboxUrl: config.sandboxGateway.url, timeoutMs: GATEWAY_TIMEOUT_MS }));
   const deps = {
@@ -71,7 +70,7 @@ export async function runWorker(config: Config, logger: Logger): Promise<AsyncDi
     publicUrl: config.http.publicUrl,
     log: logger,
   };
-  const sender = createSafeSender({ allow: config.webhookAllow });
+  const sender = starting.use(createSafeSender({ allow: config.webhookAllow }));
   const payments = createPaymentActivities(deps);
   const prefix = '';
   const common = { connection, namespace, shutdownGraceTime: '5 seconds' } as const;
@@ -107,7 +106,7 @@ export async function runWorker(config: Config, logger: Logger): Promise<AsyncDi
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.all(running);
   });
-  starting.use(startRelay({ database, client, taskQueuePrefix: prefix, logger }));
+  starting.use(startRelay({ database, client, taskQueuePrefix: prefix, logger, metrics }));
   logger.info({ address: config.temporal.address, namespace }, 'the worker runs');
   return starting.move();
 }

@@ -7,6 +7,7 @@ import { type Config, type Env, toConfig } from '../platform/config.ts';
 import { type DataDir, openDataDir } from '../platform/data-dir.ts';
 import { Lifecycle } from '../platform/lifecycle.ts';
 import { createLogger, logFile } from '../platform/logger.ts';
+import { createMetrics } from '../platform/metrics.ts';
 import { type DevSecrets, loadDevSecrets, saveDevSecrets, withDevSecrets } from '../platform/secrets.ts';
 import { connectTemporal, registerSearchAttributes } from '../platform/temporal.ts';
 import { watchOver } from '../platform/watchdog.ts';
@@ -108,9 +109,10 @@ async function start(options: StackOptions, lifecycle: Lifecycle): Promise<Stack
   await step(say, 'Search attributes', () => registerAttributes(config));
   const keys = await bootstrapKeys(config, dataDir.path, secrets);
   const logger = createLogger(config, logFile(dataDir.at('logs', 'perennial.log')));
+  const metrics = createMetrics();
   const dispose = async (running: AsyncDisposable) => await running[Symbol.asyncDispose]();
-  const api = await step(say, 'API', () => lifecycle.start('the API', () => runApi(config, logger), dispose));
-  await step(say, 'Worker', () => lifecycle.start('the worker', () => runWorker(config, logger), dispose));
+  const api = await step(say, 'API', () => lifecycle.start('the API', () => runApi(config, logger, metrics), dispose));
+  await step(say, 'Worker', () => lifecycle.start('the worker', () => runWorker(config, logger, metrics), dispose));
   if (!ephemeral) await writeEnvFile(config, dataDir);
   return {
     databaseUrl: database.url,
