@@ -1,17 +1,23 @@
 import type { ChargeOutcome } from '../src/domain/decide-payment.ts';
-import type { Outcome } from '../src/gateways/port.ts';
+import { isDomainError } from '../src/domain/errors.ts';
+import type { ChargeRequest, Gateway, Outcome, Prepared } from '../src/gateways/port.ts';
+import type { ChargePlan } from '../src/persistence/begin-charge.ts';
 import { clockOf } from '../src/persistence/find.ts';
 import { findConnection, saveGatewayRef } from '../src/persistence/gateway-facts.ts';
-import type { ChargePlan } from '../src/persistence/write-charge.ts';
 import type { ActivityDeps } from './deps.ts';
 
 type Charge = Extract<ChargePlan, { kind: 'charge' }>;
 
 /**
  * Prepare once, store the reference, confirm once; after a loss ask `retrieve` before anything else (billing rule 34).
- * Never throws for what a gateway does: not knowing is an outcome.
+ * Never throws for what a gateway does: not knowing is an outcome. Throws `gateway_unavailable` while this installation
+ * lacks the gateway the method belongs to.
  */
-export async function askGateway(deps: ActivityDeps, { attempt, method }: Charge, asOf: Date): Promise<ChargeOutcome> {
+export async function askGateway(
+  deps: ActivityDeps,
+  { attempt, method }: Charge,
+  asOf: Date,
+): Promise<ChargeOutcome> {
   const gateway = deps.gateways.get(attempt.gateway);
   if (attempt.gatewayRef) {
     const found = await gateway.retrieve(attempt.gatewayRef, { asOf });
@@ -19,26 +25,49 @@ export async function askGateway(deps: ActivityDeps, { attempt, method }: Charge
     return outcomeOf(await gateway.confirm(attempt.gatewayRef, { asOf }));
   }
   const { tenantId, id } = attempt;
-  const [connection, clock] = await deps.database.withTenant(tenantId, async (tx) => [
-    await findConnection(tx, attempt.gateway),
-    await clockOf(tx, attempt.customerId),
-  ] as const);
-  if (!connection) return { kind: 'declined', hard: false, code: 'gateway_not_connected', message: `The tenant has no connection to ${attempt.gateway}.` };
-  const prepared = await gateway.prepare({
+  const [connection, clock] = await deps.database.withTenant(
+    tenantId,
+    async (tx) => [await findConnection(tx, attempt.gateway), await clockOf(tx, attempt.customerId)] as const,
+  );
+  if (!connection)
+    return {
+      kind: 'declined',
+      hard: false,
+      code: 'gateway_not_connected',
+      message: `The tenant has no connection to ${attempt.gateway}.`,
+    };
+  const prepared = await prepare(gateway, {
     attemptId: id,
     idempotencyKey: id,
     amount: attempt.amount,
     currency: attempt.currency,
     methodRef: method.gatewayRef,
     callbackUrl: `${deps.publicUrl}/gateways/${attempt.gateway}/callbacks/${connection.callbackToken}`,
-    callbackSecret: deps.openSecret(connection.secretSealed, { tenantId, column: 'gateway_connections.secret', rowId: connection.id }),
+    callbackSecret: deps.openSecret(connection.secretSealed, {
+      tenantId,
+      column: 'gateway_connections.secret',
+      rowId: connection.id,
+    }),
     asOf,
     clock: clock ? 'test' : 'real',
     description: `invoice ${attempt.invoiceId}`,
   });
-  if (prepared.kind === 'unknown') return prepared;
+  if (prepared.kind !== 'prepared') return prepared;
   await deps.database.withTenant(tenantId, (tx) => saveGatewayRef(tx, id, prepared.ref));
   return outcomeOf(await gateway.confirm(prepared.ref, { asOf }));
+}
+
+/** A gateway that will not have the charge at all is like a soft decline: dunning goes on, and a person can mend the cause. */
+async function prepare(
+  gateway: Gateway,
+  request: ChargeRequest,
+): Promise<Prepared | Extract<ChargeOutcome, { kind: 'declined' }>> {
+  try {
+    return await gateway.prepare(request);
+  } catch (error) {
+    if (!isDomainError(error) || error.code !== 'gateway_refused') throw error;
+    return { kind: 'declined', hard: false, code: error.code, message: error.message };
+  }
 }
 
 function outcomeOf(outcome: Outcome): ChargeOutcome {

@@ -1,12 +1,11 @@
 import { DomainError } from '../src/domain/errors.ts';
 import type { InvoiceState } from '../src/domain/step-answer.ts';
-import { findTenant } from '../src/persistence/find.ts';
 import { lockInvoice, saveInvoice } from '../src/persistence/invoice-facts.ts';
 import { invoiceStateOf } from '../src/persistence/invoice-state.ts';
-import { lockOwed, type Owed } from '../src/persistence/write-charge.ts';
+import { lockOwed, type Owed, timeZoneOf } from '../src/persistence/lock-owed.ts';
+import type { Write } from '../src/persistence/write.ts';
 import { finalizeInvoice, tellOfInvoice } from '../src/persistence/write-invoice.ts';
 import { followInvoices, nudgeSubscription } from '../src/persistence/write-subscription.ts';
-import type { Write } from '../src/persistence/write.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { toFailure } from './failure.ts';
 
@@ -14,22 +13,33 @@ export type InvoiceStepInput = { tenantId: string; invoiceId: string; at: string
 
 /** The steps of an invoice that need no gateway. Each looks at the row first, so a second call changes nothing. */
 export function createInvoiceActivities(deps: ActivityDeps) {
-  const step = (perform: (write: Write, owed: Owed) => Promise<void>) => async (input: InvoiceStepInput): Promise<InvoiceState> => {
-    try {
-      return await deps.database.withTenant(input.tenantId, async (tx) => {
-        const write = writeOf(deps, tx, input.tenantId, new Date(input.at), { correlationId: null, causationId: `invoice/${input.invoiceId}` });
-        const owed = await lockOwed(write, input.invoiceId);
-        if (!owed) throw new DomainError('not_found', `invoice ${input.invoiceId} has no row`);
-        await perform(write, owed);
-        const now = await lockInvoice(tx, input.invoiceId);
-        return invoiceStateOf(tx, now ?? owed);
-      });
-    } catch (error) {
-      throw toFailure(error);
-    }
-  };
+  const step =
+    (perform: (write: Write, owed: Owed) => Promise<void>) =>
+    async (input: InvoiceStepInput): Promise<InvoiceState> => {
+      try {
+        return await deps.database.withTenant(input.tenantId, async (tx) => {
+          const write = writeOf(deps, tx, input.tenantId, new Date(input.at), {
+            correlationId: null,
+            causationId: `invoice/${input.invoiceId}`,
+          });
+          const owed = await lockOwed(write, input.invoiceId);
+          if (!owed) throw new DomainError('not_found', `invoice ${input.invoiceId} has no row`);
+          await perform(write, owed);
+          const now = await lockInvoice(tx, input.invoiceId);
+          return invoiceStateOf(tx, now ?? owed);
+        });
+      } catch (error) {
+        throw toFailure(error);
+      }
+    };
   return {
-    async loadInvoice({ tenantId, invoiceId }: { tenantId: string; invoiceId: string }): Promise<InvoiceState | null> {
+    async loadInvoice({
+      tenantId,
+      invoiceId,
+    }: {
+      tenantId: string;
+      invoiceId: string;
+    }): Promise<InvoiceState | null> {
       try {
         return await deps.database.withTenant(tenantId, async (tx) => {
           const facts = await lockInvoice(tx, invoiceId);
@@ -47,10 +57,10 @@ export function createInvoiceActivities(deps: ActivityDeps) {
 export type InvoiceActivities = ReturnType<typeof createInvoiceActivities>;
 
 /** The grace period is over, or an unpaid subscription was paid: the draft goes out (billing rule 27). */
-async function finalize(write: Write, { invoice, owner }: Owed): Promise<void> {
+async function finalize(write: Write, owed: Owed): Promise<void> {
+  const { invoice } = owed;
   if (invoice.status !== 'draft' || !invoice.finalizeAt || invoice.finalizeAt > write.at) return;
-  const timeZone = owner?.subscription.timeZone ?? (await findTenant(write.tx, write.tenantId)).timeZone;
-  await finalizeInvoice(write, invoice, timeZone);
+  await finalizeInvoice(write, invoice, await timeZoneOf(write, owed));
 }
 
 /** A sent invoice was not paid by its due date: its subscription is past due, nothing is charged (billing rule 29d). */

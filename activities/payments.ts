@@ -1,25 +1,32 @@
-import { Context } from '@temporalio/activity';
 import { payCommand } from '../src/contract/commands.ts';
+import type { Command } from '../src/domain/command.ts';
 import type { ChargeOutcome } from '../src/domain/decide-payment.ts';
 import { DomainError, isDomainError } from '../src/domain/errors.ts';
 import type { Invoice } from '../src/domain/invoice.ts';
 import type { InvoiceState, SubscriptionState } from '../src/domain/step-answer.ts';
+import { beginDueCharge, beginPayNow, type PayNow } from '../src/persistence/begin-charge.ts';
 import { findTenant } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
 import { invoiceStateOf } from '../src/persistence/invoice-state.ts';
-import { stateOf } from '../src/persistence/subscription-state.ts';
-import { lockSubscription } from '../src/persistence/subscription-facts.ts';
-import { beginCharge, type ChargePlan, lockOwed, recordOutcome } from '../src/persistence/write-charge.ts';
+import { lockOwed } from '../src/persistence/lock-owed.ts';
 import { forgetNudge } from '../src/persistence/nudges.ts';
+import { lockSubscription } from '../src/persistence/subscription-facts.ts';
+import { stateOf } from '../src/persistence/subscription-state.ts';
 import type { Write } from '../src/persistence/write.ts';
+import { recordOutcome } from '../src/persistence/write-charge.ts';
 import { nudgeInvoice, nudgeSubscription } from '../src/persistence/write-subscription.ts';
 import { askGateway } from './ask-gateway.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { isPassing, toFailure } from './failure.ts';
 
 /** `at`: the instant of the charge under a test clock or in a step's past; null for now. */
-export type ChargeInput = { tenantId: string; invoiceId: string; at: string | null; by: 'subscription' | 'invoice' };
+export type ChargeInput = {
+  tenantId: string;
+  invoiceId: string;
+  at: string | null;
+  by: 'subscription' | 'invoice';
+};
 export type ChargeAnswer = { invoice: InvoiceState; subscription: SubscriptionState | null };
 export type PayInput = { tenantId: string; invoiceId: string; commandId: string };
 export type PayAnswer = { outcome: 'applied' | 'refused' | 'expired'; invoice: InvoiceState };
@@ -34,7 +41,7 @@ export function createPaymentActivities(deps: ActivityDeps) {
       try {
         const at = input.at ? new Date(input.at) : deps.now();
         const cause = { correlationId: null, causationId: `charge/${input.invoiceId}` };
-        await chargeOnce(deps, { ...input, at, cause, payCommand: null });
+        await chargeOnce(deps, { ...input, at, cause, payNow: null });
         return await answer(deps, input, at);
       } catch (error) {
         throw toFailure(error);
@@ -50,7 +57,11 @@ export function createPaymentActivities(deps: ActivityDeps) {
         if (command.status === 'pending') await payOnce(deps, input, command);
         const finished = await deps.database.withTenant(tenantId, (tx) => lockCommand(tx, commandId));
         const { invoice } = await answer(deps, { ...input, at: null, by: 'invoice' }, command.requestedAt);
-        return { outcome: finished?.status === 'applied' || finished?.status === 'expired' ? finished.status : 'refused', invoice };
+        return {
+          outcome:
+            finished?.status === 'applied' || finished?.status === 'expired' ? finished.status : 'refused',
+          invoice,
+        };
       } catch (error) {
         throw toFailure(error);
       }
@@ -65,40 +76,54 @@ type Charge = {
   invoiceId: string;
   at: Date;
   cause: { correlationId: string | null; causationId: string | null };
-  /** The payment method a person chose (null: the default), when a person asked for the charge. */
-  payCommand: { paymentMethodId: string | null; resume: boolean } | null;
+  /** Null: the charge is due by itself. */
+  payNow: PayNow | null;
 };
 
 async function chargeOnce(deps: ActivityDeps, charge: Charge): Promise<ChargeOutcome | null> {
-  const { tenantId, at, cause } = charge;
-  const plan: ChargePlan = await deps.database.withTenant(tenantId, async (tx) => {
+  const { tenantId, invoiceId, at, cause, payNow } = charge;
+  const plan = await deps.database.withTenant(tenantId, async (tx) => {
     const write = writeOf(deps, tx, tenantId, at, cause);
-    const owed = await lockOwed(write, charge.invoiceId);
-    return owed ? beginCharge(write, owed, await findTenant(tx, tenantId), charge.payCommand) : { kind: 'nothing' };
+    const owed = await lockOwed(write, invoiceId);
+    if (!owed) throw new DomainError('not_found', `invoice ${invoiceId} has no row`);
+    return payNow
+      ? beginPayNow(write, owed, payNow)
+      : beginDueCharge(write, owed, await findTenant(tx, tenantId));
   });
-  if (plan.kind === 'nothing') return null;
+  if (plan.kind === 'done') return plan.outcome;
   const outcome = await askGateway(deps, plan, at);
   await deps.database.withTenant(tenantId, async (tx) => {
     const write = writeOf(deps, tx, tenantId, at, cause);
-    await recordOutcome(write, { invoiceId: charge.invoiceId, attemptId: plan.attempt.id }, outcome, await findTenant(tx, tenantId));
+    await recordOutcome(
+      write,
+      { invoiceId, attemptId: plan.attempt.id },
+      outcome,
+      await findTenant(tx, tenantId),
+    );
   });
   return outcome;
 }
 
-async function payOnce(deps: ActivityDeps, input: PayInput, command: { id: string; body: object; requestedAt: Date; expiresAt: Date; requestId: string | null }) {
+async function payOnce(deps: ActivityDeps, input: PayInput, command: Command): Promise<void> {
   const end = (status: 'applied' | 'refused' | 'expired', result: Record<string, unknown> | null) =>
-    deps.database.withTenant(input.tenantId, (tx) => finishCommand(tx, command.id, { status, result, finishedAt: deps.now() }));
-  if (deps.now() > command.expiresAt) return end('expired', null);
+    deps.database.withTenant(input.tenantId, (tx) =>
+      finishCommand(tx, command.id, { status, result, finishedAt: deps.now() }),
+    );
   const cause = { correlationId: command.requestId, causationId: command.id };
   const { payment_method: paymentMethodId } = payCommand.parse(command.body);
-  const resume = Context.current().info.attempt > 1;
+  const payNow = { commandId: command.id, paymentMethodId, expired: deps.now() > command.expiresAt };
   try {
-    const outcome = await chargeOnce(deps, { ...input, at: command.requestedAt, cause, payCommand: { paymentMethodId, resume } });
+    const outcome = await chargeOnce(deps, { ...input, at: command.requestedAt, cause, payNow });
     if (outcome?.kind !== 'declined') return await end('applied', { outcome: outcome?.kind ?? 'nothing' });
     const message = `The charge was declined: ${outcome.message}`;
-    return await end('refused', { code: 'payment_declined', message, details: { decline_code: outcome.code, hard: outcome.hard } });
+    return await end('refused', {
+      code: 'payment_declined',
+      message,
+      details: { decline_code: outcome.code, hard: outcome.hard },
+    });
   } catch (error) {
     if (!isDomainError(error) || isPassingRefusal(error)) throw error;
+    if (error.code === 'command_expired') return end('expired', null);
     return end('refused', { code: error.code, message: error.message, details: error.details });
   }
 }
@@ -118,12 +143,18 @@ async function handOver(write: Write, invoice: Invoice, state: InvoiceState): Pr
 }
 
 /** The rows as they are now; the subscription's workflow is told unless it is the one that asked. */
-async function answer(deps: ActivityDeps, input: Omit<ChargeInput, 'at'> & { at: string | null }, at: Date): Promise<ChargeAnswer> {
+async function answer(
+  deps: ActivityDeps,
+  input: Omit<ChargeInput, 'at'> & { at: string | null },
+  at: Date,
+): Promise<ChargeAnswer> {
   return deps.database.withTenant(input.tenantId, async (tx) => {
     const facts = await findInvoiceFacts(tx, input.invoiceId);
     if (!facts) throw new DomainError('not_found', `invoice ${input.invoiceId} has no row`);
     const invoice = await invoiceStateOf(tx, facts);
-    const owner = facts.invoice.subscriptionId ? await lockSubscription(tx, facts.invoice.subscriptionId) : null;
+    const owner = facts.invoice.subscriptionId
+      ? await lockSubscription(tx, facts.invoice.subscriptionId)
+      : null;
     const write = writeOf(deps, tx, input.tenantId, at, { correlationId: null, causationId: null });
     if (owner && input.by === 'invoice') await nudgeSubscription(write, owner.subscription.id);
     if (input.by === 'subscription') await handOver(write, facts.invoice, invoice);

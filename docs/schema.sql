@@ -513,12 +513,15 @@ create table payment_attempts (
   check_count integer default 0 not null,
   created_at timestamp(3) with time zone not null,
   updated_at timestamp(3) with time zone not null,
-  finished_at timestamp(3) with time zone
+  finished_at timestamp(3) with time zone,
+  command_id text collate "C"
 );
 alter table payment_attempts add constraint payment_attempts_pkey PRIMARY KEY (id);
+alter table payment_attempts add constraint payment_attempts_command_id_key UNIQUE (command_id);
 alter table payment_attempts add constraint payment_attempts_gateway_gateway_ref_key UNIQUE (gateway, gateway_ref);
 alter table payment_attempts add constraint payment_attempts_invoice_id_n_key UNIQUE (invoice_id, n);
 alter table payment_attempts add constraint payment_attempts_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table payment_attempts add constraint payment_attempts_tenant_id_command_id_fkey FOREIGN KEY (tenant_id, command_id) REFERENCES commands(tenant_id, id);
 alter table payment_attempts add constraint payment_attempts_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
 alter table payment_attempts add constraint payment_attempts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table payment_attempts add constraint payment_attempts_tenant_id_invoice_id_fkey FOREIGN KEY (tenant_id, invoice_id) REFERENCES invoices(tenant_id, id);
@@ -740,6 +743,7 @@ create table subscriptions (
   started_at timestamp(3) with time zone,
   trial_ends_at timestamp(3) with time zone,
   trial_ended_at timestamp(3) with time zone,
+  trial_reminder_at timestamp(3) with time zone,
   incomplete_since timestamp(3) with time zone,
   expires_at timestamp(3) with time zone,
   paused_at timestamp(3) with time zone,
@@ -785,7 +789,7 @@ alter table subscriptions add constraint subscriptions_check8 CHECK (((incomplet
 alter table subscriptions add constraint subscriptions_collection_method_check CHECK ((collection_method = ANY (ARRAY['charge_automatically'::text, 'send_invoice'::text])));
 alter table subscriptions add constraint subscriptions_end_reason_check CHECK ((end_reason = ANY (ARRAY['canceled'::text, 'expired'::text])));
 alter table subscriptions add constraint subscriptions_net_days_check CHECK (((net_days >= 0) AND (net_days <= 365)));
-alter table subscriptions add constraint subscriptions_next_step_check CHECK ((next_step = ANY (ARRAY['activate'::text, 'end_trial'::text, 'cancel'::text, 'expire'::text, 'close_period'::text])));
+alter table subscriptions add constraint subscriptions_next_step_check CHECK ((next_step = ANY (ARRAY['activate'::text, 'remind_trial'::text, 'end_trial'::text, 'cancel'::text, 'expire'::text, 'close_period'::text])));
 alter table subscriptions add constraint subscriptions_overdue_count_check CHECK ((overdue_count >= 0));
 alter table subscriptions add constraint subscriptions_payment_behavior_check CHECK ((payment_behavior = ANY (ARRAY['allow_incomplete'::text, 'default_active'::text, 'error_if_incomplete'::text, 'default_incomplete'::text])));
 alter table subscriptions add constraint subscriptions_proration_basis_check CHECK ((proration_basis = ANY (ARRAY['day'::text, 'second'::text])));
@@ -811,6 +815,7 @@ create table tenants (
   time_zone text default 'UTC'::text not null,
   invoice_grace_hours integer default 0 not null,
   dunning_policy jsonb,
+  trial_reminder_days integer,
   metadata jsonb default '{}'::jsonb not null,
   created_at timestamp(3) with time zone not null,
   updated_at timestamp(3) with time zone not null
@@ -821,6 +826,7 @@ alter table tenants add constraint tenants_account_id_fkey FOREIGN KEY (account_
 alter table tenants add constraint tenants_invoice_grace_hours_check CHECK (((invoice_grace_hours >= 0) AND (invoice_grace_hours <= 720)));
 alter table tenants add constraint tenants_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'test'::text])));
 alter table tenants add constraint tenants_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)));
+alter table tenants add constraint tenants_trial_reminder_days_check CHECK (((trial_reminder_days >= 1) AND (trial_reminder_days <= 30)));
 alter table tenants enable row level security;
 alter table tenants force row level security;
 create policy app_own_tenant on tenants to perennial_app using ((id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
@@ -951,7 +957,8 @@ CREATE OR REPLACE FUNCTION public.check_invoice_totals()
  LANGUAGE plpgsql
 AS $function$
       declare
-        target text := case when tg_table_name = 'invoices' then new.id else new.invoice_id end;
+        -- one function for both tables: a line names its invoice, an invoice is one
+        target text := coalesce(to_jsonb(new) ->> 'invoice_id', to_jsonb(new) ->> 'id');
         lines numeric;
         stored record;
       begin

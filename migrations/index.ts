@@ -5,6 +5,7 @@ import { Migration20261121100300_create_subscriptions } from './Migration2026112
 import { Migration20261121100400_create_invoices } from './Migration20261121100400_create_invoices.ts';
 import { Migration20261121100500_create_payments } from './Migration20261121100500_create_payments.ts';
 import { Migration20261121100600_create_events } from './Migration20261121100600_create_events.ts';
+import { Migration20261121100700_link_attempts_to_commands } from './Migration20261121100700_link_attempts_to_commands.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
 export const migrationsList = [
@@ -15,4 +16,5 @@ export const migrationsList = [
   Migration20261121100400_create_invoices,
   Migration20261121100500_create_payments,
   Migration20261121100600_create_events,
+  Migration20261121100700_link_attempts_to_commands,
 ].map((migration) => ({ name: migration.name, class: migration }));

@@ -1,4 +1,12 @@
-import { allHandlersFinished, condition, continueAsNew, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { InvoiceState } from '../src/domain/step-answer.ts';
 import { chargePatiently, databaseStep } from './activities.ts';
 import { type Inbox, openInbox, type WaitingCommand } from './inbox.ts';
@@ -14,11 +22,12 @@ export async function invoice(input: InvoiceInput): Promise<void> {
   const inbox = openInbox();
   const { tenantId, invoiceId } = input;
   let state: InvoiceState | null = input.state ?? null;
+  let trouble: string | null = null;
   let stepsRun = 0;
   const { runId } = workflowInfo();
   setHandler(waitingForQuery, () => ({
     state,
-    waitingFor: state?.next ? words(state.next.step) : 'nothing',
+    waitingFor: trouble ?? (state?.next ? words(state.next.step) : 'nothing'),
     until: state?.next?.at ?? null,
     commandsWaiting: inbox.commands.length,
     runId,
@@ -30,6 +39,16 @@ export async function invoice(input: InvoiceInput): Promise<void> {
     state = answer.invoice;
     inbox.finishCommand({ outcome: answer.outcome });
   };
+  /** A step that cannot be made (a fault of ours, a row that contradicts itself) is tried again later, not given up. */
+  const step = async (current: InvoiceState, next: NonNullable<InvoiceState['next']>): Promise<void> => {
+    try {
+      state = await runStep(current, next);
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      trouble = error.cause?.message ?? error.message;
+    }
+    stepsRun += 1;
+  };
 
   state ??= await load();
   for (;;) {
@@ -37,20 +56,20 @@ export async function invoice(input: InvoiceInput): Promise<void> {
     if (!current) break;
     const command = inbox.commands[0];
     const tick = inbox.ticks[0];
-    const until = tick?.until ?? (current.clockNow ?? new Date().toISOString());
+    const until = tick?.until ?? current.clockNow ?? new Date().toISOString();
     if (command) {
       await pay(command);
-    } else if (current.next && msUntil(current.next.at, 0, until) <= 0) {
-      state = await runStep(current, current.next);
-      stepsRun += 1;
+    } else if (current.next && !trouble && msUntil(current.next.at, 0, until) <= 0) {
+      await step(current, current.next);
       // Whatever an invoice does may concern its subscription, so under a test clock it takes one step at a time.
       if (tick) tick.steps += 1;
-      if (tick) inbox.finishTick({ more: true, failure: null });
-    } else if (tick) {
-      inbox.finishTick({ more: false, failure: null });
-    } else if (inbox.recheck) {
-      inbox.recheck = false;
+      if (tick) inbox.finishTick({ more: true, failure: trouble });
+    } else if (inbox.takeRecheck()) {
+      trouble = null;
       state = await load();
+    } else if (tick) {
+      inbox.finishTick({ more: false, failure: trouble });
+      trouble = null;
     } else if (!current.next) {
       break;
     } else if (mayContinue(stepsRun)) {
@@ -59,7 +78,8 @@ export async function invoice(input: InvoiceInput): Promise<void> {
       else await continueAsNew<typeof invoice>({ ...input, state: current });
     } else {
       showInvoiceDetails(current);
-      await wait(inbox, current.next.at, current);
+      await wait(inbox, current, trouble ? AGAIN_AFTER_MS : 0);
+      trouble = null;
     }
   }
   await condition(allHandlersFinished);
@@ -76,7 +96,11 @@ function runStep(state: InvoiceState, next: NonNullable<InvoiceState['next']>): 
     case 'collect':
     case 'retry':
     case 'check_payment':
-      return charge(state, later(next.at, state.clockNow), next.step === 'retry' ? `retry ${state.dunningAttempt}` : words(next.step));
+      return charge(
+        state,
+        later(next.at, state.clockNow),
+        next.step === 'retry' ? `retry ${state.dunningAttempt}` : words(next.step),
+      );
   }
 }
 
@@ -85,16 +109,23 @@ function later(at: string, clockNow: string | null): string | null {
   return clockNow && (clockNow > at ? clockNow : at);
 }
 
-async function charge({ tenantId, invoiceId }: InvoiceState, at: string | null, summary: string): Promise<InvoiceState> {
+async function charge(
+  { tenantId, invoiceId }: InvoiceState,
+  at: string | null,
+  summary: string,
+): Promise<InvoiceState> {
   const answer = await chargePatiently(summary).charge({ tenantId, invoiceId, at, by: 'invoice' });
   return answer.invoice;
 }
 
-async function wait(inbox: Inbox, at: string, state: InvoiceState): Promise<void> {
+/** How long after a step that could not be made it is tried again, unless news comes first. */
+const AGAIN_AFTER_MS = 3_600_000;
+
+async function wait(inbox: Inbox, { clockId, next }: InvoiceState, minMs: number): Promise<void> {
   // Under a test clock time comes as ticks, so there is no timer to set.
-  if (state.clockId) return condition(inbox.hasMail);
-  const ms = Math.min(msUntil(at, 0, new Date().toISOString()), RUN_DAYS_MAX * 86_400_000);
-  const summary = `${words(state.next?.step ?? 'wait')} at ${at}`;
-  const woken = await condition(inbox.hasMail, Math.max(ms, 1), { summary });
+  if (clockId || !next) return condition(inbox.hasMail);
+  const ms = Math.min(msUntil(next.at, 0, new Date().toISOString()), RUN_DAYS_MAX * 86_400_000);
+  const summary = `${words(next.step)} at ${next.at}`;
+  const woken = await condition(inbox.hasMail, Math.max(ms, minMs, 1), { summary });
   if (!woken) inbox.answered = false;
 }

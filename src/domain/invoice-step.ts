@@ -16,9 +16,11 @@ export function nextInvoiceStep(
 ): NextInvoiceStep | null {
   if (invoice.status === 'draft') return invoice.finalizeAt && { step: 'finalize', at: invoice.finalizeAt };
   // Money may be on its way whatever became of the invoice, so an unfinished charge is always followed up.
-  if (attempt && !isFinished(attempt.status)) return attempt.nextCheckAt && { step: 'check_payment', at: attempt.nextCheckAt };
+  if (attempt && !isFinished(attempt.status))
+    return attempt.nextCheckAt && { step: 'check_payment', at: attempt.nextCheckAt };
   if (invoice.status !== 'open') return null;
-  if (collection && !collection.outcome) return collection.nextAttemptAt && { step: 'retry', at: collection.nextAttemptAt };
+  if (collection && !collection.outcome)
+    return collection.nextAttemptAt && { step: 'retry', at: collection.nextAttemptAt };
   if (!collection && invoice.collectAt) return { step: 'collect', at: invoice.collectAt };
   if (invoice.dueAt && !invoice.overdueSince) return { step: 'mark_overdue', at: invoice.dueAt };
   return null;

@@ -1,6 +1,13 @@
 import type { Decimal } from './money.ts';
 
-export const ATTEMPT_STATUSES = ['in_flight', 'unknown', 'pending', 'requires_action', 'settled', 'declined'] as const;
+export const ATTEMPT_STATUSES = [
+  'in_flight',
+  'unknown',
+  'pending',
+  'requires_action',
+  'settled',
+  'declined',
+] as const;
 export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
 
 /** One try to charge one invoice. At most one per invoice is unfinished (constraint). */
@@ -10,6 +17,8 @@ export type PaymentAttempt = {
   invoiceId: string;
   customerId: string;
   n: number;
+  /** The "pay now" of a person that asked for it; null when it was due. */
+  commandId: string | null;
   paymentMethodId: string;
   gateway: string;
   gatewayRef: string | null;
@@ -42,7 +51,13 @@ export type Payment = {
   createdAt: Date;
 };
 
-export type PaymentAllocation = { paymentId: string; invoiceId: string; tenantId: string; amount: Decimal; createdAt: Date };
+export type PaymentAllocation = {
+  paymentId: string;
+  invoiceId: string;
+  tenantId: string;
+  amount: Decimal;
+  createdAt: Date;
+};
 
 export function isFinished(status: AttemptStatus): boolean {
   return status === 'settled' || status === 'declined';

@@ -8,18 +8,43 @@ const DAY_MS = 86_400_000;
 
 /**
  * When an invoice made while catching up is charged: one charge per customer and day, oldest first (billing rule 31d).
- * Null when the subscription is on time and the charge belongs to the step itself. Under a test clock time is never late.
+ * Null when its step charges it at once. One that is on time lines up too while older ones still wait for their day.
+ * Under a test clock time is never late. `nextAt`: the subscription's next step.
  */
-export async function backlogOf(write: Write, subscription: Subscription, nextAt: Date | null): Promise<Date | null> {
-  const late = subscription.testClockId === null && write.wallNow.getTime() - write.at.getTime() > LATE_MS;
-  if (!late) return null;
-  const [row] = await query<{ last: string | null }>(
+export async function backlogOf(
+  write: Write,
+  subscription: Subscription,
+  nextAt: Date | null,
+): Promise<Date | null> {
+  if (subscription.testClockId) return null;
+  const { wallNow } = write;
+  const { waiting, charged } = await lastChargesOf(write, subscription.customerId);
+  const late = wallNow.getTime() - write.at.getTime() > LATE_MS;
+  if (!late) return waiting && waiting > wallNow ? dayAfter(waiting) : null;
+  const last = waiting ?? charged;
+  if (last && dayAfter(last) > wallNow) return dayAfter(last);
+  const moreIsDue = nextAt !== null && nextAt <= wallNow;
+  return waiting || moreIsDue ? wallNow : null;
+}
+
+/** The latest instant at which one of the customer's invoices waits to be charged, and at which one was. */
+async function lastChargesOf(
+  write: Write,
+  customerId: string,
+): Promise<{ waiting: Date | null; charged: Date | null }> {
+  const [row] = await query<{ waiting: string | null; charged: string | null }>(
     write.tx,
-    sql`select max(invoice.collect_at) as last from invoices invoice
-      where invoice.customer_id = ${subscription.customerId} and invoice.status = 'open' and invoice.collect_at is not null
-        and not exists (select from payment_attempts attempt where attempt.invoice_id = invoice.id)`,
+    sql`select max(invoice.collect_at) filter (where attempt.id is null) as waiting, max(attempt.created_at) as charged
+      from invoices invoice left join payment_attempts attempt on attempt.invoice_id = invoice.id
+      where invoice.customer_id = ${customerId}
+        and (invoice.status = 'open' and invoice.collect_at is not null or attempt.created_at > ${new Date(write.wallNow.getTime() - DAY_MS).toISOString()})`,
   );
-  const moreIsDue = nextAt !== null && nextAt <= write.wallNow;
-  if (!row?.last) return moreIsDue ? write.wallNow : null;
-  return new Date(Math.max(new Date(row.last).getTime() + DAY_MS, write.wallNow.getTime()));
+  return {
+    waiting: row?.waiting ? new Date(row.waiting) : null,
+    charged: row?.charged ? new Date(row.charged) : null,
+  };
+}
+
+function dayAfter(instant: Date): Date {
+  return new Date(instant.getTime() + DAY_MS);
 }

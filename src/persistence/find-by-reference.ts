@@ -8,6 +8,7 @@ import { CustomerSchema, PaymentMethodSchema } from './customers.ts';
 import type { Tx } from './doors.ts';
 import { InvoiceSchema } from './invoices.ts';
 import { PlanSchema } from './plans.ts';
+import { lockCustomer } from './lock-customer.ts';
 import { findRow, lockRow } from './rows.ts';
 import { SubscriptionSchema } from './subscriptions.ts';
 
@@ -27,7 +28,10 @@ export async function findCustomerByReference(
   options: Options = {},
 ): Promise<Customer | null> {
   const where = byReference('cus', reference, { deletedAt: null });
-  return where && finder(options)(tx, CustomerSchema, where);
+  const customer = where && (await findRow(tx, CustomerSchema, where));
+  if (!customer || !options.lock) return customer;
+  await lockCustomer(tx, customer.id);
+  return findRow(tx, CustomerSchema, { id: customer.id, ...where });
 }
 
 /** By id also an archived plan; by external id never, because archiving frees it. */

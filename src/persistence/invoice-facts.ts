@@ -4,10 +4,19 @@ import type { Invoice, InvoiceLine } from '../domain/invoice.ts';
 import type { Payment, PaymentAttempt } from '../domain/payment.ts';
 import type { Tx } from './doors.ts';
 import { InvoiceLineSchema, InvoiceSchema } from './invoices.ts';
-import { CollectionSchema, PaymentAllocationSchema, PaymentAttemptSchema, PaymentSchema } from './payments.ts';
+import {
+  CollectionSchema,
+  PaymentAllocationSchema,
+  PaymentAttemptSchema,
+  PaymentSchema,
+} from './payments.ts';
 import { findRow, findRows, insertRow, insertRows, lockRow, query, updateRows } from './rows.ts';
 
-export type InvoiceFacts = { invoice: Invoice; attempt: PaymentAttempt | null; collection: Collection | null };
+export type InvoiceFacts = {
+  invoice: Invoice;
+  attempt: PaymentAttempt | null;
+  collection: Collection | null;
+};
 
 /** An invoice with its latest charge and its dunning, locked until the transaction ends. Lock its subscription first. */
 export async function lockInvoice(tx: Tx, id: string): Promise<InvoiceFacts | null> {
@@ -22,7 +31,12 @@ export async function findInvoiceFacts(tx: Tx, id: string): Promise<InvoiceFacts
 }
 
 async function chargingOf(tx: Tx, invoiceId: string): Promise<Pick<InvoiceFacts, 'attempt' | 'collection'>> {
-  const [attempt] = await findRows(tx, PaymentAttemptSchema, { invoiceId }, { orderBy: { n: 'desc' }, limit: 1 });
+  const [attempt] = await findRows(
+    tx,
+    PaymentAttemptSchema,
+    { invoiceId },
+    { orderBy: { n: 'desc' }, limit: 1 },
+  );
   const collection = await findRow(tx, CollectionSchema, { invoiceId });
   return { attempt: attempt ?? null, collection };
 }
@@ -54,8 +68,16 @@ export async function takeInvoiceNumber(tx: Tx, tenantId: string): Promise<strin
   return `INV-${String(row?.value ?? '').padStart(6, '0')}`;
 }
 
-export async function openInvoicesOf(tx: Tx, where: { subscriptionId: string } | { customerId: string }): Promise<Invoice[]> {
-  return findRows(tx, InvoiceSchema, { ...where, status: { $in: ['draft', 'open'] } }, { orderBy: { id: 'asc' } });
+export async function openInvoicesOf(
+  tx: Tx,
+  where: { subscriptionId: string } | { customerId: string },
+): Promise<Invoice[]> {
+  return findRows(
+    tx,
+    InvoiceSchema,
+    { ...where, status: { $in: ['draft', 'open'] } },
+    { orderBy: { id: 'asc' } },
+  );
 }
 
 /** Frees the periods that the lines of a voided invoice billed: they may be billed again. */
@@ -91,13 +113,21 @@ export async function saveCollection(tx: Tx, collection: Collection): Promise<vo
         ${JSON.stringify(collection.policy)}::jsonb, ${collection.firstFailedAt.toISOString()}, ${collection.attempt},
         ${collection.hardDeclined}, ${collection.nextAttemptAt?.toISOString() ?? null}, ${collection.outcome},
         ${collection.endedAt?.toISOString() ?? null}, ${collection.createdAt.toISOString()}, ${collection.updatedAt.toISOString()})
-      on conflict (invoice_id) do update set first_failed_at = excluded.first_failed_at, attempt = excluded.attempt,
+      on conflict (invoice_id) do update set policy = excluded.policy, first_failed_at = excluded.first_failed_at, attempt = excluded.attempt,
         hard_declined = excluded.hard_declined, next_attempt_at = excluded.next_attempt_at, outcome = excluded.outcome,
         ended_at = excluded.ended_at, updated_at = excluded.updated_at`,
   );
 }
 
 /** The running collections of a customer in one currency, oldest invoice first. */
-export async function runningCollections(tx: Tx, customerId: string, currency: string): Promise<Collection[]> {
-  return findRows(tx, CollectionSchema, { customerId, currency, outcome: null }, { orderBy: { invoiceId: 'asc' } });
+export async function runningCollections(
+  tx: Tx,
+  { customerId, currency }: Pick<Invoice, 'customerId' | 'currency'>,
+): Promise<Collection[]> {
+  return findRows(
+    tx,
+    CollectionSchema,
+    { customerId, currency, outcome: null },
+    { orderBy: { invoiceId: 'asc' } },
+  );
 }

@@ -1,11 +1,13 @@
 import { DomainError } from '../domain/errors.ts';
 import type { Invoice } from '../domain/invoice.ts';
-import { isFinished } from '../domain/payment.ts';
+import { isEnded } from '../domain/subscription.ts';
 import { findInvoiceFacts, openInvoicesOf, saveCollection, saveInvoice } from './invoice-facts.ts';
-import { lockOwed, type Owed, settleOutOfBand } from './write-charge.ts';
+import { isUnderWay, lockDebts, lockOwed, type Owed, timeZoneOf } from './lock-owed.ts';
+import type { Write } from './write.ts';
+import { settleOutOfBand } from './write-charge.ts';
+import { advanceLine } from './write-dunning.ts';
 import { writeOff, writeVoid } from './write-invoice.ts';
 import { followInvoices, nudgeInvoice, nudgeSubscription } from './write-subscription.ts';
-import type { Write } from './write.ts';
 
 /**
  * What people do to invoices directly, each in one transaction: the subscription's facts follow in it, and the
@@ -16,7 +18,7 @@ import type { Write } from './write.ts';
 export async function voidInvoice(write: Write, invoiceId: string): Promise<Invoice> {
   const owed = await lockForChange(write, invoiceId, ['open']);
   const voided = await writeVoid(write, owed);
-  await afterChange(write, owed);
+  await afterTakingBack(write, owed);
   return voided;
 }
 
@@ -24,60 +26,93 @@ export async function voidInvoice(write: Write, invoiceId: string): Promise<Invo
 export async function markUncollectible(write: Write, invoiceId: string): Promise<Invoice> {
   const owed = await lockForChange(write, invoiceId, ['open']);
   const lost = await writeOff(write, owed);
-  await afterChange(write, owed);
+  await afterTakingBack(write, owed);
   return lost;
 }
 
 /** Records that an invoice was paid outside any gateway. Throws not_found, invoice_not_open, payment_in_flight. */
-export async function payOutOfBand(write: Write, invoiceId: string, reference: string | null): Promise<Invoice> {
+export async function payOutOfBand(
+  write: Write,
+  invoiceId: string,
+  reference: string | null,
+): Promise<Invoice> {
   const owed = await lockForChange(write, invoiceId, ['open', 'uncollectible']);
   await settleOutOfBand(write, owed, reference);
-  await afterChange(write, owed, false);
+  await tellWorkflows(write, owed);
   const paid = await findInvoiceFacts(write.tx, invoiceId);
   if (!paid) throw new Error(`invoice ${invoiceId} is gone`);
   return paid.invoice;
 }
 
 /**
- * A customer has another default payment method: what was declined for good, or never tried for want of one, is due at
- * once, the oldest invoice first (billing rule 33).
+ * A customer has another default payment method: hard declines are forgotten and what was declined, or never tried for
+ * want of a method, is due at once, the oldest invoice first (billing rules 33, 34b). What is to be charged on a later
+ * day anyway keeps its day, and nothing of an ended subscription is taken up again.
  */
 export async function onPaymentMethodChanged(write: Write, customerId: string): Promise<void> {
-  const inLine = new Set<string>();
+  await lockDebts(write.tx, customerId);
+  const lines = new Map<string, Owed>();
   for (const { id } of await openInvoicesOf(write.tx, { customerId })) {
     const owed = await lockOwed(write, id);
-    if (owed?.invoice.status !== 'open' || owed.invoice.collectionMethod !== 'charge_automatically') continue;
-    if (owed.attempt && !isFinished(owed.attempt.status)) continue;
-    if (owed.owner?.subscription.incompleteSince && owed.owner.subscription.paymentBehavior === 'default_incomplete') continue;
+    if (!owed || !isChargedAutomatically(owed)) continue;
     const { invoice, collection } = owed;
-    const first = !inLine.has(invoice.currency);
-    inLine.add(invoice.currency);
     if (collection) {
-      const reopened = { ...collection, hardDeclined: false, outcome: null, endedAt: null, updatedAt: write.at };
-      await saveCollection(write.tx, { ...reopened, nextAttemptAt: first ? write.at : null });
-    } else {
+      await saveCollection(write.tx, {
+        ...collection,
+        hardDeclined: false,
+        outcome: null,
+        endedAt: null,
+        updatedAt: write.at,
+      });
+      if (!lines.has(invoice.currency)) lines.set(invoice.currency, owed);
+    } else if (!invoice.collectAt && !isUnderWay(owed)) {
       await saveInvoice(write.tx, { ...invoice, collectAt: write.at, updatedAt: write.at });
     }
     await nudgeInvoice(write, invoice);
   }
+  for (const owed of lines.values())
+    await advanceLine(write, owed.invoice, await timeZoneOf(write, owed), true);
 }
 
-async function lockForChange(write: Write, invoiceId: string, allowed: readonly Invoice['status'][]): Promise<Owed> {
+function isChargedAutomatically({ invoice, collection, owner }: Owed): boolean {
+  if (invoice.status !== 'open' || invoice.collectionMethod !== 'charge_automatically') return false;
+  if (!owner) return true;
+  const { status, paymentBehavior } = owner.subscription;
+  if (isEnded(status)) return collection !== null && collection.outcome === null;
+  // Its first payment is left to the customer (billing rule 31).
+  return status !== 'incomplete' || paymentBehavior !== 'default_incomplete';
+}
+
+async function lockForChange(
+  write: Write,
+  invoiceId: string,
+  allowed: readonly Invoice['status'][],
+): Promise<Owed> {
   const owed = await lockOwed(write, invoiceId);
   if (!owed) throw new DomainError('not_found', 'There is no such invoice.');
-  if (owed.attempt && !isFinished(owed.attempt.status)) {
-    throw new DomainError('payment_in_flight', 'A charge of this invoice is under way. Wait for its outcome, then try again.');
+  if (isUnderWay(owed)) {
+    throw new DomainError(
+      'payment_in_flight',
+      'A charge of this invoice is under way. Wait for its outcome, then try again.',
+    );
   }
   if (!allowed.includes(owed.invoice.status)) {
-    throw new DomainError('invoice_not_open', `The invoice is ${owed.invoice.status}; this needs one that is ${allowed.join(' or ')}.`);
+    throw new DomainError(
+      'invoice_not_open',
+      `The invoice is ${owed.invoice.status}; this needs one that is ${allowed.join(' or ')}.`,
+    );
   }
   return owed;
 }
 
-async function afterChange(write: Write, owed: Owed, follow = true): Promise<void> {
-  if (owed.owner) {
-    if (follow) await followInvoices(write, owed.owner);
-    await nudgeSubscription(write, owed.owner.subscription.id);
-  }
-  await nudgeInvoice(write, owed.invoice);
+/** Whoever waited behind this invoice has its turn on its own day: nothing was received that would call it at once. */
+async function afterTakingBack(write: Write, owed: Owed): Promise<void> {
+  if (owed.collection) await advanceLine(write, owed.invoice, await timeZoneOf(write, owed), false);
+  if (owed.owner) await followInvoices(write, owed.owner);
+  await tellWorkflows(write, owed);
+}
+
+async function tellWorkflows(write: Write, { owner, invoice }: Owed): Promise<void> {
+  if (owner) await nudgeSubscription(write, owner.subscription.id);
+  await nudgeInvoice(write, invoice);
 }

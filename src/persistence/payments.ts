@@ -1,7 +1,19 @@
 import { EntitySchema } from '@mikro-orm/core';
 import type { Collection } from '../domain/dunning.ts';
 import type { Payment, PaymentAllocation, PaymentAttempt } from '../domain/payment.ts';
-import { amount, currency, flag, id, instant, integer, json, optionalFlag, optionalInstant, optionalText, text } from './columns.ts';
+import {
+  amount,
+  currency,
+  flag,
+  id,
+  instant,
+  integer,
+  json,
+  optionalFlag,
+  optionalInstant,
+  optionalText,
+  text,
+} from './columns.ts';
 
 export const PaymentAttemptSchema = new EntitySchema<PaymentAttempt>({
   name: 'PaymentAttempt',
@@ -12,6 +24,7 @@ export const PaymentAttemptSchema = new EntitySchema<PaymentAttempt>({
     invoiceId: text,
     customerId: text,
     n: integer,
+    commandId: optionalText,
     paymentMethodId: text,
     gateway: text,
     gatewayRef: optionalText,

@@ -1,96 +1,170 @@
-import { afterFailure } from '../domain/decide-payment.ts';
 import { decideCancel, decideExpire } from '../domain/decide-step.ts';
-import { type Collection, DEFAULT_DUNNING_POLICY } from '../domain/dunning.ts';
+import {
+  afterFailure,
+  type Collection,
+  DEFAULT_DUNNING_POLICY,
+  type DunningEndAction,
+  lineUp,
+} from '../domain/dunning.ts';
+import type { Invoice } from '../domain/invoice.ts';
 import type { PaymentAttempt } from '../domain/payment.ts';
 import { isEnded } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
-import { type InvoiceFacts, lockInvoice, saveCollection, saveInvoice } from './invoice-facts.ts';
-import { lockSubscription, type SubscriptionFacts } from './subscription-facts.ts';
+import { lockInvoice, runningCollections, saveCollection, saveInvoice } from './invoice-facts.ts';
+import { isFirstPayment, type Owed, timeZoneOf } from './lock-owed.ts';
+import { lockSubscription, overdueOf, type SubscriptionFacts } from './subscription-facts.ts';
 import type { Write } from './write.ts';
 import { endCollection, tellOfInvoice, writeOff, writeVoid } from './write-invoice.ts';
-import { applyDecision, changeSubscription, followInvoices, nudgeSubscription } from './write-subscription.ts';
-
-type Owed = InvoiceFacts & { owner: SubscriptionFacts | null };
+import {
+  applyDecision,
+  changeSubscription,
+  followInvoices,
+  nudgeInvoice,
+  nudgeSubscription,
+} from './write-subscription.ts';
 
 /**
  * A charge failed, or could not even be tried (`charged` is null). What follows depends on what was being paid: the
- * first payment of a subscription, an invoice whose subscription is gone, or a renewal, which goes into dunning.
+ * first payment of a subscription, something a person tried, or a renewal, which goes into dunning.
  */
 export async function failCharge(
   write: Write,
   owed: Owed,
-  others: readonly Collection[],
   tenant: Tenant,
   failed: { hard: boolean; charged: PaymentAttempt | null },
 ): Promise<void> {
   const { invoice, owner } = owed;
   if (invoice.status !== 'open') return;
-  const isFirst = owner?.subscription.latestInvoiceId === invoice.id;
-  if (owner && isFirst && owner.subscription.incompleteSince) return failFirstPayment(write, owed, owner, tenant);
-  if (owner && isFirst && isEnded(owner.subscription.status) && invoice.billingReason !== 'subscription_cancel' && !owed.collection) {
+  if (owner && isFirstPayment(owed)) return failFirstPayment(write, owed, owner, tenant);
+  if (neverBegan(owed)) {
     await writeVoid(write, owed);
     return;
   }
-  const overdue = await saveInvoice(write.tx, {
-    ...invoice,
-    overdueSince: invoice.overdueSince ?? write.at,
-    collectAt: null,
-    updatedAt: write.at,
-  });
-  await tellOfInvoice(write, 'invoice.payment_failed', overdue);
-  const timeZone = owner?.subscription.timeZone ?? tenant.timeZone;
-  const { id: invoiceId, tenantId, customerId, currency } = invoice;
-  const failure = { invoiceId, tenantId, customerId, currency, hard: failed.hard };
-  const policy = tenant.dunningPolicy ?? DEFAULT_DUNNING_POLICY;
-  const { collection, exhausted } = afterFailure({ collection: owed.collection, others }, failure, policy, timeZone, write.at);
-  await saveCollection(write.tx, collection);
-  if (!exhausted) {
-    if (owner) await followInvoices(write, owner);
-    return;
+  // A person's own try is not one of the policy's, and an invoice that was sent is never dunned by charging it.
+  if (failed.charged?.commandId || invoice.collectionMethod === 'send_invoice') {
+    return tellOfInvoice(write, 'invoice.payment_failed', invoice);
   }
-  await endDunning(write, [collection, ...others]);
+  await dun(write, owed, tenant, failed);
+}
+
+/** The subscription ended while its first payment was under way: nothing was ever received, so nothing is owed. */
+function neverBegan({ invoice, owner, collection }: Owed): boolean {
+  const began = invoice.billingReason !== 'subscription_create' && invoice.billingReason !== 'trial_end';
+  if (!owner || began || collection) return false;
+  return isEnded(owner.subscription.status) && owner.subscription.latestInvoiceId === invoice.id;
 }
 
 /** The subscription stays incomplete until it expires or is paid, unless its creator wanted all or nothing (billing rule 31). */
-async function failFirstPayment(write: Write, owed: Owed, owner: SubscriptionFacts, tenant: Tenant): Promise<void> {
-  const unpaid = await saveInvoice(write.tx, { ...owed.invoice, collectAt: null, updatedAt: write.at });
+async function failFirstPayment(
+  write: Write,
+  { invoice }: Owed,
+  owner: SubscriptionFacts,
+  tenant: Tenant,
+): Promise<void> {
+  const unpaid = await saveInvoice(write.tx, { ...invoice, collectAt: null, updatedAt: write.at });
   await tellOfInvoice(write, 'invoice.payment_failed', unpaid);
-  if (owner.subscription.paymentBehavior !== 'error_if_incomplete') return;
-  await applyDecision(write, owner, decideExpire(owner.subscription, owner.priced, write.at), tenant);
+  const allOrNothing =
+    owner.subscription.paymentBehavior === 'error_if_incomplete' &&
+    invoice.billingReason === 'subscription_create';
+  if (allOrNothing)
+    await applyDecision(write, owner, decideExpire(owner.subscription, owner.priced, write.at), tenant);
+}
+
+async function dun(
+  write: Write,
+  owed: Owed,
+  tenant: Tenant,
+  failed: { hard: boolean; charged: PaymentAttempt | null },
+): Promise<void> {
+  const { invoice, owner } = owed;
+  const { id: invoiceId, tenantId, customerId, currency } = invoice;
+  const overdueSince = invoice.overdueSince ?? write.at;
+  const overdue = await saveInvoice(write.tx, {
+    ...invoice,
+    overdueSince,
+    collectAt: null,
+    updatedAt: write.at,
+  });
+  // A retry that a standing hard decline suppresses is no news.
+  if (failed.charged || !owed.collection) await tellOfInvoice(write, 'invoice.payment_failed', overdue);
+  const running = await runningCollections(write.tx, invoice);
+  const policy = running[0]?.policy ?? tenant.dunningPolicy ?? DEFAULT_DUNNING_POLICY;
+  const timeZone = await timeZoneOf(write, owed);
+  const failure = { invoiceId, tenantId, customerId, currency, hard: failed.hard };
+  const collection = afterFailure(owed.collection, failure, policy, timeZone, write.at);
+  await saveCollection(write.tx, collection);
+  if (collection.outcome === 'exhausted') {
+    await endDunning(write, [collection, ...running.filter((other) => other.invoiceId !== invoiceId)]);
+    return;
+  }
+  await advanceLine(write, invoice, timeZone, false);
+  if (owner) await followInvoices(write, owner);
+}
+
+type Line = Pick<Invoice, 'id' | 'customerId' | 'currency'>;
+
+/** Puts the customer's retries in order after something happened to the dunning of `invoice` (billing rule 34b). */
+export async function advanceLine(
+  write: Write,
+  invoice: Line,
+  timeZone: string,
+  atOnce: boolean,
+): Promise<void> {
+  const running = await runningCollections(write.tx, invoice);
+  for (const collection of lineUp(running, timeZone, write.at, atOnce)) {
+    await saveCollection(write.tx, collection);
+    // The workflow of the invoice itself is the one that asks, or is told by whoever asks.
+    if (collection.invoiceId !== invoice.id) await nudgeInvoice(write, { id: collection.invoiceId });
+  }
+}
+
+/** The customer's method is a new one, or works again: hard declines of the past say nothing any more. */
+export async function forgetHardDeclines(write: Write, line: Omit<Line, 'id'>): Promise<void> {
+  for (const collection of await runningCollections(write.tx, line)) {
+    if (collection.hardDeclined)
+      await saveCollection(write.tx, { ...collection, hardDeclined: false, updatedAt: write.at });
+  }
 }
 
 /**
- * Every retry has failed: the policy's end action, once, for everything of the customer that is in dunning; the other
- * invoices' collections end as superseded (billing rule 34b).
+ * Every retry of the first of these has failed: the policy's end action, once, for everything of the customer that is in
+ * dunning; the other invoices' collections end as superseded (billing rule 34b).
  */
-async function endDunning(write: Write, collections: readonly Collection[]): Promise<void> {
-  const policy = collections[0]?.policy ?? DEFAULT_DUNNING_POLICY;
+async function endDunning(write: Write, collections: readonly [Collection, ...Collection[]]): Promise<void> {
+  const [{ policy }] = collections;
   const subscriptionIds = new Set<string>();
   for (const [index, collection] of collections.entries()) {
     const facts = await lockInvoice(write.tx, collection.invoiceId);
     if (!facts) continue;
     if (facts.invoice.subscriptionId) subscriptionIds.add(facts.invoice.subscriptionId);
     const outcome = index === 0 ? 'exhausted' : 'superseded';
-    if (policy.invoice === 'uncollectible' && policy.endAction === 'cancel') await writeOff(write, facts, outcome);
+    if (policy.invoice === 'uncollectible' && policy.endAction === 'cancel')
+      await writeOff(write, facts, outcome);
     else if (index > 0) await endCollection(write, collection, outcome);
   }
   for (const id of [...subscriptionIds].sort()) await endSubscription(write, id, policy.endAction);
 }
 
-async function endSubscription(write: Write, id: string, action: 'cancel' | 'unpaid' | 'leave_past_due'): Promise<void> {
+async function endSubscription(write: Write, id: string, action: DunningEndAction): Promise<void> {
   const facts = await lockSubscription(write.tx, id);
   if (!facts || isEnded(facts.subscription.status)) return;
-  // Its invoices have just changed, so the count of overdue ones comes first; an unpaid one keeps them open.
-  const followed = action === 'cancel' ? null : await followInvoices(write, facts);
-  const current = followed ? { ...facts, subscription: followed } : facts;
-  if (action === 'unpaid' && !current.subscription.unpaidSince) {
-    await changeSubscription(write, current, { ...current.subscription, unpaidSince: write.at });
-  }
   if (action === 'cancel') {
-    const noted = { ...current.subscription, cancellationReason: 'payment failed' };
-    const decision = decideCancel(noted, current.priced, write.at);
+    const { count, since } = await overdueOf(write.tx, id);
+    const noted = {
+      ...facts.subscription,
+      overdueCount: count,
+      pastDueSince: since,
+      cancellationReason: 'payment failed',
+    };
     // Whoever did not pay for weeks is not charged once more at the door: the final invoice stays open.
-    await applyDecision(write, current, { ...decision, collect: false }, { invoiceGraceHours: 0 });
+    const decision = { ...decideCancel(noted, facts.priced, write.at), collect: false };
+    await applyDecision(write, facts, decision, { invoiceGraceHours: 0 });
+  } else {
+    // Its invoices have just changed, so the count of overdue ones comes first: only what is past due becomes unpaid.
+    const subscription = (await followInvoices(write, facts)) ?? facts.subscription;
+    const unpaidNow = action === 'unpaid' && !subscription.unpaidSince;
+    if (unpaidNow)
+      await changeSubscription(write, { ...facts, subscription }, { ...subscription, unpaidSince: write.at });
   }
   await nudgeSubscription(write, id);
 }

@@ -85,7 +85,8 @@ export async function finalizeInvoice(
     paidAt: free ? write.at : null,
     finalizedAt: write.at,
     finalizeAt: null,
-    dueAt: draft.collectionMethod === 'send_invoice' ? addCivilDays(write.at, draft.netDays ?? 0, timeZone) : null,
+    dueAt:
+      draft.collectionMethod === 'send_invoice' ? addCivilDays(write.at, draft.netDays ?? 0, timeZone) : null,
     collectAt: free || !draft.collectAt ? null : later(draft.collectAt, write.at),
     updatedAt: write.at,
     number: await takeInvoiceNumber(write.tx, write.tenantId),
@@ -140,7 +141,13 @@ export async function endCollection(
   collection: NonNullable<InvoiceFacts['collection']>,
   outcome: NonNullable<NonNullable<InvoiceFacts['collection']>['outcome']>,
 ): Promise<void> {
-  await saveCollection(write.tx, { ...collection, outcome, nextAttemptAt: null, endedAt: write.at, updatedAt: write.at });
+  await saveCollection(write.tx, {
+    ...collection,
+    outcome,
+    nextAttemptAt: null,
+    endedAt: write.at,
+    updatedAt: write.at,
+  });
 }
 
 export async function tellOfInvoice(
@@ -170,12 +177,27 @@ async function post(
   const { customerId, id: invoiceId, currency } = invoice;
   // An invoice can be written off, paid, reopened by nothing: each kind happens once, so the invoice is its source.
   const movement = { kind, source: invoiceId, debit, credit, amount };
-  await postLedger(write.tx, [movement], { tenantId: write.tenantId, customerId, invoiceId, currency, at: write.at });
+  await postLedger(write.tx, [movement], {
+    tenantId: write.tenantId,
+    customerId,
+    invoiceId,
+    currency,
+    at: write.at,
+  });
 }
 
 function lineRow(tenantId: string, invoiceId: string, n: number, line: LineDraft): InvoiceLine {
   const { period, ...rest } = line;
-  return { ...rest, id: newId('il'), tenantId, invoiceId, n, periodStart: period.start, periodEnd: period.end, reversesLineId: null };
+  return {
+    ...rest,
+    id: newId('il'),
+    tenantId,
+    invoiceId,
+    n,
+    periodStart: period.start,
+    periodEnd: period.end,
+    reversesLineId: null,
+  };
 }
 
 function later(a: Date, b: Date): Date {
