@@ -34,7 +34,8 @@ export function createBillingActivities(deps: ActivityDeps) {
           return facts && (await stateOf(tx, facts.subscription));
         });
       } catch (error) {
-        throw toFailure(error);
+        // Without its row a workflow can do nothing but ask again; giving up would end it for good.
+        throw toFailure(error, true);
       }
     },
     activate: step('activate'),
@@ -58,7 +59,7 @@ async function runStep(deps: ActivityDeps, step: StepName, input: StepInput): Pr
       if (done) return done;
       const { subscription } = facts;
       const due = subscription.nextStep === step && subscription.nextStepAt?.toISOString() === input.at;
-      if (subscription.revision !== input.revision || !due) {
+      if (subscription.revision !== input.revision || !due || subscription.blockedReason) {
         return { state: await stateOf(tx, subscription), collect: null, waits: false, stale: true };
       }
       const write = writeOf(deps, tx, input.tenantId, new Date(input.at), { correlationId: stepKey, causationId: stepKey });
@@ -75,16 +76,16 @@ async function runStep(deps: ActivityDeps, step: StepName, input: StepInput): Pr
 }
 
 async function perform(write: Write, facts: SubscriptionFacts, step: StepName): Promise<SubscriptionAnswer> {
-  const { subscription, priced } = facts;
+  // A step that succeeds forgets the failures before it.
+  const subscription = { ...facts.subscription, failureCount: 0 };
   if (step === 'expire' && (await firstPaymentUnderWay(write, facts))) {
     const expiresAt = new Date(write.at.getTime() + EXPIRY_GRACE_MS);
     const waiting = await changeSubscription(write, facts, { ...subscription, expiresAt });
     return { state: await stateOf(write.tx, waiting), collect: null, waits: true, stale: false };
   }
   const hasMethod = (await findDefaultMethod(write.tx, subscription.customerId)) !== null;
-  const decision = decide(step, facts, write.at, hasMethod);
-  const tenant = await findTenant(write.tx, write.tenantId);
-  const applied = await applyDecision(write, { subscription, priced }, decision, tenant);
+  const decision = decide(step, { ...facts, subscription }, write.at, hasMethod);
+  const applied = await applyDecision(write, facts, decision, await findTenant(write.tx, write.tenantId));
   return { state: await stateOf(write.tx, applied.subscription), collect: applied.collect, waits: applied.waits, stale: false };
 }
 

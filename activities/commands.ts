@@ -1,9 +1,11 @@
 import { cancelCommand, createCommand, extendTrialCommand } from '../src/contract/commands.ts';
 import type { Command } from '../src/domain/command.ts';
-import { decideCommand, type SubscriptionCommand } from '../src/domain/decide-command.ts';
-import { decideActivate } from '../src/domain/decide-step.ts';
+import { decideCommand, effectiveAt, type SubscriptionCommand } from '../src/domain/decide-command.ts';
+import { type Decision, decideActivate } from '../src/domain/decide-step.ts';
 import { DomainError, isDomainError } from '../src/domain/errors.ts';
+import { derived } from '../src/domain/next-step.ts';
 import type { SubscriptionState } from '../src/domain/step-answer.ts';
+import type { Subscription } from '../src/domain/subscription.ts';
 import type { Tx } from '../src/persistence/doors.ts';
 import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
@@ -11,14 +13,15 @@ import { insertSubscription, lockSubscription, type SubscriptionFacts } from '..
 import { stateOf } from '../src/persistence/subscription-state.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { tell } from '../src/persistence/write.ts';
-import { applyDecision, subjectOf } from '../src/persistence/write-subscription.ts';
+import { announcement, type Applied, applyDecision, subjectOf } from '../src/persistence/write-subscription.ts';
 import { newSubscription } from './create-subscription.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { isPassing, toFailure } from './failure.ts';
 
 export type CommandInput = { tenantId: string; subscriptionId: string; commandId: string };
 export type CommandAnswer = {
-  outcome: 'applied' | 'refused' | 'expired';
+  /** `not_yet`: the row owes a step that was due before the command was requested; run it, then ask again. */
+  outcome: 'applied' | 'refused' | 'expired' | 'not_yet';
   /** Null when there is still no such subscription: a refused creation. */
   state: SubscriptionState | null;
   collect: { invoiceId: string } | null;
@@ -32,7 +35,7 @@ export function createCommandActivities(deps: ActivityDeps) {
         return await deps.database.withTenant(input.tenantId, (tx) => apply(deps, tx, input));
       } catch (error) {
         // A refusal has rolled everything back, so its reason is written in a transaction of its own.
-        if (isPassing(error)) throw toFailure(error);
+        if (isPassing(error)) throw toFailure(error, true);
         if (!isDomainError(error)) deps.log.error({ commandId: input.commandId, err: error }, 'a command failed');
         return refuse(deps, input, error);
       }
@@ -54,28 +57,57 @@ async function apply(deps: ActivityDeps, tx: Tx, input: CommandInput): Promise<C
     await finishCommand(tx, command.id, { status: 'expired', result: null, finishedAt });
     return { outcome: 'expired', state: facts && (await stateOf(tx, facts.subscription)), collect: null };
   }
-  const cause = { correlationId: command.requestId, causationId: command.id };
-  const write = writeOf(deps, tx, input.tenantId, command.requestedAt, cause);
+  if (facts && owesStep(facts.subscription, command)) {
+    return { outcome: 'not_yet', state: await stateOf(tx, facts.subscription), collect: null };
+  }
+  const at = facts ? effectiveAt(facts.subscription, command.requestedAt) : command.requestedAt;
+  const write = writeOf(deps, tx, input.tenantId, at, { correlationId: command.requestId, causationId: command.id });
   const applied = facts ? await change(write, facts, command) : await create(write, command);
   await finishCommand(tx, command.id, { status: 'applied', result: {}, finishedAt });
   return { outcome: 'applied', state: await stateOf(tx, applied.subscription), collect: applied.collect };
 }
 
-async function create(write: Write, command: Command) {
-  if (command.kind !== 'create') throw new DomainError('not_found', `subscription ${command.subjectId} has no row`);
-  const created = await newSubscription(write, command.subjectId, createCommand.parse(command.body));
-  await insertSubscription(write.tx, created);
-  const { subscription, priced } = created;
-  await tell(write, 'subscription.created', { ...subjectOf(subscription), object: write.present.subscription(subscription, priced) });
-  if (subscription.startsAt > write.at) return { subscription, collect: null, waits: false };
-  const tenant = await findTenant(write.tx, write.tenantId);
-  return applyDecision(write, { subscription, priced }, decideActivate(subscription, priced, write.at), tenant);
+/** Due steps come first. Where they cannot be made, nothing may be decided on facts that are behind. */
+function owesStep(subscription: Subscription, { requestedAt }: Command): boolean {
+  if (!subscription.nextStepAt || subscription.nextStepAt > requestedAt) return false;
+  if (!subscription.blockedReason) return true;
+  throw new DomainError(
+    'step_blocked',
+    `The subscription cannot go on since ${subscription.nextStepAt.toISOString()} and takes no commands until an operator has looked after it.`,
+  );
 }
 
-async function change(write: Write, facts: SubscriptionFacts, command: Command) {
-  const hasMethod = (await findDefaultMethod(write.tx, facts.subscription.customerId)) !== null;
-  const decision = decideCommand(facts.subscription, facts.priced, parse(command), write.at, hasMethod);
-  return applyDecision(write, facts, decision, await findTenant(write.tx, write.tenantId));
+/** A subscription that begins at once is stored, and told of, as it is then: nobody ever sees it scheduled. */
+async function create(write: Write, command: Command): Promise<Pick<Applied, 'subscription' | 'collect'>> {
+  if (command.kind !== 'create') throw new DomainError('not_found', `subscription ${command.subjectId} has no row`);
+  const created = await newSubscription(write, command.subjectId, createCommand.parse(command.body));
+  const begins = created.subscription.startsAt <= write.at;
+  const decision = begins ? decideActivate(created.subscription, created.priced, write.at) : null;
+  const facts = decision ? begun(created, decision) : created;
+  const { subscription, priced } = facts;
+  await insertSubscription(write.tx, { ...facts, segments: created.segments });
+  const object = write.present.subscription(subscription, priced);
+  for (const type of ['subscription.created' as const, ...announcement('scheduled', subscription.status)]) {
+    await tell(write, type, { ...subjectOf(subscription), object });
+  }
+  if (!decision) return { subscription, collect: null };
+  return applyDecision(write, facts, { ...decision, subscription }, await findTenant(write.tx, write.tenantId));
+}
+
+function begun({ priced }: SubscriptionFacts, decision: Decision): SubscriptionFacts {
+  const items = new Map(decision.items.map((item) => [item.id, item]));
+  return {
+    subscription: derived(decision.subscription),
+    priced: priced.map((entry) => ({ ...entry, item: items.get(entry.item.id) ?? entry.item })),
+  };
+}
+
+async function change(write: Write, facts: SubscriptionFacts, command: Command): Promise<Applied> {
+  const tenant = await findTenant(write.tx, write.tenantId);
+  const hasPaymentMethod = (await findDefaultMethod(write.tx, facts.subscription.customerId)) !== null;
+  const setting = { hasPaymentMethod, trialReminderDays: tenant.trialReminderDays };
+  const decision = decideCommand(facts.subscription, facts.priced, parse(command), write.at, setting);
+  return applyDecision(write, facts, decision, tenant);
 }
 
 function parse({ kind, body }: Command): SubscriptionCommand {

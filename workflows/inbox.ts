@@ -13,7 +13,7 @@ import {
 const COMMANDS_MAX = 8;
 
 export type WaitingCommand = CommandMessage & { outcome: CommandOutcome | null };
-export type WaitingTick = TickMessage & { steps: number; outcome: TickOutcome | null };
+export type WaitingTick = TickMessage & { steps: number; looked: boolean; outcome: TickOutcome | null };
 
 /** What has arrived and waits for the loop. Handlers only put things here; the loop does the work, one thing at a time. */
 export type Inbox = {
@@ -22,7 +22,14 @@ export type Inbox = {
   recheck: boolean;
   /** Whether an update was answered since the last timer: such a task must not continue as new. */
   answered: boolean;
+  /** The run is about to end. A test clock, which never tires, has to try again with the next one. */
+  closing: boolean;
   hasMail(): boolean;
+  /**
+   * Whether the row is to be read again: it changed, or a test clock sees something due in it that we do not. Asking
+   * takes the wish off the list.
+   */
+  takeRecheck(): boolean;
   finishCommand(outcome: CommandOutcome): void;
   finishTick(outcome: Omit<TickOutcome, 'steps'>): void;
 };
@@ -33,7 +40,16 @@ export function openInbox(): Inbox {
     ticks: [],
     recheck: false,
     answered: false,
+    closing: false,
     hasMail: () => inbox.commands.length > 0 || inbox.ticks.length > 0 || inbox.recheck,
+    takeRecheck() {
+      const [tick] = inbox.ticks;
+      const puzzled = tick !== undefined && tick.steps === 0 && !tick.looked;
+      if (!inbox.recheck && !puzzled) return false;
+      inbox.recheck = false;
+      if (tick) tick.looked = true;
+      return true;
+    },
     finishCommand(outcome) {
       const command = inbox.commands.shift();
       if (command) command.outcome = outcome;
@@ -58,12 +74,12 @@ export function openInbox(): Inbox {
   setHandler(
     tickUpdate,
     async (message: TickMessage): Promise<TickOutcome> => {
-      const waiting: WaitingTick = { ...message, steps: 0, outcome: null };
+      const waiting: WaitingTick = { ...message, steps: 0, looked: false, outcome: null };
       inbox.ticks.push(waiting);
       await condition(() => waiting.outcome !== null);
       return waiting.outcome ?? { more: true, steps: 0, failure: null };
     },
-    { validator: (_message) => assertRoom(inbox) },
+    { validator: (_message) => assertRoom(inbox, inbox.closing) },
   );
   setHandler(recheckSignal, () => {
     inbox.recheck = true;
@@ -72,7 +88,7 @@ export function openInbox(): Inbox {
 }
 
 /** Validators are sync and throw ApplicationFailure: anything else would fail the workflow task and loop for ever. */
-function assertRoom(inbox: Inbox): void {
-  if (inbox.commands.length + inbox.ticks.length < COMMANDS_MAX) return;
+function assertRoom(inbox: Inbox, closed = false): void {
+  if (!closed && inbox.commands.length + inbox.ticks.length < COMMANDS_MAX) return;
   throw ApplicationFailure.nonRetryable('Too many commands are waiting for this object; repeat in a moment.', 'engine_busy');
 }

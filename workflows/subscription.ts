@@ -1,3 +1,4 @@
+import type { SearchAttributePair } from '@temporalio/common';
 import { ActivityFailure, allHandlersFinished, condition, makeContinueAsNewFunc, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
 import type { BillingActivities } from '../activities/billing.ts';
 import type { SubscriptionState } from '../src/domain/step-answer.ts';
@@ -5,8 +6,7 @@ import { isEnded, type StepName } from '../src/domain/subscription.ts';
 import { chargeOnce, databaseStep } from './activities.ts';
 import { type Inbox, openInbox, type WaitingCommand } from './inbox.ts';
 import { type SubscriptionInput, type WaitingFor, waitingForQuery } from './messages.ts';
-import { mayContinue, msUntil, RUN_DAYS_MAX } from './run.ts';
-import type { SearchAttributePair } from '@temporalio/common';
+import { isLongRun, msUntil, RUN_DAYS_MAX } from './run.ts';
 import { searchAttributes, showChanges, showDetails, words } from './visibility.ts';
 
 /** The activity of each step, so that an operator reads `closePeriod` in the history and not a parameter. */
@@ -19,6 +19,9 @@ const ACTIVITY: Record<StepName, Exclude<keyof BillingActivities, 'loadSubscript
   close_period: 'closePeriod',
 };
 
+/** How many steps one turn of a test clock may take before the clock looks around. */
+const STEPS_PER_TICK_MAX = 300;
+
 /**
  * One subscription for its whole life: the alarm clock of its row. It knows when something is due and nothing of how
  * much; every step is one activity that makes it true in one transaction and answers what is due next.
@@ -27,7 +30,8 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   const inbox = openInbox();
   const { tenantId, subscriptionId } = input;
   const ids = { tenantId, subscriptionId };
-  let state: SubscriptionState | null = input.state ?? null;
+  // Whatever an older version of this code carried can be read again from the row.
+  let state: SubscriptionState | null = input.state?.v === 1 ? input.state : null;
   let shown: SubscriptionState | null = state;
   let stepsRun = 0;
   setHandler(waitingForQuery, () => waitingFor(state, inbox));
@@ -60,6 +64,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   const apply = async (command: WaitingCommand, clockId: string | null): Promise<void> => {
     const answer = await databaseStep('applyCommand', { ...ids, commandId: command.commandId }, `apply ${command.commandId}`);
     state = answer.state;
+    if (answer.outcome === 'not_yet') return;
     if (answer.collect) await collect(answer.collect.invoiceId, (clockId ?? state?.clockId) ? command.requestedAt : null);
     inbox.finishCommand({ outcome: answer.outcome });
   };
@@ -83,20 +88,14 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
       await runStep(current, current.next.step, current.next.at);
     } else if (command) {
       await apply(command, current.clockId);
+    } else if (inbox.takeRecheck()) {
+      state = await load();
     } else if (tick) {
       inbox.finishTick({ more: false, failure: current.blockedReason });
-    } else if (inbox.recheck) {
-      inbox.recheck = false;
-      state = await load();
     } else if (isEnded(current.status)) {
       break;
-    } else if (mayContinue(stepsRun)) {
-      if (inbox.answered) {
-        await sleep(1);
-        inbox.answered = false;
-      } else {
-        await continueAs(current);
-      }
+    } else if (isLongRun(stepsRun, current.clockId !== null)) {
+      await closeRun(inbox, current);
     } else {
       showDetails(current);
       await wait(inbox, current);
@@ -105,9 +104,6 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
   if (shown) showDetails(shown);
   await condition(allHandlersFinished);
 }
-
-/** How many steps one turn of a test clock may take before the clock looks around. */
-const STEPS_PER_TICK_MAX = 300;
 
 async function wait(inbox: Inbox, state: SubscriptionState): Promise<void> {
   // Under a test clock time comes as ticks, so there is no timer to set.
@@ -118,6 +114,15 @@ async function wait(inbox: Inbox, state: SubscriptionState): Promise<void> {
   const summary = due ? `${words(due.step)} at ${due.at}` : 'nothing is due';
   const woken = await condition(inbox.hasMail, Math.max(ms, 1), { summary });
   if (!woken) inbox.answered = false;
+}
+
+/** The task that answers an update does not also end the run; after a moment the loop looks into the inbox once more. */
+async function closeRun(inbox: Inbox, state: SubscriptionState): Promise<void> {
+  inbox.closing = true;
+  await condition(allHandlersFinished);
+  if (!inbox.answered) return continueAs(state);
+  inbox.answered = false;
+  return sleep(1);
 }
 
 function continueAs(state: SubscriptionState): Promise<never> {

@@ -1,4 +1,4 @@
-import { contractualPeriod, endOfBilledDay, type Period } from './calendar.ts';
+import { contractualPeriod, endOfBilledDay, type Period, type ProrationBasis } from './calendar.ts';
 import type { BillingReason, LineTrace } from './invoice.ts';
 import { Decimal, roundToMinor, sum } from './money.ts';
 import { intervalOf } from './plan.ts';
@@ -68,14 +68,20 @@ export function feeLine(
       model: price.model,
       unitAmount: price.unitAmount.toFixed(),
       quantity: (price.model === 'flat' ? new Decimal(1) : quantity).toFixed(),
-      ...(isWhole ? {} : { fraction: { ...fraction, unit: prorationBasis } }),
+      ...(isWhole ? {} : { fraction: inUnits(fraction, prorationBasis) }),
       exact: exact.toFixed(),
       rounded: amount.toFixed(),
     },
   };
 }
 
-function describe({ price, quantity }: PricedItem, fraction: Fraction | null, basis: 'day' | 'second'): string {
+/** A fraction of seconds is counted in milliseconds; a reader finds seconds, with decimals where there are any. */
+function inUnits({ numerator, denominator }: Fraction, unit: ProrationBasis): NonNullable<LineTrace['fraction']> {
+  const size = unit === 'second' ? 1_000 : 1;
+  return { numerator: numerator / size, denominator: denominator / size, unit };
+}
+
+function describe({ price, quantity }: PricedItem, fraction: Fraction | null, basis: ProrationBasis): string {
   const units = price.model === 'per_unit' ? ` × ${quantity.toFixed()}` : '';
   if (!fraction) return `${price.name}${units}`;
   const part =

@@ -1,4 +1,4 @@
-import { assertTrialLength } from './decide-create.ts';
+import { assertTrialLength, trialReminder } from './decide-create.ts';
 import { type Decision, decideCancel, decideEndTrial } from './decide-step.ts';
 import { DomainError } from './errors.ts';
 import type { EventType } from './event.ts';
@@ -11,8 +11,21 @@ export type SubscriptionCommand =
   | { kind: 'end_trial' }
   | { kind: 'extend_trial'; trialEnd: Date };
 
+/** What a command has to know beyond the subscription: can it be charged, and when does the tenant want to hear of a trial's end. */
+export type CommandSetting = { hasPaymentMethod: boolean; trialReminderDays: number | null };
+
 /**
- * What a command does at `at`, its `requested_at`. Throws a DomainError when the subscription's state does not allow it;
+ * When a command takes effect: as it was requested, but never before what has already happened. A command that is
+ * written just before a boundary and taken just after it belongs to the new period; nothing is undone for it.
+ */
+export function effectiveAt(subscription: Subscription, requestedAt: Date): Date {
+  const { startedAt, trialEndedAt, currentPeriodStart } = subscription;
+  const happened = [startedAt, trialEndedAt, currentPeriodStart].flatMap((at) => (at ? [at.getTime()] : []));
+  return new Date(Math.max(requestedAt.getTime(), ...happened));
+}
+
+/**
+ * What a command does at `at`, the instant of `effectiveAt`. Throws a DomainError when the subscription's state does not allow it;
  * then nothing changes.
  */
 export function decideCommand(
@@ -20,7 +33,7 @@ export function decideCommand(
   priced: readonly PricedItem[],
   command: SubscriptionCommand,
   at: Date,
-  hasPaymentMethod: boolean,
+  setting: CommandSetting,
 ): Decision {
   if (isEnded(subscription.status)) {
     throw new DomainError(
@@ -40,10 +53,10 @@ export function decideCommand(
       ]);
     case 'end_trial':
       assertTrialing(subscription);
-      return decideEndTrial(subscription, priced, at, hasPaymentMethod);
+      return decideEndTrial(subscription, priced, at, setting.hasPaymentMethod);
     case 'extend_trial':
       assertTrialing(subscription);
-      return extendTrial(subscription, priced, command.trialEnd, at);
+      return extendTrial(subscription, priced, command.trialEnd, at, setting.trialReminderDays);
   }
 }
 
@@ -64,15 +77,20 @@ function cancel(
   return changed(noted, priced, { cancelAt, cancelMode: command.mode }, ['subscription.cancel_scheduled']);
 }
 
-/** A subscription that has not begun, or owes its first payment, has no period to run to the end of: it ends when it would begin or expire. */
+/** A subscription that has not begun has no period to run to the end of, so it ends before it begins; a trial is a period. */
 function periodEnd(subscription: Subscription): Date | null {
   if (subscription.status === 'scheduled') return subscription.startsAt;
   if (subscription.status === 'trialing') return subscription.trialEndsAt;
-  if (subscription.status === 'incomplete') return subscription.expiresAt;
   return subscription.currentPeriodEnd;
 }
 
-function extendTrial(subscription: Subscription, priced: readonly PricedItem[], trialEnd: Date, at: Date): Decision {
+function extendTrial(
+  subscription: Subscription,
+  priced: readonly PricedItem[],
+  trialEnd: Date,
+  at: Date,
+  reminderDays: number | null,
+): Decision {
   if (trialEnd <= at) {
     throw new DomainError('trial_too_long', 'The new end of the trial has passed.', {
       errors: [{ path: 'trial_end', code: 'in_past', message: `Use an instant after ${at.toISOString()}, or end the trial now.` }],
@@ -83,10 +101,22 @@ function extendTrial(subscription: Subscription, priced: readonly PricedItem[], 
   const decision = changed(
     subscription,
     priced,
-    { trialEndsAt: trialEnd, currentPeriodEnd: trialEnd, ...(movesCancellation ? { cancelAt: trialEnd } : {}) },
+    {
+      trialEndsAt: trialEnd,
+      currentPeriodEnd: trialEnd,
+      trialReminderAt: reminderOf(subscription, trialEnd, at, reminderDays),
+      ...(movesCancellation ? { cancelAt: trialEnd } : {}),
+    },
     ['subscription.trial_extended'],
   );
   return { ...decision, items: decision.items.map((item) => ({ ...item, currentPeriodEnd: trialEnd })) };
+}
+
+/** Planned anew for the new end. Whoever has been told already is told again only when there is time for it. */
+function reminderOf(subscription: Subscription, trialEnd: Date, at: Date, days: number | null): Date | null {
+  const planned = trialReminder(trialEnd, days, subscription.timeZone, at);
+  const isTold = subscription.trialReminderAt === null;
+  return isTold && planned?.getTime() === at.getTime() ? null : planned;
 }
 
 function assertTrialing(subscription: Subscription): void {

@@ -84,7 +84,7 @@ export function createSubscription(
     startedAt: null,
     trialEndsAt,
     trialEndedAt: null,
-    trialReminderAt: trialReminder(trialEndsAt, startsAt, terms),
+    trialReminderAt: trialReminder(trialEndsAt, terms.trialReminderDays, terms.timeZone, startsAt),
     incompleteSince: null,
     expiresAt: null,
     pausedAt: null,
@@ -141,11 +141,14 @@ function newItem(id: string, subscription: Subscription, key: string): Subscript
   };
 }
 
-function trialReminder(trialEndsAt: Date | null, startsAt: Date, { trialReminderDays, timeZone }: SubscriptionTerms): Date | null {
-  if (!trialEndsAt || trialReminderDays === null) return null;
-  const planned = addCivilDays(trialEndsAt, -trialReminderDays, timeZone);
-  // A trial that is shorter than the notice is announced when it begins.
-  return planned > startsAt ? planned : startsAt;
+/**
+ * When the end of a trial is announced: `days` civil days before it, or at `from` when that has passed. Null: never,
+ * because there is no trial or nobody wants to hear of it.
+ */
+export function trialReminder(trialEndsAt: Date | null, days: number | null, timeZone: string, from: Date): Date | null {
+  if (!trialEndsAt || days === null) return null;
+  const planned = addCivilDays(trialEndsAt, -days, timeZone);
+  return planned > from ? planned : from;
 }
 
 const TRIAL_DAYS_MAX = 730;

@@ -3,7 +3,7 @@ import { type Coverage, feeLine, type InvoiceDraft, type LineDraft, totalOf } fr
 import type { EventType } from './event.ts';
 import type { BillingReason } from './invoice.ts';
 import { intervalOf } from './plan.ts';
-import { cadenceOf, type PricedItem, type Subscription, type SubscriptionItem } from './subscription.ts';
+import { cadenceOf, isBilling, type PricedItem, type Subscription, type SubscriptionItem } from './subscription.ts';
 
 /**
  * What a due step does: new facts, what is billed, what of the items' lives is accounted for, and what the world is
@@ -69,7 +69,7 @@ export function decideEndTrial(
     return { ...NOTHING, subscription: { ...over, pausedAt: at }, items: priced.map(({ item }) => item), coverage };
   }
   const decision = startBilling(over, priced, at, 'trial_end', payable);
-  return { ...decision, coverage: [...coverage, ...decision.coverage] };
+  return { ...decision, subscription: keepToPeriodEnd(decision.subscription), coverage: [...coverage, ...decision.coverage] };
 }
 
 /** A boundary of one or more items: what ended is billed in arrears, what begins is billed in advance. */
@@ -105,7 +105,7 @@ export function decideCancel(subscription: Subscription, priced: readonly Priced
   const end = ended(subscription, priced, at, 'canceled', subscription.cancellationReason);
   if (subscription.status === 'trialing') return { ...NOTHING, ...end, coverage: trialCoverage(priced, at) };
   if (subscription.status === 'incomplete') return { ...NOTHING, ...end, voidOpenInvoices: true };
-  if (subscription.status === 'scheduled' || subscription.status === 'paused') return { ...NOTHING, ...end };
+  if (!isBilling(subscription)) return { ...NOTHING, ...end };
   const lines: LineDraft[] = [];
   const coverage: Coverage[] = [];
   for (const entry of priced) {
@@ -128,6 +128,27 @@ export function decideCancel(subscription: Subscription, priced: readonly Priced
 /** The first payment did not arrive in time: the subscription expires and its invoice is voided (billing rule 30). */
 export function decideExpire(subscription: Subscription, priced: readonly PricedItem[], at: Date): Decision {
   return { ...NOTHING, ...ended(subscription, priced, at, 'expired', 'first payment not received'), voidOpenInvoices: true };
+}
+
+/**
+ * Ended by nobody's doing (its test clock was deleted): nothing is billed any more, what ran in arrears is waived, and
+ * what is open is voided.
+ */
+export function decideAbandon(subscription: Subscription, priced: readonly PricedItem[], at: Date, reason: string): Decision {
+  const end = { ...NOTHING, ...ended(subscription, priced, at, 'canceled', reason), voidOpenInvoices: true };
+  if (subscription.status === 'trialing') return { ...end, coverage: trialCoverage(priced, at) };
+  if (!isBilling(subscription)) return end;
+  const coverage = priced.flatMap(({ item, price }) => {
+    const start = item.currentPeriodStart;
+    if (price.timing !== 'in_arrears' || !start || start >= at) return [];
+    return [{ itemId: item.id, period: { start, end: at }, reason: 'waived' as const, line: null }];
+  });
+  return { ...end, coverage };
+}
+
+/** Canceled for the end of its period and then released from its trial early: it ends with the period that begins now. */
+function keepToPeriodEnd(subscription: Subscription): Subscription {
+  return subscription.cancelMode === 'period_end' ? { ...subscription, cancelAt: subscription.currentPeriodEnd } : subscription;
 }
 
 function startBilling(

@@ -10,6 +10,7 @@ export const EVENT_TYPES = [
   'plan.updated',
   'plan.archived',
   'subscription.created',
+  'subscription.trial_started',
   'subscription.trial_will_end',
   'subscription.trial_extended',
   'subscription.activated',

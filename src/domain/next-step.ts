@@ -1,6 +1,13 @@
-import { isEnded, type StepName, type Subscription } from './subscription.ts';
+import { deriveStatus, isBilling, isEnded, type StepName, type Subscription } from './subscription.ts';
 
 export type NextStep = { step: StepName; at: Date };
+
+/** The subscription with everything that follows from its facts: status and next step. */
+export function derived(facts: Subscription): Subscription {
+  const subscription = { ...facts, status: deriveStatus(facts) };
+  const next = nextStep(subscription);
+  return { ...subscription, nextStep: next?.step ?? null, nextStepAt: next?.at ?? null };
+}
 
 /**
  * What is due next and when: the only place that computes a wake-up.
@@ -24,9 +31,4 @@ export function nextStep(subscription: Subscription): NextStep | null {
     if (at && (!next || at < next.at)) next = { step, at };
   }
   return next;
-}
-
-/** Whether periods go by and are billed. While incomplete nothing is: the first payment decides. */
-function isBilling({ status }: Subscription): boolean {
-  return status === 'active' || status === 'past_due' || status === 'unpaid';
 }

@@ -170,6 +170,11 @@ export function isEnded(status: SubscriptionStatus): boolean {
   return status === 'canceled' || status === 'expired';
 }
 
+/** Whether periods go by and are billed. While incomplete nothing is: the first payment decides. */
+export function isBilling({ status }: Pick<Subscription, 'status'>): boolean {
+  return status === 'active' || status === 'past_due' || status === 'unpaid';
+}
+
 /** Throws `transition_not_allowed` unless the table of billing rule 30 allows going from `from` to `to`. */
 export function assertTransition(from: SubscriptionStatus, to: SubscriptionStatus): void {
   if (from === to || TRANSITIONS[from].includes(to)) return;

@@ -1,10 +1,11 @@
-import { type Client, WithStartWorkflowOperation } from '@temporalio/client';
+import { type Client, WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import type { SendTick } from '../../activities/test-clocks.ts';
 import { taskQueue, tickUpdate, WORKFLOWS, workflowId } from '../../workflows/messages.ts';
 
 /** A test clock's turn as an update; a workflow that is not there (an invoice that slept) is started for it. */
 export function sendTick(client: Client, prefix: string): SendTick {
-  return (due, tenantId, until) => {
+  return async (due, tenantId, until) => {
     const { kind, entityId } = due;
     const input = kind === 'subscription' ? { tenantId, subscriptionId: entityId } : { tenantId, invoiceId: entityId };
     const start = new WithStartWorkflowOperation(WORKFLOWS[kind], {
@@ -13,9 +14,23 @@ export function sendTick(client: Client, prefix: string): SendTick {
       args: [input],
       workflowIdConflictPolicy: 'USE_EXISTING',
     });
-    return client.workflow.executeUpdateWithStart(tickUpdate, {
-      args: [{ until: until.toISOString() }],
-      startWorkflowOperation: start,
-    });
+    try {
+      return await client.workflow.executeUpdateWithStart(tickUpdate, {
+        args: [{ until: until.toISOString() }],
+        startWorkflowOperation: start,
+      });
+    } catch (error) {
+      if (isBetweenRuns(error)) return 'busy';
+      throw error;
+    }
   };
+}
+
+/** The workflow is about to begin a new run, or its run ended under the update. */
+function isBetweenRuns(error: unknown): boolean {
+  return (
+    error instanceof WorkflowUpdateFailedError &&
+    error.cause instanceof ApplicationFailure &&
+    (error.cause.type === 'engine_busy' || error.cause.type === 'AcceptedUpdateCompletedWorkflow')
+  );
 }

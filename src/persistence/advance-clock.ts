@@ -55,10 +55,11 @@ export async function liveOnClock(tx: Tx, clockId: string): Promise<number> {
   return row?.count ?? 0;
 }
 
-export async function subscriptionsOnClock(tx: Tx, clockId: string): Promise<string[]> {
+/** The first `limit` live subscriptions of the clock. */
+export async function subscriptionsOnClock(tx: Tx, clockId: string, limit: number): Promise<string[]> {
   const rows = await query<{ id: string }>(
     tx,
-    sql`select id from subscriptions where test_clock_id = ${clockId} and ended_at is null order by id`,
+    sql`select id from subscriptions where test_clock_id = ${clockId} and ended_at is null order by id limit ${limit}`,
   );
   return rows.map(({ id }) => id);
 }

@@ -1,9 +1,9 @@
 import type { Decision } from '../domain/decide-step.ts';
 import type { EventType } from '../domain/event.ts';
 import type { Invoice } from '../domain/invoice.ts';
-import { nextStep } from '../domain/next-step.ts';
+import { derived } from '../domain/next-step.ts';
 import { isFinished } from '../domain/payment.ts';
-import { assertTransition, deriveStatus, type Subscription, type SubscriptionItem, type SubscriptionStatus } from '../domain/subscription.ts';
+import { assertTransition, type Subscription, type SubscriptionItem, type SubscriptionStatus } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { lockInvoice, openInvoicesOf, saveInvoice } from './invoice-facts.ts';
 import { nudge } from './nudges.ts';
@@ -26,7 +26,7 @@ export async function applyDecision(write: Write, facts: SubscriptionFacts, deci
     ({ invoice, lineIds } = await createInvoice(write, after, decision.invoice, opening));
     inline = invoice.status === 'open' && opening.inline;
     after = { ...after, latestInvoiceId: invoice.id };
-    await expectFollowUp(write, after, invoice, inline);
+    await expectFollowUp(write, invoice, inline);
   }
   await insertCoverage(write.tx, write.tenantId, decision.coverage, lineIds);
   if (decision.voidOpenInvoices) await voidOpenInvoices(write, after.id);
@@ -37,6 +37,7 @@ export async function applyDecision(write: Write, facts: SubscriptionFacts, deci
 
 /** The event that a change of status is announced with, by the status it leads to. */
 const ANNOUNCED: Partial<Record<SubscriptionStatus, EventType>> = {
+  trialing: 'subscription.trial_started',
   active: 'subscription.activated',
   past_due: 'subscription.past_due',
   unpaid: 'subscription.unpaid',
@@ -57,19 +58,8 @@ export async function changeSubscription(
   events: readonly EventType[] = [],
 ): Promise<Subscription> {
   const before = facts.subscription;
-  const status = deriveStatus(changes);
-  assertTransition(before.status, status);
-  const derived = { ...changes, status };
-  const next = nextStep(derived);
-  const after: Subscription = {
-    ...derived,
-    nextStep: next?.step ?? null,
-    nextStepAt: next?.at ?? null,
-    revision: before.revision + 1,
-    blockedReason: null,
-    failureCount: 0,
-    updatedAt: write.at,
-  };
+  const after: Subscription = { ...derived(changes), revision: before.revision + 1, updatedAt: write.at };
+  assertTransition(before.status, after.status);
   const pricedBefore = facts.priced.map(({ item }) => item);
   await saveSubscription(write.tx, before, after);
   await saveItems(write.tx, pricedBefore, items);
@@ -119,7 +109,8 @@ export function subjectOf(subscription: Subscription) {
   };
 }
 
-function announcement(from: SubscriptionStatus, to: SubscriptionStatus): EventType[] {
+/** What the world hears of a change of status. */
+export function announcement(from: SubscriptionStatus, to: SubscriptionStatus): EventType[] {
   if (from === to) return [];
   if (to === 'active' && (from === 'past_due' || from === 'unpaid')) return ['subscription.recovered'];
   const type = ANNOUNCED[to];
@@ -139,7 +130,7 @@ async function openingOf(
   const graced = tenant.invoiceGraceHours > 0 && (reason === 'subscription_cycle' || reason === 'subscription_cancel');
   const openAt = graced ? new Date(write.at.getTime() + tenant.invoiceGraceHours * 3_600_000) : write.at;
   if (!decision.collect) return { draft: graced, finalizeAt: openAt, collectAt: null, inline: false };
-  const collectAt = await backlogOf(write, subscription, nextStep({ ...subscription, status: deriveStatus(subscription) })?.at ?? null);
+  const collectAt = await backlogOf(write, subscription, derived(subscription).nextStepAt);
   return { draft: graced, finalizeAt: openAt, collectAt: collectAt ?? openAt, inline: !graced && collectAt === null };
 }
 
@@ -147,13 +138,13 @@ async function openingOf(
  * The invoice's own workflow looks after whatever waits. When the step charges the invoice itself, the nudge is only a
  * net below it, in case that process dies.
  */
-async function expectFollowUp(write: Write, subscription: Subscription, invoice: Invoice, inline: boolean): Promise<void> {
+async function expectFollowUp(write: Write, invoice: Invoice, inline: boolean): Promise<void> {
   if (invoice.status === 'paid' || (!inline && !invoice.collectAt && !invoice.finalizeAt && !invoice.dueAt)) return;
   const delayMs = inline ? 60_000 : 0;
   await nudgeInvoice(write, invoice, new Date(write.wallNow.getTime() + delayMs));
 }
 
-export function nudgeInvoice(write: Write, invoice: Invoice, notBefore = write.wallNow): Promise<void> {
+export function nudgeInvoice(write: Write, invoice: Pick<Invoice, 'id'>, notBefore = write.wallNow): Promise<void> {
   return nudge(write.tx, { tenantId: write.tenantId, kind: 'invoice', entityId: invoice.id, notBefore });
 }
 

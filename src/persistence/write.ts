@@ -1,3 +1,4 @@
+import type { Customer } from '../domain/customer.ts';
 import type { EventType, ObjectType } from '../domain/event.ts';
 import type { Invoice, InvoiceLine } from '../domain/invoice.ts';
 import type { PaymentAttempt } from '../domain/payment.ts';
@@ -9,6 +10,7 @@ type Shown = Record<string, unknown>;
 
 /** How facts look on the wire. `contract` has the one implementation; this room may not know it. */
 export type Presenters = {
+  customer(customer: Customer): Shown;
   subscription(subscription: Subscription, priced: readonly PricedItem[]): Shown;
   invoice(invoice: Invoice, lines: readonly InvoiceLine[]): Shown;
   payment(attempt: PaymentAttempt): Shown;
