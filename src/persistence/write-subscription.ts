@@ -130,7 +130,8 @@ async function openingOf(
   const graced = tenant.invoiceGraceHours > 0 && (reason === 'subscription_cycle' || reason === 'subscription_cancel');
   const openAt = graced ? new Date(write.at.getTime() + tenant.invoiceGraceHours * 3_600_000) : write.at;
   if (!decision.collect) return { draft: graced, finalizeAt: openAt, collectAt: null, inline: false };
-  const collectAt = await backlogOf(write, subscription, derived(subscription).nextStepAt);
+  // A first payment never lines up: its subscription would expire before its turn came.
+  const collectAt = subscription.incompleteSince ? null : await backlogOf(write, subscription, derived(subscription).nextStepAt);
   return { draft: graced, finalizeAt: openAt, collectAt: collectAt ?? openAt, inline: !graced && collectAt === null };
 }
 

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { checkInvariants } from '../../src/main/invariants/ask.ts';
+import { InvoiceSchema } from '../../src/persistence/invoices.ts';
+import { findRow, findRows } from '../../src/persistence/rows.ts';
+import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
+import { createWorld, type World } from '../support/world.ts';
+
+const DAY_MS = 86_400_000;
+
+let world: World;
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterAll(() => world?.[Symbol.asyncDispose]());
+
+const find = (id: string) => world.inTenant((tx) => findRow(tx, SubscriptionSchema, { id }));
+const invoicesOf = (subscriptionId: string) =>
+  world.inTenant((tx) => findRows(tx, InvoiceSchema, { subscriptionId }, { orderBy: { number: 'asc' } }));
+
+/** Waits until nothing of the subscription is due any more. */
+async function caughtUp(id: string): Promise<void> {
+  for (let look = 0; look < 100; look += 1) {
+    const row = await find(id);
+    if (row && (row.endedAt || (row.nextStepAt && row.nextStepAt > new Date()))) return;
+    await sleep(200);
+  }
+  throw new Error(`${id} is still behind after 20 seconds`);
+}
+
+test('a subscription that slept for ten days works through every day, in order, each billed once', async () => {
+  const plan = await world.plan([{ unitAmount: '3', intervalUnit: 'day' }]);
+  const requestedAt = new Date(Date.now() - 10.5 * DAY_MS);
+  const terms = { requestedAt, proration_basis: 'second', payment_behavior: 'default_active' } as const;
+  const id = await world.subscribe(await world.customer(), plan, terms);
+  await caughtUp(id);
+  const days = Array.from({ length: 11 }, (_, day) => new Date(requestedAt.getTime() + day * DAY_MS));
+  expect((await invoicesOf(id)).map((invoice) => [invoice.periodStart, invoice.createdAt])).toEqual(
+    days.map((day) => [day, day]),
+  );
+  expect(await find(id)).toMatchObject({ status: 'active', nextStep: 'close_period' });
+});
+
+test('a trial that ended while nobody was there is charged, and the periods after it are billed', async () => {
+  const plan = await world.plan([{ unitAmount: '3', intervalUnit: 'week' }]);
+  const requestedAt = new Date(Date.now() - 12 * DAY_MS);
+  const id = await world.subscribe(await world.customer(), plan, {
+    requestedAt,
+    trial_days: 2,
+    proration_basis: 'second',
+  });
+  await caughtUp(id);
+  expect(await find(id)).toMatchObject({ status: 'active', nextStep: 'close_period' });
+  expect(await invoicesOf(id)).toMatchObject([
+    { status: 'paid', billingReason: 'trial_end' },
+    { billingReason: 'subscription_cycle' },
+  ]);
+});
+
+test('whoever catches up breaks no promise', async () => {
+  const { broken } = await checkInvariants(world.database, {
+    temporal: world.client,
+    gatewayUrl: world.gatewayUrl,
+  });
+  expect(broken).toEqual([]);
+});
