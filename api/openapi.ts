@@ -125,12 +125,9 @@ const IDEMPOTENCY = z.object({
 });
 
 const IF_MATCH = {
-  'If-Match': z
-    .string()
-    .optional()
-    .meta({
-      description: 'The revision you have seen; when it has moved on, nothing is done and 409 answers.',
-    }),
+  'If-Match': z.string().optional().meta({
+    description: 'The revision you have seen; when it has moved on, nothing is done and 409 answers.',
+  }),
 };
 
 function responses(route: Route): ZodOpenApiResponsesObject {

@@ -2,8 +2,8 @@ import { clock } from '../src/platform/clock.ts';
 import { type Queue, taskQueue } from '../workflows/messages.ts';
 import type { ApiDeps } from './deps.ts';
 
-export type PollerState = 'polled' | 'not_polled' | 'unknown';
-export type Pollers = Record<Queue, PollerState>;
+type PollerState = 'polled' | 'not_polled' | 'unknown';
+type Pollers = Record<Queue, PollerState>;
 
 const ASKED_EVERY_MS = 5_000;
 const TIMEOUT_MS = 1_000;
@@ -11,17 +11,19 @@ const QUEUES: readonly Queue[] = ['billing', 'gateway', 'webhooks'];
 /** `temporal.api.enums.v1.TaskQueueType`: workflow tasks for the loop of billing, activities for the others. */
 const TYPE_OF: Record<Queue, 1 | 2> = { billing: 1, gateway: 2, webhooks: 1 };
 
+const lastAnswers = new WeakMap<ApiDeps, { atMs: number; answer: Promise<Pollers> }>();
+
 /**
  * Whether a worker asks each queue for work. Missing workers delay commands but no read, so this degrades an API and
  * never makes it unready; asked at most every few seconds, because load balancers ask often.
  */
-export function pollerWatch(): (deps: ApiDeps) => Promise<Pollers> {
-  let last: { atMs: number; answer: Promise<Pollers> } | null = null;
-  return (deps) => {
-    const nowMs = performance.now();
-    if (!last || nowMs - last.atMs > ASKED_EVERY_MS) last = { atMs: nowMs, answer: askAll(deps) };
-    return last.answer;
-  };
+export function watchPollers(deps: ApiDeps): Promise<Pollers> {
+  const nowMs = performance.now();
+  const last = lastAnswers.get(deps);
+  if (last && nowMs - last.atMs < ASKED_EVERY_MS) return last.answer;
+  const answer = askAll(deps);
+  lastAnswers.set(deps, { atMs: nowMs, answer });
+  return answer;
 }
 
 async function askAll(deps: ApiDeps): Promise<Pollers> {

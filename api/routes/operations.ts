@@ -4,7 +4,7 @@ import { DomainError } from '../../src/domain/errors.ts';
 import { databaseNow } from '../../src/persistence/find-commands.ts';
 import { ping as pingDatabase } from '../../src/persistence/save-tenants.ts';
 import { sameSecret } from '../api-key.ts';
-import { pollerWatch } from '../pollers.ts';
+import { watchPollers } from '../pollers.ts';
 import { type Route, rawRoute, route } from '../route.ts';
 
 const ping = route({
@@ -52,7 +52,6 @@ const live = rawRoute({
     Promise.resolve({ status: 200, contentType: 'application/json', body: JSON.stringify({ status: 'ok' }) }),
 });
 
-const pollers = pollerWatch();
 const pollerState = z.enum(['polled', 'not_polled', 'unknown']);
 
 const ready = rawRoute({
@@ -81,7 +80,7 @@ const ready = rawRoute({
         () => 'ok' as const,
         () => 'unavailable' as const,
       ),
-      pollers(deps),
+      watchPollers(deps),
     ]);
     const allPolled = Object.values(polled).every((state) => state === 'polled');
     const status = database !== 'ok' ? 'unavailable' : allPolled ? 'ok' : 'degraded';

@@ -107,12 +107,18 @@ export const moneyOut = z
   })
   .meta({ id: 'Money', description: 'A decimal string in major units with its ISO 4217 currency.' });
 
+const QUANTITY_REMEDY =
+  'Write a quantity from zero upward: a whole number, or a decimal string such as "2.5" with at most 12 decimals.';
+
 /** Units of a price: a whole number, or a decimal string with at most 12 decimals. */
 export const quantityIn = z
-  .union([z.int().min(0).max(1_000_000_000), z.string().regex(/^(0|[1-9]\d{0,14})(\.\d{1,12})?$/)], {
-    error:
-      'Write a quantity from zero upward: a whole number, or a decimal string such as "2.5" with at most 12 decimals.',
-  })
+  .union(
+    [
+      z.int(QUANTITY_REMEDY).min(0, QUANTITY_REMEDY).max(1_000_000_000, QUANTITY_REMEDY),
+      z.string().regex(/^(0|[1-9]\d{0,14})(\.\d{1,12})?$/, QUANTITY_REMEDY),
+    ],
+    QUANTITY_REMEDY,
+  )
   .transform((quantity) => new Decimal(quantity).toFixed())
   .meta({ examples: ['3'] });
 

@@ -7,8 +7,8 @@ import type { Subscription } from '../domain/subscription.ts';
 import { CustomerSchema, PaymentMethodSchema } from './customers.ts';
 import type { Tx } from './doors.ts';
 import { InvoiceSchema } from './invoices.ts';
-import { PlanSchema } from './plans.ts';
 import { lockCustomer } from './lock-customer.ts';
+import { PlanSchema } from './plans.ts';
 import { findRow, lockRow } from './rows.ts';
 import { SubscriptionSchema } from './subscriptions.ts';
 

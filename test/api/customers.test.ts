@@ -23,7 +23,7 @@ describe('customers', () => {
       key,
     });
     expect(byExternal.body['id']).toBe(id);
-    const changed = await api.send('patch', `/v1/customers/${id}`, {
+    const changed = await api.send('patch', `/v1/customers/${String(id)}`, {
       key,
       body: { email: 'ada@example.com', metadata: { a: null, c: '3' } },
     });
@@ -34,9 +34,11 @@ describe('customers', () => {
     });
     const list = await api.send('get', '/v1/customers?limit=1', { key });
     expect(list.body).toMatchObject({ object: 'list', has_more: false, next_cursor: null });
-    const gone = await api.send('delete', `/v1/customers/${id}`, { key });
+    const gone = await api.send('delete', `/v1/customers/${String(id)}`, { key });
     expect([gone.status, gone.body]).toEqual([200, { object: 'customer', id, deleted: true }]);
-    expect((await api.send('delete', `/v1/customers/${id}`, { key })).body['code']).toBe('customer_deleted');
+    expect((await api.send('delete', `/v1/customers/${String(id)}`, { key })).body['code']).toBe(
+      'customer_deleted',
+    );
     expect(
       (await api.send('post', '/v1/customers', { key, body: { name: 'Bea', external_id: 'a/b c' } })).status,
     ).toBe(201);

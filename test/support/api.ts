@@ -109,7 +109,8 @@ export function everyTokenWorks(): GatewayPort {
   };
 }
 
-function sender(url: string): TestApi['send'] {
+/** Sends requests to an API that runs somewhere. */
+export function sender(url: string): TestApi['send'] {
   return async (method, path, { key = null, body, headers = {} } = {}): Promise<Reply> => {
     const response = await fetch(url + path, {
       method: method.toUpperCase(),
@@ -138,7 +139,7 @@ async function makeTenant(
     ...operator,
     body: { account: account.body['id'], mode, name: 'Example' },
   });
-  const key = await send('post', `/v1/tenants/${tenant.body['id']}/keys`, {
+  const key = await send('post', `/v1/tenants/${String(tenant.body['id'])}/keys`, {
     ...operator,
     body: { name: 'everything' },
   });
