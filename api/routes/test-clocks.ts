@@ -1,13 +1,23 @@
 import { z } from 'zod';
 import { deletedOf, listOf, listQuery, pathId } from '../../src/contract/common.ts';
-import { presentTestClock, testClockAdvance, testClockCreate, testClockOut } from '../../src/contract/test-clocks.ts';
+import {
+  presentTestClock,
+  testClockAdvance,
+  testClockCreate,
+  testClockOut,
+} from '../../src/contract/test-clocks.ts';
 import { DomainError } from '../../src/domain/errors.ts';
 import type { TestClock } from '../../src/domain/test-clock.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
-import { databaseNow } from '../../src/persistence/find-commands.ts';
 import { found } from '../../src/persistence/find-by-reference.ts';
+import { databaseNow } from '../../src/persistence/find-commands.ts';
 import { findRow } from '../../src/persistence/rows.ts';
-import { insertTestClock, lockTestClock, steerTestClock, TestClockSchema } from '../../src/persistence/test-clocks.ts';
+import {
+  insertTestClock,
+  lockTestClock,
+  steerTestClock,
+  TestClockSchema,
+} from '../../src/persistence/test-clocks.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { listRows, pageOf, presentList } from '../list.ts';
 import { type Route, route } from '../route.ts';
@@ -26,7 +36,11 @@ const create = route({
   errors: ['test_mode_only'],
   kind: 'write',
   async handler(tx, { tenantId, mode, body }) {
-    if (mode !== 'test') throw new DomainError('test_mode_only', 'Test clocks exist only in test mode. Use a key that starts with prn_test_.');
+    if (mode !== 'test')
+      throw new DomainError(
+        'test_mode_only',
+        'Test clocks exist only in test mode. Use a key that starts with prn_test_.',
+      );
     const createdAt = await databaseNow(tx);
     const nowAt = new Date(body.now);
     const clock: TestClock = {
@@ -55,7 +69,10 @@ const list = route({
   tag: 'Test clocks',
   auth: 'tenant',
   query: z.strictObject(listQuery),
-  response: { description: 'A page of clocks, without those that are deleted.', schema: listOf(testClockOut) },
+  response: {
+    description: 'A page of clocks, without those that are deleted.',
+    schema: listOf(testClockOut),
+  },
   kind: 'read',
   async handler(tx, { tenantId, query }) {
     const filters = { tenantId, status: { $ne: 'deleted' as const } };
@@ -98,11 +115,20 @@ const advance = route({
   async handler(tx, { params, body }) {
     const clock = found(await lockTestClock(tx, params.id), 'test clock');
     if (clock.status === 'advancing') {
-      throw new DomainError('clock_advancing', `The clock is advancing to ${clock.targetAt.toISOString()}. Wait until it is ready.`);
+      throw new DomainError(
+        'clock_advancing',
+        `The clock is advancing to ${clock.targetAt.toISOString()}. Wait until it is ready.`,
+      );
     }
     const targetAt = new Date(body.to);
     assertForward(clock, targetAt);
-    const changes = { targetAt, status: 'advancing' as const, failure: null, entitiesTotal: 0, entitiesDone: 0 };
+    const changes = {
+      targetAt,
+      status: 'advancing' as const,
+      failure: null,
+      entitiesTotal: 0,
+      entitiesDone: 0,
+    };
     return presentTestClock(await steerTestClock(tx, clock, changes, await databaseNow(tx)));
   },
 });
@@ -112,7 +138,8 @@ const remove = route({
   path: '/v1/test_clocks/{id}',
   operationId: 'deleteTestClock',
   summary: 'Delete a test clock',
-  description: 'Ends its customers: their subscriptions are canceled without a final invoice, and they are deleted.',
+  description:
+    'Ends its customers: their subscriptions are canceled without a final invoice, and they are deleted.',
   tag: 'Test clocks',
   auth: 'tenant',
   scope: 'test_clocks:write',
@@ -122,7 +149,11 @@ const remove = route({
   kind: 'write',
   async handler(tx: Tx, { params }) {
     const clock = found(await lockTestClock(tx, params.id), 'test clock');
-    if (clock.status === 'advancing') throw new DomainError('clock_advancing', 'The clock is advancing. Wait until it is ready, then delete it.');
+    if (clock.status === 'advancing')
+      throw new DomainError(
+        'clock_advancing',
+        'The clock is advancing. Wait until it is ready, then delete it.',
+      );
     await steerTestClock(tx, clock, { status: 'deleted', failure: null }, await databaseNow(tx));
     return { object: 'test_clock' as const, id: clock.id, deleted: true as const };
   },
@@ -132,7 +163,9 @@ const remove = route({
 function assertForward(clock: TestClock, to: Date): void {
   if (to > clock.nowAt || (clock.status === 'failed' && to.getTime() === clock.nowAt.getTime())) return;
   throw new DomainError('clock_backwards', 'A test clock only goes forward.', {
-    errors: [{ path: 'to', code: 'clock_backwards', message: `Use an instant after ${clock.nowAt.toISOString()}.` }],
+    errors: [
+      { path: 'to', code: 'clock_backwards', message: `Use an instant after ${clock.nowAt.toISOString()}.` },
+    ],
   });
 }
 
