@@ -37,7 +37,7 @@ export function totalOf(draft: InvoiceDraft): Decimal {
 /**
  * The fee of one item for `period`: prorated over the whole contractual period when it is a part of it (billing rules
  * 8 and 11), rounded once (rule 2), with the trace that explains it (rule 22).
- * `throughDayOf` bills the civil day of a cancellation (rule 12).
+ * `throughDayOf` bills the civil day of a cancellation (rule 12). Throws `RangeError` for more than one period.
  */
 export function feeLine(
   subscription: Subscription,
@@ -48,7 +48,14 @@ export function feeLine(
   const { price, quantity } = priced;
   const { prorationBasis, timeZone, currency } = subscription;
   const whole = contractualPeriod(cadenceOf(subscription), intervalOf(price), period.start);
-  const billedEnd = options.throughDayOf ? endOfBilledDay(options.throughDayOf, prorationBasis, timeZone) : period.end;
+  // A stretch longer than its period would be a period that was missed; it must not pass as one.
+  if (period.end > whole.end)
+    throw new RangeError(
+      `a fee until ${period.end.toISOString()} is more than the period until ${whole.end.toISOString()}`,
+    );
+  const billedEnd = options.throughDayOf
+    ? endOfBilledDay(options.throughDayOf, prorationBasis, timeZone)
+    : period.end;
   const counted: Period = { start: period.start, end: billedEnd < whole.end ? billedEnd : whole.end };
   const fraction = fractionOf(counted, whole, prorationBasis, timeZone);
   const isWhole = fraction.numerator === fraction.denominator;
@@ -76,7 +83,10 @@ export function feeLine(
 }
 
 /** A fraction of seconds is counted in milliseconds; a reader finds seconds, with decimals where there are any. */
-function inUnits({ numerator, denominator }: Fraction, unit: ProrationBasis): NonNullable<LineTrace['fraction']> {
+function inUnits(
+  { numerator, denominator }: Fraction,
+  unit: ProrationBasis,
+): NonNullable<LineTrace['fraction']> {
   const size = unit === 'second' ? 1_000 : 1;
   return { numerator: numerator / size, denominator: denominator / size, unit };
 }

@@ -1,0 +1,122 @@
+import { createSubscription, type SubscriptionTerms } from '../../src/domain/decide-create.ts';
+import {
+  type Decision,
+  decideActivate,
+  decideCancel,
+  decideClosePeriod,
+  decideEndTrial,
+  decideExpire,
+  decideRemindTrial,
+} from '../../src/domain/decide-step.ts';
+import { Decimal } from '../../src/domain/money.ts';
+import { derived, type NextStep } from '../../src/domain/next-step.ts';
+import type { Price } from '../../src/domain/plan.ts';
+import type { PricedItem, Subscription } from '../../src/domain/subscription.ts';
+
+/** A subscription in memory, with its items: what decisions are made from, and what they answer. */
+export type Life = { subscription: Subscription; priced: PricedItem[] };
+/** One step of a life, as it was decided. */
+export type Lived = NextStep & { decision: Decision; life: Life };
+
+export const utc = (text: string): Date => new Date(text.length === 10 ? `${text}T00:00:00Z` : text);
+export const day = (instant: Date | null | undefined): string | null =>
+  instant?.toISOString().slice(0, 10) ?? null;
+
+export function aPrice(changes: Partial<Omit<Price, 'unitAmount'>> & { unitAmount?: string } = {}): Price {
+  const { unitAmount = '30', key = 'fee', ...rest } = changes;
+  return {
+    id: `price_${key}`,
+    tenantId: 'ten',
+    planId: 'plan',
+    planVersion: 1,
+    key,
+    name: 'Fee',
+    currency: 'USD',
+    model: 'flat',
+    unitAmount: new Decimal(unitAmount),
+    timing: 'in_advance',
+    intervalUnit: 'month',
+    intervalCount: 1,
+    createdAt: utc('2026-01-01'),
+    ...rest,
+  };
+}
+
+export function someTerms(changes: Partial<SubscriptionTerms> = {}): SubscriptionTerms {
+  return {
+    externalId: null,
+    customerId: 'cus',
+    planId: 'plan',
+    planVersion: 1,
+    testClockId: null,
+    currency: 'USD',
+    timeZone: 'UTC',
+    prorationBasis: 'day',
+    billingCycle: 'anniversary',
+    billingAnchor: null,
+    collectionMethod: 'charge_automatically',
+    netDays: null,
+    paymentBehavior: 'default_active',
+    trialEndBehavior: 'activate',
+    startAt: null,
+    trialDays: null,
+    trialEnd: null,
+    trialReminderDays: null,
+    cancelAt: null,
+    items: [{ key: 'fee', price: aPrice(), quantity: new Decimal(1) }],
+    metadata: {},
+    ...changes,
+  };
+}
+
+/** A subscription as it is asked for at `at`, before anything of it has happened. */
+export function conceive(terms: Partial<SubscriptionTerms>, at: string): Life {
+  let n = 0;
+  const newId = (prefix: 'si' | 'seg') => `${prefix}_${++n}`;
+  const { subscription, priced } = createSubscription(
+    someTerms(terms),
+    { tenantId: 'ten', subscriptionId: 'sub', newId },
+    utc(at),
+  );
+  return { subscription: derived(subscription), priced };
+}
+
+/** What a decision leaves behind, as it would be stored. */
+export function after(life: Life, decision: Decision): Life {
+  const items = new Map(decision.items.map((item) => [item.id, item]));
+  return {
+    subscription: derived(decision.subscription),
+    priced: life.priced.map((entry) => ({ ...entry, item: items.get(entry.item.id) ?? entry.item })),
+  };
+}
+
+/** Runs the steps that are due up to `until`, in order. `pays`: whether there is a usable payment method. */
+export function live(life: Life, until: string, pays = true): { life: Life; lived: Lived[] } {
+  const lived: Lived[] = [];
+  let now = life;
+  for (;;) {
+    const { nextStep: step, nextStepAt: at } = now.subscription;
+    if (!step || !at || at > utc(until)) return { life: now, lived };
+    const decision = decide(now, { step, at }, pays);
+    now = after(now, decision);
+    lived.push({ step, at, decision, life: now });
+    if (lived.length > 5_000) throw new Error('this life does not come to an end');
+  }
+}
+
+function decide({ subscription, priced }: Life, { step, at }: NextStep, pays: boolean): Decision {
+  switch (step) {
+    case 'activate':
+      return decideActivate(subscription, priced, at);
+    case 'remind_trial':
+      return decideRemindTrial(subscription, priced);
+    case 'end_trial':
+      return decideEndTrial(subscription, priced, at, pays);
+    case 'close_period':
+      return decideClosePeriod(subscription, priced, at);
+    case 'cancel':
+      return decideCancel(subscription, priced, at);
+    case 'expire':
+      return decideExpire(subscription, priced, at);
+  }
+}
