@@ -59,14 +59,15 @@ export async function invoice(input: InvoiceInput): Promise<void> {
     const until = tick?.until ?? current.clockNow ?? new Date().toISOString();
     if (command) {
       await pay(command);
+    } else if (inbox.takeRecheck()) {
+      // Before anything is done: what changed may have made something else due, and earlier.
+      trouble = null;
+      state = await load();
     } else if (current.next && !trouble && msUntil(current.next.at, 0, until) <= 0) {
       await step(current, current.next);
       // Whatever an invoice does may concern its subscription, so under a test clock it takes one step at a time.
       if (tick) tick.steps += 1;
       if (tick) inbox.finishTick({ more: true, failure: trouble });
-    } else if (inbox.takeRecheck()) {
-      trouble = null;
-      state = await load();
     } else if (tick) {
       inbox.finishTick({ more: false, failure: trouble });
       trouble = null;

@@ -1,18 +1,22 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { Client, WithStartWorkflowOperation } from '@temporalio/client';
 import type { CreateCommand } from '../../src/contract/commands.ts';
 import type { CommandKind } from '../../src/domain/command.ts';
 import type { Customer } from '../../src/domain/customer.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import type { Price } from '../../src/domain/plan.ts';
-import { startSandboxGateway } from '../../src/gateways/sandbox/server.ts';
 import { gateways } from '../../src/gateways/registry.ts';
+import { startSandboxGateway } from '../../src/gateways/sandbox/server.ts';
 import { runWorker } from '../../src/main/run-worker.ts';
 import { CommandSchema } from '../../src/persistence/commands.ts';
-import { CustomerSchema, GatewayConnectionSchema, PaymentMethodSchema } from '../../src/persistence/customers.ts';
+import {
+  CustomerSchema,
+  GatewayConnectionSchema,
+  PaymentMethodSchema,
+} from '../../src/persistence/customers.ts';
 import { connect } from '../../src/persistence/database.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
 import { PlanSchema, PlanVersionSchema, PriceSchema } from '../../src/persistence/plans.ts';
@@ -34,20 +38,29 @@ export type World = Awaited<ReturnType<typeof createWorld>>;
  * A tenant with its own database, Temporal namespace, sandbox gateway and worker, all real. Rows that the API would
  * write are written here directly, so that what is tested is the engine alone.
  */
-export async function createWorld(options: { worker?: boolean; now?: Date; env?: Record<string, string> } = {}) {
+export async function createWorld(
+  options: { worker?: boolean; now?: Date; env?: Record<string, string> } = {},
+) {
   const stack = new AsyncDisposableStack();
   const testDatabase = stack.use(await createTestDatabase());
   const temporal = await createTestNamespace();
   const dataDir = await mkdtemp(join(tmpdir(), 'perennial-world-'));
   stack.defer(() => rm(dataDir, { recursive: true, force: true }));
   const gateway = stack.use(await startSandboxGateway({ dataDir, port: 0, settleAfterMs: 100 }));
-  const config = worldConfig({ databaseUrl: testDatabase.url, ownerUrl: testDatabase.ownerUrl, gatewayUrl: gateway.url, temporal, env: options.env ?? {} });
+  const config = worldConfig({
+    databaseUrl: testDatabase.url,
+    ownerUrl: testDatabase.ownerUrl,
+    gatewayUrl: gateway.url,
+    temporal,
+    env: options.env ?? {},
+  });
   const database = stack.use(await connect({ url: testDatabase.url, poolSize: 5, applicationName: 'test' }));
   const connection = await connectTemporal(temporal);
   stack.defer(() => connection.close());
   const client = new Client({ connection, namespace: temporal.namespace });
   const logger = createLogger(config);
-  if (options.worker !== false) stack.use(await runWorker(config, logger));
+  let worker = options.worker === false ? null : await runWorker(config, logger);
+  stack.defer(async () => worker?.[Symbol.asyncDispose]());
   const vault = createVault(config.secrets.masterKeys);
   const now = options.now ?? new Date();
   const tenantId = await insertTenant(database, vault, now);
@@ -63,13 +76,31 @@ export async function createWorld(options: { worker?: boolean; now?: Date; env?:
     gatewayUrl: gateway.url,
     tenantId,
     inTenant,
+    /** Nobody works until `startWorker`: what becomes due meanwhile is late. */
+    async stopWorker(): Promise<void> {
+      await worker?.[Symbol.asyncDispose]();
+      worker = null;
+    },
+    async startWorker(): Promise<void> {
+      worker ??= await runWorker(config, logger);
+    },
     async clock(at: string): Promise<string> {
       const id = newId('clk');
       const nowAt = new Date(at);
       await inTenant((tx) =>
         insertRow(tx, TestClockSchema, {
-          id, tenantId, name: 'test', nowAt, targetAt: nowAt, status: 'ready', failure: null,
-          entitiesTotal: 0, entitiesDone: 0, metadata: {}, createdAt: now, updatedAt: now,
+          id,
+          tenantId,
+          name: 'test',
+          nowAt,
+          targetAt: nowAt,
+          status: 'ready',
+          failure: null,
+          entitiesTotal: 0,
+          entitiesDone: 0,
+          metadata: {},
+          createdAt: now,
+          updatedAt: now,
         }),
       );
       return id;
@@ -78,8 +109,19 @@ export async function createWorld(options: { worker?: boolean; now?: Date; env?:
       const id = newId('cus');
       await inTenant((tx) =>
         insertRow(tx, CustomerSchema, {
-          id, tenantId, externalId: null, name: 'Ada', email: null, timeZone: null, currency: null, testClockId: null,
-          metadata: {}, deletedAt: null, createdAt: now, updatedAt: now, ...changes,
+          id,
+          tenantId,
+          externalId: null,
+          name: 'Ada',
+          email: null,
+          timeZone: null,
+          currency: null,
+          testClockId: null,
+          metadata: {},
+          deletedAt: null,
+          createdAt: now,
+          updatedAt: now,
+          ...changes,
         }),
       );
       if (token) await world.paymentMethod(id, token);
@@ -93,21 +135,65 @@ export async function createWorld(options: { worker?: boolean; now?: Date; env?:
         await updateRows(tx, PaymentMethodSchema, { customerId, isDefault: true }, { isDefault: false });
         const { methodRef: gatewayRef, brand, last4, expMonth, expYear } = attached;
         await insertRow(tx, PaymentMethodSchema, {
-          id, tenantId, customerId, gateway: 'sandbox', gatewayRef, brand, last4, expMonth, expYear, isDefault: true,
-          metadata: {}, detachedAt: null, createdAt: now, updatedAt: now,
+          id,
+          tenantId,
+          customerId,
+          gateway: 'sandbox',
+          gatewayRef,
+          brand,
+          last4,
+          expMonth,
+          expYear,
+          isDefault: true,
+          metadata: {},
+          detachedAt: null,
+          createdAt: now,
+          updatedAt: now,
         });
       });
       return id;
     },
-    async plan(prices: Partial<Omit<Price, 'unitAmount'> & { unitAmount: string }>[], trialDays: number | null = null) {
+    async plan(
+      prices: Partial<Omit<Price, 'unitAmount'> & { unitAmount: string }>[],
+      trialDays: number | null = null,
+    ) {
       const planId = newId('plan');
       const rows: Price[] = prices.map(({ unitAmount = '20', ...price }, index) => ({
-        id: newId('price'), tenantId, planId, planVersion: 1, key: `p${index}`, name: 'Fee', currency: 'USD', model: 'flat',
-        timing: 'in_advance', intervalUnit: 'month', intervalCount: 1, createdAt: now, ...price, unitAmount: new Decimal(unitAmount),
+        id: newId('price'),
+        tenantId,
+        planId,
+        planVersion: 1,
+        key: `p${index}`,
+        name: 'Fee',
+        currency: 'USD',
+        model: 'flat',
+        timing: 'in_advance',
+        intervalUnit: 'month',
+        intervalCount: 1,
+        createdAt: now,
+        ...price,
+        unitAmount: new Decimal(unitAmount),
       }));
       await inTenant(async (tx) => {
-        await insertRow(tx, PlanSchema, { id: planId, tenantId, externalId: null, name: 'Plan', description: null, archivedAt: null, metadata: {}, createdAt: now, updatedAt: now });
-        await insertRow(tx, PlanVersionSchema, { planId, version: 1, tenantId, active: true, trialDays, createdAt: now });
+        await insertRow(tx, PlanSchema, {
+          id: planId,
+          tenantId,
+          externalId: null,
+          name: 'Plan',
+          description: null,
+          archivedAt: null,
+          metadata: {},
+          createdAt: now,
+          updatedAt: now,
+        });
+        await insertRow(tx, PlanVersionSchema, {
+          planId,
+          version: 1,
+          tenantId,
+          active: true,
+          trialDays,
+          createdAt: now,
+        });
         for (const row of rows) await insertRow(tx, PriceSchema, row);
       });
       return { planId, prices: rows };
@@ -120,11 +206,25 @@ export async function createWorld(options: { worker?: boolean; now?: Date; env?:
       const { requestedAt, ...terms } = changes;
       const id = newId('sub');
       const body: CreateCommand = {
-        external_id: null, customer: customerId, plan: plan.planId, plan_version: 1, currency: plan.prices[0]?.currency ?? 'USD',
-        items: plan.prices.map((price) => ({ key: price.key, price: price.id, quantity: '1' })), start_at: null, trial_days: null,
-        trial_end: null, billing_cycle: 'anniversary', billing_anchor: null, proration_basis: 'day',
-        collection_method: 'charge_automatically', net_days: null, payment_behavior: 'allow_incomplete',
-        trial_end_behavior: 'activate', cancel_at: null, metadata: {}, ...terms,
+        external_id: null,
+        customer: customerId,
+        plan: plan.planId,
+        plan_version: 1,
+        currency: plan.prices[0]?.currency ?? 'USD',
+        items: plan.prices.map((price) => ({ key: price.key, price: price.id, quantity: '1' })),
+        start_at: null,
+        trial_days: null,
+        trial_end: null,
+        billing_cycle: 'anniversary',
+        billing_anchor: null,
+        proration_basis: 'day',
+        collection_method: 'charge_automatically',
+        net_days: null,
+        payment_behavior: 'allow_incomplete',
+        trial_end_behavior: 'activate',
+        cancel_at: null,
+        metadata: {},
+        ...terms,
       };
       const { outcome, result } = await world.command(id, 'create', body, requestedAt ? { requestedAt } : {});
       if (outcome !== 'applied') throw new Error(`the creation was ${outcome}: ${JSON.stringify(result)}`);
@@ -136,12 +236,23 @@ export async function createWorld(options: { worker?: boolean; now?: Date; env?:
       const requestedAt = opts.requestedAt ?? new Date();
       await inTenant((tx) =>
         insertRow(tx, CommandSchema, {
-          id, tenantId, subjectId, kind, body: { ...body }, requestedAt, expiresAt: new Date(Date.now() + 900_000),
-          status: 'pending', result: null, requestId: `req-${id}`, createdAt: new Date(), finishedAt: null,
+          id,
+          tenantId,
+          subjectId,
+          kind,
+          body: { ...body },
+          requestedAt,
+          expiresAt: new Date(Date.now() + 900_000),
+          status: 'pending',
+          result: null,
+          requestId: `req-${id}`,
+          createdAt: new Date(),
+          finishedAt: null,
         }),
       );
       const name = kind === 'pay' ? 'invoice' : 'subscription';
-      const input = kind === 'pay' ? { tenantId, invoiceId: subjectId } : { tenantId, subscriptionId: subjectId };
+      const input =
+        kind === 'pay' ? { tenantId, invoiceId: subjectId } : { tenantId, subscriptionId: subjectId };
       const { outcome } = await client.workflow.executeUpdateWithStart(commandUpdate, {
         args: [{ commandId: id, requestedAt: requestedAt.toISOString() }],
         startWorkflowOperation: new WithStartWorkflowOperation(WORKFLOWS[name], {
@@ -156,21 +267,35 @@ export async function createWorld(options: { worker?: boolean; now?: Date; env?:
     },
     /** Moves a test clock and waits until everything attached has caught up. */
     async advance(clockId: string, to: string) {
-      await inTenant((tx) => updateRows(tx, TestClockSchema, { id: clockId }, { targetAt: new Date(to), status: 'advancing', failure: null }));
+      await inTenant((tx) =>
+        updateRows(
+          tx,
+          TestClockSchema,
+          { id: clockId },
+          { targetAt: new Date(to), status: 'advancing', failure: null },
+        ),
+      );
       await client.workflow.execute(WORKFLOWS.testClock, {
         workflowId: workflowId.testClock(clockId),
         taskQueue: 'billing',
         args: [{ tenantId, clockId }],
       });
       const clock = await inTenant((tx) => findRow(tx, TestClockSchema, { id: clockId }));
-      if (clock?.status !== 'ready') throw new Error(`the clock is ${clock?.status}: ${JSON.stringify(clock?.failure)}`);
+      if (clock?.status !== 'ready')
+        throw new Error(`the clock is ${clock?.status}: ${JSON.stringify(clock?.failure)}`);
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
   return world;
 }
 
-function worldConfig(world: { databaseUrl: string; ownerUrl: string; gatewayUrl: string; temporal: Config['temporal']; env: Record<string, string> }): Config {
+function worldConfig(world: {
+  databaseUrl: string;
+  ownerUrl: string;
+  gatewayUrl: string;
+  temporal: Config['temporal'];
+  env: Record<string, string>;
+}): Config {
   const env = readEnv({
     DATABASE_URL: world.databaseUrl,
     DATABASE_OWNER_URL: world.ownerUrl,
@@ -188,19 +313,48 @@ function worldConfig(world: { databaseUrl: string; ownerUrl: string; gatewayUrl:
   return toConfig(env);
 }
 
-async function insertTenant(database: World['database'], vault: ReturnType<typeof createVault>, now: Date): Promise<string> {
+async function insertTenant(
+  database: World['database'],
+  vault: ReturnType<typeof createVault>,
+  now: Date,
+): Promise<string> {
   const accountId = newId('acc');
   const tenantId = newId('ten');
   await database.asSystem('test', async (tx) => {
-    await insertRow(tx, AccountSchema, { id: accountId, name: 'Test', metadata: {}, createdAt: now, updatedAt: now });
+    await insertRow(tx, AccountSchema, {
+      id: accountId,
+      name: 'Test',
+      metadata: {},
+      createdAt: now,
+      updatedAt: now,
+    });
     await insertRow(tx, TenantSchema, {
-      id: tenantId, accountId, mode: 'test', name: 'Test', timeZone: 'UTC', invoiceGraceHours: 0, dunningPolicy: null,
-      trialReminderDays: null, metadata: {}, createdAt: now, updatedAt: now,
+      id: tenantId,
+      accountId,
+      mode: 'test',
+      name: 'Test',
+      timeZone: 'UTC',
+      invoiceGraceHours: 0,
+      dunningPolicy: null,
+      trialReminderDays: null,
+      metadata: {},
+      createdAt: now,
+      updatedAt: now,
     });
     const id = newId('gwc');
     await insertRow(tx, GatewayConnectionSchema, {
-      id, tenantId, gateway: 'sandbox', callbackToken: newId('gwc'), previousSecretSealed: null, createdAt: now, updatedAt: now,
-      secretSealed: vault.seal('callback-secret-of-this-test', { tenantId, column: 'gateway_connections.secret', rowId: id }),
+      id,
+      tenantId,
+      gateway: 'sandbox',
+      callbackToken: newId('gwc'),
+      previousSecretSealed: null,
+      createdAt: now,
+      updatedAt: now,
+      secretSealed: vault.seal('callback-secret-of-this-test', {
+        tenantId,
+        column: 'gateway_connections.secret',
+        rowId: id,
+      }),
     });
   });
   return tenantId;
