@@ -28,6 +28,6 @@ export function toFailure(error: unknown, retry = isPassing(error)): Application
 }
 
 export function firstLine(error: unknown): string {
-  const { name, message } = (error ?? {}) as { name?: unknown; message?: unknown };
-  return `${String(name ?? 'Error')}: ${String(message ?? error)}`.split('\n')[0]?.slice(0, 500) ?? 'Error';
+  const { name = 'Error', message = String(error) } = (error ?? {}) as { name?: string; message?: string };
+  return `${name}: ${message}`.split('\n')[0]?.slice(0, 500) ?? name;
 }

@@ -5,7 +5,7 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import { commandRefusal } from '../src/contract/commands.ts';
+import { commandRefusal, createCommand } from '../src/contract/commands.ts';
 import { COMMAND_LIFETIME_MS, type Command } from '../src/domain/command.ts';
 import { DomainError, ERROR_CODES, type ErrorCode, isDomainError } from '../src/domain/errors.ts';
 import type { Tx } from '../src/persistence/doors.ts';
@@ -28,7 +28,7 @@ import type { Call, Route } from './route.ts';
 
 const LEASE_MARGIN_MS = 10_000;
 
-type Sent = { commandId: string; subjectId: string; workflow: 'subscription' | 'invoice'; requestedAt: Date };
+type Sent = { commandId: string; subjectId: string; workflow: 'subscription' | 'invoice'; requestedAt: Date; summary: string };
 type Begun = { kind: 'answered'; answer: Answer } | { kind: 'begun'; sent: Sent };
 
 export async function runCommand(
@@ -73,15 +73,7 @@ async function begin(
     });
     const command = await findCommand(tx, known.commandId);
     if (!command) throw new Error(`command ${known.commandId} has no row`);
-    return {
-      kind: 'begun',
-      sent: {
-        commandId: command.id,
-        subjectId: known.resourceId,
-        workflow: workflowOf(command),
-        requestedAt: command.requestedAt,
-      },
-    };
+    return { kind: 'begun', sent: sentOf(command) };
   }
 
   const asked = await work.command(tx, call);
@@ -110,20 +102,18 @@ async function begin(
     resourceId: asked.subjectId,
     leaseSeconds,
   });
-  return {
-    kind: 'begun',
-    sent: {
-      commandId: command.id,
-      subjectId: asked.subjectId,
-      workflow: asked.workflow,
-      requestedAt: asked.requestedAt,
-    },
-  };
+  return { kind: 'begun', sent: sentOf(command) };
 }
 
-/** Only invoices are paid; everything else is for subscriptions. */
-const workflowOf = (command: Command): Sent['workflow'] =>
-  command.kind === 'pay' ? 'invoice' : 'subscription';
+/** Only invoices are paid; every other command is for a subscription. */
+function sentOf({ id, subjectId, kind, body, requestedAt }: Command): Sent {
+  const workflow = kind === 'pay' ? 'invoice' : 'subscription';
+  const begins = createCommand.safeParse(body);
+  // What never changes, for the head of the workflow's page; the rest is in its details.
+  const terms = kind === 'create' && begins.success ? [begins.data.customer, begins.data.currency] : [subjectId];
+  const summary = [...terms, `since ${requestedAt.toISOString().slice(0, 10)}`].join(' · ');
+  return { commandId: id, subjectId, workflow, requestedAt, summary };
+}
 
 /** Tells the workflow, which is started when it is not running: rows can lose their workflow, never the other way. */
 async function deliver(call: Call, sent: Sent): Promise<void> {
@@ -138,6 +128,7 @@ async function deliver(call: Call, sent: Sent): Promise<void> {
     taskQueue: taskQueue('billing', deps.taskQueuePrefix),
     workflowIdConflictPolicy: 'USE_EXISTING',
     args: [input],
+    staticSummary: sent.summary,
   });
   const message = { commandId: sent.commandId, requestedAt: sent.requestedAt.toISOString() };
   try {

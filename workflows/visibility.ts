@@ -18,7 +18,7 @@ const dunningAttempt = defineSearchAttributeKey('BillingDunningAttempt', INT);
 
 /** The one set of search attributes of a subscription: always whole, because continue-as-new replaces the whole set. */
 export function searchAttributes(state: SubscriptionState): SearchAttributeUpdatePair[] {
-  const all = [
+  return [
     { key: tenant, value: state.tenantId },
     { key: customer, value: state.customerId },
     { key: plan, value: state.planId },
@@ -31,7 +31,6 @@ export function searchAttributes(state: SubscriptionState): SearchAttributeUpdat
     { key: pastDueSince, value: state.pastDueSince ? new Date(state.pastDueSince) : null },
     { key: dunningAttempt, value: state.dunningAttempt > 0 ? state.dunningAttempt : null },
   ];
-  return all as SearchAttributeUpdatePair[];
 }
 
 /** One upsert for everything that moved since `shown`; nothing when nothing did. */

@@ -1,4 +1,4 @@
-import { type EntityName, type FilterQuery, LockMode, type RequiredEntityData, type EntityData } from '@mikro-orm/core';
+import { type EntityName, type FilterQuery, LockMode, type RequiredEntityData } from '@mikro-orm/core';
 import type { RawBuilder } from 'kysely';
 import type { Tx } from './doors.ts';
 
@@ -8,7 +8,7 @@ import type { Tx } from './doors.ts';
  */
 
 export async function insertRow<T extends object>(tx: Tx, entity: EntityName<T>, row: T): Promise<T> {
-  await tx.insert(entity, row as RequiredEntityData<T>);
+  await tx.insert(entity, row);
   return row;
 }
 
@@ -18,7 +18,7 @@ export async function insertRows<T extends object>(tx: Tx, entity: EntityName<T>
 
 /** Writes `changes` to the rows that match and answers how many there were. */
 export function updateRows<T extends object>(tx: Tx, entity: EntityName<T>, where: FilterQuery<T>, changes: Partial<T>): Promise<number> {
-  return tx.nativeUpdate(entity, where as never, changes as EntityData<T>);
+  return tx.nativeUpdate(entity, where as never, changes);
 }
 
 export async function findRow<T extends object>(tx: Tx, entity: EntityName<T>, where: FilterQuery<T>): Promise<T | null> {
