@@ -104,7 +104,9 @@ describe('a renewal on a real timer', () => {
       return costOf(part);
     };
     const [paid, free] = await Promise.all([renewal('8640'), renewal('0')]);
-    expect(paid).toEqual(BOUNDS.paid_renewal);
-    expect(free).toEqual(BOUNDS.free_renewal);
+    expect(paid.events).toBeLessThanOrEqual(BOUNDS.paid_renewal.events);
+    expect(paid.actions).toBeLessThanOrEqual(BOUNDS.paid_renewal.actions);
+    expect(free.events).toBeLessThanOrEqual(BOUNDS.free_renewal.events);
+    expect(free.actions).toBeLessThanOrEqual(BOUNDS.free_renewal.actions);
   });
 });
