@@ -45,7 +45,8 @@ function showProgress({ now, progress }: ClockSeen): void {
   if (!process.stdout.isTTY) return;
   hideProgress();
   const { subscriptions_done: done, subscriptions_total: all } = progress;
-  process.stdout.write(`… the clock is at ${now.slice(0, 10)}, ${done} of ${all} have nothing left to do`);
+  const counts = all > 0 ? `, ${done} of ${all} have nothing left to do` : '';
+  process.stdout.write(`… the clock is at ${now.slice(0, 10)}${counts}`);
 }
 
 function hideProgress(): void {
