@@ -106,7 +106,9 @@ function decide(step: StepName, { subscription, priced }: SubscriptionFacts, at:
   }
 }
 
+/** A charge that waits for the customer is not on its way: 23 hours were the time to confirm it. */
 async function firstPaymentUnderWay(write: Write, { subscription }: SubscriptionFacts): Promise<boolean> {
   const invoice = subscription.latestInvoiceId ? await findInvoiceFacts(write.tx, subscription.latestInvoiceId) : null;
-  return invoice?.attempt ? !isFinished(invoice.attempt.status) : false;
+  const status = invoice?.attempt?.status;
+  return status !== undefined && status !== 'requires_action' && !isFinished(status);
 }

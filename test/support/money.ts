@@ -59,6 +59,18 @@ export function moneyOf(world: World) {
     async change<T>(customerId: string, work: (write: Write) => Promise<T>): Promise<T> {
       return inTenant(async (tx) => work(await writeNow(world, tx, customerId)));
     },
+    /** What the customer does on the bank's page about the latest charge. */
+    async answerAction(customerId: string, result: 'succeed' | 'fail'): Promise<void> {
+      const attempts = await inTenant((tx) =>
+        findRows(tx, PaymentAttemptSchema, { customerId }, oldestFirst),
+      );
+      const response = await fetch(`${world.gatewayUrl}/v1/charges/${attempts.at(-1)?.gatewayRef}/action`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ result }),
+      });
+      if (!response.ok) throw new Error(await response.text());
+    },
     async tenantSetting(changes: {
       dunningPolicy?: DunningPolicy | null;
       invoiceGraceHours?: number;
