@@ -48,7 +48,6 @@ export const ERROR_CODES = [
   'nothing_to_pay',
   // invoices and payments
   'invoice_not_open',
-  'invoice_not_draft',
   'payment_in_flight',
   'payment_declined',
   // webhooks
@@ -59,9 +58,6 @@ export const ERROR_CODES = [
   // test clocks
   'clock_backwards',
   'clock_advancing',
-  'clock_failed',
-  'clock_too_far',
-  'clock_has_no_such_entity',
   // engine
   'step_blocked',
   'gateway_unavailable',
