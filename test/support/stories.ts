@@ -1,0 +1,111 @@
+import type { CreateCommand } from '../../src/contract/commands.ts';
+import type { CommandKind } from '../../src/domain/command.ts';
+import type { Customer } from '../../src/domain/customer.ts';
+import type { Price } from '../../src/domain/plan.ts';
+import type { Subscription } from '../../src/domain/subscription.ts';
+import { checkInvariants } from '../../src/main/invariants/ask.ts';
+import { EventSchema } from '../../src/persistence/events.ts';
+import { InvoiceLineSchema, InvoiceSchema } from '../../src/persistence/invoices.ts';
+import { findRow, findRows } from '../../src/persistence/rows.ts';
+import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
+import { waitingForQuery, workflowId } from '../../workflows/messages.ts';
+import type { World } from './world.ts';
+
+/** What tests tell and read of subscriptions' lives. Dates are UTC days. */
+
+export type Plan = { planId: string; prices: Price[] };
+export const day = (instant: Date): string => instant.toISOString().slice(0, 10);
+
+/** A customer who lives by a test clock, and what can be done for him at the clock's time. */
+export async function underClock(
+  world: World,
+  start: string,
+  customer: Partial<Customer> = {},
+  token: string | null = 'tok_succeeds',
+) {
+  const clockId = await world.clock(start);
+  return onClock(
+    world,
+    { clockId, now: start },
+    await world.customer({ testClockId: clockId, ...customer }, token),
+  );
+}
+
+/** Another customer on the same clock shares its time. */
+export function onClock(world: World, time: { clockId: string; now: string }, customerId: string) {
+  return {
+    time,
+    customerId,
+    clockId: time.clockId,
+    subscribe: (plan: Plan, changes: Partial<CreateCommand> = {}) =>
+      world.subscribe(customerId, plan, { requestedAt: new Date(time.now), ...changes }),
+    command: (id: string, kind: CommandKind, body: object = {}) =>
+      world.command(id, kind, body, { requestedAt: new Date(time.now) }),
+    async advance(to: string): Promise<void> {
+      await world.advance(time.clockId, to);
+      time.now = to;
+    },
+  };
+}
+
+export async function subscriptionOf(world: World, id: string): Promise<Subscription> {
+  const row = await world.inTenant((tx) => findRow(tx, SubscriptionSchema, { id }));
+  if (!row) throw new Error(`there is no subscription ${id}`);
+  return row;
+}
+
+/** One row per invoice, oldest first: the day it was made, status, total, and what its lines bill. */
+export async function billsOf(world: World, subscriptionId: string): Promise<string[]> {
+  return world.inTenant(async (tx) => {
+    const invoices = await findRows(tx, InvoiceSchema, { subscriptionId }, { orderBy: { id: 'asc' } });
+    const rows = invoices.map(async (invoice) => {
+      const lines = await findRows(
+        tx,
+        InvoiceLineSchema,
+        { invoiceId: invoice.id },
+        { orderBy: { n: 'asc' } },
+      );
+      const stretches = lines.map(({ periodStart, periodEnd }) => `${day(periodStart)}..${day(periodEnd)}`);
+      return [day(invoice.createdAt), invoice.status, invoice.total.toFixed(), ...stretches].join(' ');
+    });
+    return Promise.all(rows);
+  });
+}
+
+/** The types of everything that was told of the subscription itself, in order. */
+export async function toldOf(world: World, subscriptionId: string): Promise<string[]> {
+  const events = await world.inTenant((tx) =>
+    findRows(tx, EventSchema, { objectId: subscriptionId }, { orderBy: { sequence: 'asc' } }),
+  );
+  return events.map(({ type }) => type);
+}
+
+export const workflowOf = (world: World, subscriptionId: string) =>
+  world.client.workflow.getHandle(workflowId.subscription(subscriptionId));
+
+export const waitingForOf = (world: World, subscriptionId: string) =>
+  workflowOf(world, subscriptionId).query(waitingForQuery);
+
+/** Everything the engine promises, asked of rows, workflows and gateway; what is broken, by name with its rows. */
+export async function brokenPromises(world: World): Promise<string[]> {
+  const { broken } = await checkInvariants(world.database, {
+    temporal: world.client,
+    gatewayUrl: world.gatewayUrl,
+  });
+  return broken.map(({ promise, rows }) => `${promise}: ${JSON.stringify(rows)}`);
+}
+
+/** Waits until `read` answers what is looked for; fails with the last answer after `seconds`. */
+export async function eventually<T>(
+  read: () => Promise<T>,
+  isIt: (answer: T) => boolean,
+  seconds = 20,
+): Promise<T> {
+  const end = performance.now() + seconds * 1000;
+  for (;;) {
+    const answer = await read();
+    if (isIt(answer)) return answer;
+    if (performance.now() > end) throw new Error(`still ${JSON.stringify(answer)} after ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
