@@ -15,9 +15,6 @@ export const Decimal = SharedDecimal.clone({
 });
 export type Decimal = SharedDecimal;
 
-/** An amount in major units (`19.99`, not `1999`) with its ISO 4217 code. */
-export type Money = { amount: Decimal; currency: string };
-
 /** Amounts are below this: fifteen digits before the point fit every money column with room for totals. */
 const AMOUNT_LIMIT = new Decimal(10).pow(15);
 const UNIT_PRICE_DECIMALS_MAX = 12;

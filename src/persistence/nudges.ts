@@ -25,15 +25,6 @@ export async function nudge(
   );
 }
 
-/** The nudges that are due, oldest first, skipping those another relay holds. */
-export async function dueNudges(tx: Tx, now: Date, limit: number): Promise<Nudge[]> {
-  return query<Nudge>(
-    tx,
-    sql`select workflow_id as "workflowId", tenant_id as "tenantId", kind, entity_id as "entityId", version, attempts
-      from nudges where next_attempt_at <= ${now.toISOString()} order by next_attempt_at limit ${limit} for update skip locked`,
-  );
-}
-
 /** Forgets a delivered nudge, unless it was owed anew meanwhile. */
 export async function settleNudge(tx: Tx, delivered: Pick<Nudge, 'workflowId' | 'version'>): Promise<void> {
   await query(tx, sql`delete from nudges where workflow_id = ${delivered.workflowId} and version = ${delivered.version}`);
