@@ -1,4 +1,9 @@
-import { type Client, WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
+import {
+  type Client,
+  isGrpcServiceError,
+  WithStartWorkflowOperation,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { SendTick } from '../../activities/test-clocks.ts';
 import { taskQueue, tickUpdate, WORKFLOWS, workflowId } from '../../workflows/messages.ts';
@@ -7,7 +12,8 @@ import { taskQueue, tickUpdate, WORKFLOWS, workflowId } from '../../workflows/me
 export function sendTick(client: Client, prefix: string): SendTick {
   return async (due, tenantId, until) => {
     const { kind, entityId } = due;
-    const input = kind === 'subscription' ? { tenantId, subscriptionId: entityId } : { tenantId, invoiceId: entityId };
+    const input =
+      kind === 'subscription' ? { tenantId, subscriptionId: entityId } : { tenantId, invoiceId: entityId };
     const start = new WithStartWorkflowOperation(WORKFLOWS[kind], {
       workflowId: workflowId[kind](entityId),
       taskQueue: taskQueue('billing', prefix),
@@ -26,8 +32,12 @@ export function sendTick(client: Client, prefix: string): SendTick {
   };
 }
 
+/** gRPC's FAILED_PRECONDITION: the server found the run closing between the two halves of the call. */
+const RUN_CLOSING = 9;
+
 /** The workflow is about to begin a new run, or its run ended under the update. */
 function isBetweenRuns(error: unknown): boolean {
+  if (isGrpcServiceError(error) && error.code === RUN_CLOSING) return true;
   return (
     error instanceof WorkflowUpdateFailedError &&
     error.cause instanceof ApplicationFailure &&

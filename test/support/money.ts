@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import { sql } from 'kysely';
 import { presenters } from '../../src/contract/presenters.ts';
 import type { DunningPolicy } from '../../src/domain/dunning.ts';
 import { checkInvariants } from '../../src/main/invariants/ask.ts';
@@ -8,7 +9,7 @@ import { clockOf } from '../../src/persistence/find.ts';
 import { onPaymentMethodChanged } from '../../src/persistence/invoice-writes.ts';
 import { InvoiceSchema } from '../../src/persistence/invoices.ts';
 import { CollectionSchema, PaymentAttemptSchema } from '../../src/persistence/payments.ts';
-import { findRow, findRows, updateRows } from '../../src/persistence/rows.ts';
+import { findRow, findRows, query, updateRows } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
 import { TenantSchema } from '../../src/persistence/tenants.ts';
 import type { Write } from '../../src/persistence/write.ts';
@@ -58,6 +59,16 @@ export function moneyOf(world: World) {
     /** A direct write on an invoice (void, write off, out of band), at the time of its customer's clock. */
     async change<T>(customerId: string, work: (write: Write) => Promise<T>): Promise<T> {
       return inTenant(async (tx) => work(await writeNow(world, tx, customerId)));
+    },
+    /** What each account of the ledger holds of an invoice; debit is positive. */
+    async ledger(invoiceId: string): Promise<Record<string, string>> {
+      const rows = await inTenant((tx) =>
+        query<{ account: string; sum: string }>(
+          tx,
+          sql`select account, sum(amount)::numeric(20, 2) as sum from ledger_entries where invoice_id = ${invoiceId} group by account`,
+        ),
+      );
+      return Object.fromEntries(rows.map(({ account, sum }) => [account, sum]));
     },
     /** What the customer does on the bank's page about the latest charge. */
     async answerAction(customerId: string, result: 'succeed' | 'fail'): Promise<void> {
