@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, expect } from '@jest/globals';
+import { diverging, historiesOf } from './replay.ts';
 import { brokenPromises } from './stories.ts';
 import { createWorld, type World } from './world.ts';
 
-/** A world for a test file, which has to have kept every promise of `check-invariants` when the file's stories are over. */
+/**
+ * A world for a test file. When the file's stories are over it has to have kept every promise of `check-invariants`,
+ * and all its workflows have to replay.
+ */
 export function keptWorld(options: Parameters<typeof createWorld>[0] = {}): () => World {
   let world: World | null = null;
   const get = () => {
@@ -15,6 +19,7 @@ export function keptWorld(options: Parameters<typeof createWorld>[0] = {}): () =
   afterAll(async () => {
     try {
       expect(await brokenPromises(get())).toEqual([]);
+      expect(await diverging(historiesOf(get().client))).toEqual([]);
     } finally {
       await world?.[Symbol.asyncDispose]();
     }

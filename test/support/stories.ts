@@ -1,14 +1,23 @@
+import { WithStartWorkflowOperation } from '@temporalio/client';
 import type { CreateCommand } from '../../src/contract/commands.ts';
-import type { CommandKind } from '../../src/domain/command.ts';
+import type { Command, CommandKind } from '../../src/domain/command.ts';
 import type { Customer } from '../../src/domain/customer.ts';
 import type { Price } from '../../src/domain/plan.ts';
 import type { Subscription } from '../../src/domain/subscription.ts';
 import { checkInvariants } from '../../src/main/invariants/ask.ts';
+import { CommandSchema } from '../../src/persistence/commands.ts';
 import { EventSchema } from '../../src/persistence/events.ts';
 import { InvoiceLineSchema, InvoiceSchema } from '../../src/persistence/invoices.ts';
-import { findRow, findRows } from '../../src/persistence/rows.ts';
+import { findRow, findRows, insertRow } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
-import { waitingForQuery, workflowId } from '../../workflows/messages.ts';
+import { newId } from '../../src/platform/ids.ts';
+import {
+  type CommandOutcome,
+  commandUpdate,
+  WORKFLOWS,
+  waitingForQuery,
+  workflowId,
+} from '../../workflows/messages.ts';
 import type { World } from './world.ts';
 
 /** What tests tell and read of subscriptions' lives. Dates are UTC days. */
@@ -108,4 +117,46 @@ export async function eventually<T>(
     if (performance.now() > end) throw new Error(`still ${JSON.stringify(answer)} after ${seconds} s`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** Writes a command's row without telling the workflow. */
+export async function noteCommand(
+  world: World,
+  subjectId: string,
+  kind: CommandKind,
+  body: object = {},
+  times: { requestedAt?: Date; expiresAt?: Date } = {},
+): Promise<Command> {
+  const { requestedAt = new Date(), expiresAt = new Date(Date.now() + 900_000) } = times;
+  const id = newId('cmd');
+  const { tenantId } = world;
+  return world.inTenant((tx) =>
+    insertRow(tx, CommandSchema, {
+      id,
+      tenantId,
+      subjectId,
+      kind,
+      body: { ...body },
+      requestedAt,
+      expiresAt,
+      status: 'pending',
+      result: null,
+      requestId: `req-${id}`,
+      createdAt: new Date(),
+      finishedAt: null,
+    }),
+  );
+}
+
+/** Tells the workflow of a command, as the API does. */
+export function sendCommand(world: World, { id, subjectId, requestedAt }: Command): Promise<CommandOutcome> {
+  return world.client.workflow.executeUpdateWithStart(commandUpdate, {
+    args: [{ commandId: id, requestedAt: requestedAt.toISOString() }],
+    startWorkflowOperation: new WithStartWorkflowOperation(WORKFLOWS.subscription, {
+      workflowId: workflowId.subscription(subjectId),
+      taskQueue: 'billing',
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      args: [{ tenantId: world.tenantId, subscriptionId: subjectId }],
+    }),
+  });
 }
