@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { DEFAULT_DUNNING_POLICY } from '../../src/domain/dunning.ts';
+import { PaymentMethodSchema } from '../../src/persistence/customers.ts';
 import { markUncollectible, voidInvoice } from '../../src/persistence/invoice-writes.ts';
+import { updateRows } from '../../src/persistence/rows.ts';
 import { moneyOf } from '../support/money.ts';
 import { createWorld, type World } from '../support/world.ts';
 
@@ -195,6 +197,62 @@ describe('one unpaid renewal', () => {
       '2026-05-20 00:00 #3 settled',
     ]);
     expect(await money.subscription(first)).toMatchObject({ status: 'active', overdueCount: 0 });
+  });
+
+  test('a renewal that the customer has to confirm is past due until that is done', async () => {
+    const { clock, customer, first } = await subscribed('tok_requires_action');
+    await world.advance(clock, '2026-04-10T00:00:00Z');
+    expect(await money.subscription(first)).toMatchObject({
+      status: 'past_due',
+      pastDueSince: new Date('2026-04-01T04:00:00Z'),
+    });
+    await money.answerAction(customer, 'succeed');
+    await world.advance(clock, '2026-04-12T00:00:00Z');
+    expect(await money.charges(customer)).toEqual([
+      '2026-03-01 12:00 #1 settled',
+      '2026-04-01 04:00 #2 settled',
+    ]);
+    expect(await money.subscription(first)).toMatchObject({ status: 'active' });
+  });
+
+  test('refused by the customer, it goes into dunning from then on', async () => {
+    const { clock, customer, first } = await subscribed('tok_requires_action');
+    await world.advance(clock, '2026-04-03T00:00:00Z');
+    await money.answerAction(customer, 'fail');
+    await world.paymentMethod(customer, 'tok_succeeds');
+    await world.advance(clock, '2026-04-06T00:00:00Z');
+    // Asked after an hour, then once a day: 1 April 05:00, 2, 3 April 05:00. The first retry is the morning after.
+    expect((await money.charges(customer)).slice(1)).toEqual([
+      '2026-04-01 04:00 #2 declined',
+      '2026-04-04 13:00 #2 settled',
+    ]);
+    expect(await money.subscription(first)).toMatchObject({ status: 'active', overdueCount: 0 });
+  });
+
+  test('what a person tries in between, with whatever card, uses up no retry and suppresses none', async () => {
+    const { clock, customer, first } = await subscribed('tok_insufficient_funds_first_4');
+    const stolen = await world.paymentMethod(await world.customer({}, null), 'tok_stolen');
+    await world.inTenant((tx) =>
+      updateRows(tx, PaymentMethodSchema, { id: stolen }, { customerId: customer, isDefault: false }),
+    );
+    await world.advance(clock, '2026-04-02T20:00:00Z');
+    const [, renewal] = await money.invoices(first);
+    const now = { requestedAt: new Date('2026-04-02T20:00:00Z') };
+    for (const payment_method of [null, stolen]) {
+      expect(await world.command(renewal?.id ?? '', 'pay', { payment_method }, now)).toMatchObject({
+        outcome: 'refused',
+      });
+    }
+    await world.advance(clock, '2026-04-20T00:00:00Z');
+    expect((await money.charges(customer)).slice(1)).toEqual([
+      '2026-04-01 04:00 #2 declined',
+      '2026-04-02 13:00 #2 declined',
+      '2026-04-02 20:00 #2 declined',
+      '2026-04-02 20:00 #2 declined',
+      '2026-04-04 13:00 #2 declined',
+      '2026-04-06 13:00 #2 settled',
+    ]);
+    expect(await money.subscription(first)).toMatchObject({ status: 'active' });
   });
 
   test('the policy is the one of the first failure, though the tenant changes it meanwhile', async () => {

@@ -210,6 +210,18 @@ describe('the first payment has no outcome yet', () => {
     expect(await money.charges(customer)).toEqual(['2026-03-01 12:00 #1 settled']);
   });
 
+  // The answer is waited for in real time: six seconds each.
+  test.each(['tok_times_out_after_charging', 'tok_prepare_answer_lost'])(
+    '%s: nothing is heard, then the gateway is asked, and there is one charge',
+    async (token) => {
+      const { clock, customer, id } = await subscribe(token);
+      expect(await money.charges(customer)).toEqual(['2026-03-01 12:00 #1 unknown']);
+      await world.advance(clock, '2026-03-01T12:01:00Z');
+      expect(await money.charges(customer)).toEqual(['2026-03-01 12:00 #1 settled']);
+      expect(await money.subscription(id)).toMatchObject({ status: 'active' });
+    },
+  );
+
   test('pending counts as received: active at once, and paid a day later', async () => {
     const { clock, customer, id } = await subscribe('tok_pending_succeeds');
     expect(await money.subscription(id)).toMatchObject({ status: 'active' });
