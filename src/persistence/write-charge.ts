@@ -4,6 +4,7 @@ import { isFinished, type PaymentAttempt } from '../domain/payment.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { newId } from '../platform/ids.ts';
 import { findDefaultMethod } from './find.ts';
+import { finishCallbacks } from './gateway-facts.ts';
 import { insertPayment, saveAttempt, saveInvoice } from './invoice-facts.ts';
 import { postLedger } from './ledger.ts';
 import { isFirstPayment, lockOwed, type Owed, timeZoneOf } from './lock-owed.ts';
@@ -24,6 +25,8 @@ export async function recordOutcome(
   if (!owed || !attempt || attempt.id !== ref.attemptId || isFinished(attempt.status)) return;
   const answered = applyOutcome(attempt, outcome, write.at);
   await saveAttempt(write.tx, answered);
+  if (attempt.gatewayRef && outcome.kind !== 'unknown')
+    await finishCallbacks(write.tx, attempt.gatewayRef, write.wallNow);
   // Asked again and still the same: the world has heard of it already.
   if (attempt.status === answered.status) return;
   switch (answered.status) {
