@@ -1,4 +1,10 @@
-import { ActivityFailure, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow';
+import {
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  TemporalFailure,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { BillingActivities } from '../activities/billing.ts';
 import type { CommandActivities } from '../activities/commands.ts';
 import type { InvoiceActivities } from '../activities/invoices.ts';
@@ -19,13 +25,26 @@ export async function databaseStep<Name extends keyof DatabaseActivities>(
   summary: string,
 ): Promise<Awaited<ReturnType<DatabaseActivities[Name]>>> {
   const retry = { initialInterval: '200 milliseconds', maximumAttempts: 3 } as const;
-  const local = proxyLocalActivities<DatabaseActivities>({ startToCloseTimeout: '5 seconds', retry, summary });
+  const local = proxyLocalActivities<DatabaseActivities>({
+    startToCloseTimeout: '5 seconds',
+    retry,
+    summary,
+  });
   try {
     return await call(local, name, input);
   } catch (error) {
-    if (!(error instanceof ActivityFailure)) throw error;
-    const patience = { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '60 seconds' } as const;
-    return call(proxyActivities<DatabaseActivities>({ startToCloseTimeout: '30 seconds', retry: patience, summary }), name, input);
+    // A local activity ends with what it threw itself, a regular one with an ActivityFailure around it.
+    if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
+    const patience = {
+      initialInterval: '1 second',
+      backoffCoefficient: 2,
+      maximumInterval: '60 seconds',
+    } as const;
+    return call(
+      proxyActivities<DatabaseActivities>({ startToCloseTimeout: '30 seconds', retry: patience, summary }),
+      name,
+      input,
+    );
   }
 }
 
