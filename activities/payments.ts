@@ -122,9 +122,15 @@ async function payOnce(deps: ActivityDeps, input: PayInput, command: Command): P
       details: { decline_code: outcome.code, hard: outcome.hard },
     });
   } catch (error) {
-    if (!isDomainError(error) || isPassingRefusal(error)) throw error;
-    if (error.code === 'command_expired') return end('expired', null);
-    return end('refused', { code: error.code, message: error.message, details: error.details });
+    if (isDomainError(error) && !isPassingRefusal(error)) {
+      if (error.code === 'command_expired') return end('expired', null);
+      return end('refused', { code: error.code, message: error.message, details: error.details });
+    }
+    if (isPassing(error)) throw error;
+    deps.log.error({ commandId: command.id, err: error }, 'a command failed');
+    const message =
+      'The payment could not be made for a reason of ours. Look at the payments of the invoice before paying again.';
+    return end('refused', { code: 'command_failed', message });
   }
 }
 

@@ -35,9 +35,16 @@ export async function invoice(input: InvoiceInput): Promise<void> {
 
   const load = () => databaseStep('loadInvoice', { tenantId, invoiceId }, 'read the row');
   const pay = async ({ commandId }: WaitingCommand): Promise<void> => {
-    const answer = await chargePatiently(`pay ${invoiceId}`).pay({ tenantId, invoiceId, commandId });
-    state = answer.invoice;
-    inbox.finishCommand({ outcome: answer.outcome });
+    try {
+      const answer = await chargePatiently(`pay ${invoiceId}`).pay({ tenantId, invoiceId, commandId });
+      state = answer.invoice;
+      inbox.finishCommand({ outcome: answer.outcome });
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      // The command's row says what became of it; the other things this invoice waits for go on.
+      inbox.finishCommand({ outcome: 'refused' });
+      inbox.recheck = true;
+    }
   };
   /** A step that cannot be made (a fault of ours, a row that contradicts itself) is tried again later, not given up. */
   const step = async (current: InvoiceState, next: NonNullable<InvoiceState['next']>): Promise<void> => {

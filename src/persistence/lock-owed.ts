@@ -2,9 +2,10 @@ import { sql } from 'kysely';
 import { isFinished } from '../domain/payment.ts';
 import type { Tx } from './doors.ts';
 import { findTenant } from './find.ts';
-import { findInvoiceFacts, type InvoiceFacts, lockInvoice } from './invoice-facts.ts';
+import { type InvoiceFacts, lockInvoice } from './invoice-facts.ts';
+import { InvoiceSchema } from './invoices.ts';
 import { lockCustomer } from './lock-customer.ts';
-import { query } from './rows.ts';
+import { findRow, query } from './rows.ts';
 import { lockSubscription, type SubscriptionFacts } from './subscription-facts.ts';
 import type { Write } from './write.ts';
 
@@ -13,9 +14,9 @@ export type Owed = InvoiceFacts & { owner: SubscriptionFacts | null };
 
 /** Locks an invoice and whatever the fate of its payment may touch. Null when there is no such invoice. */
 export async function lockOwed(write: Write, invoiceId: string): Promise<Owed | null> {
-  const glance = await findInvoiceFacts(write.tx, invoiceId);
+  const glance = await findRow(write.tx, InvoiceSchema, { id: invoiceId });
   if (!glance) return null;
-  const { customerId, subscriptionId } = glance.invoice;
+  const { customerId, subscriptionId } = glance;
   await lockDebts(write.tx, customerId, subscriptionId);
   const owner = subscriptionId ? await lockSubscription(write.tx, subscriptionId) : null;
   const facts = await lockInvoice(write.tx, invoiceId);

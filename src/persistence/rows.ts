@@ -26,7 +26,7 @@ export async function findRow<T extends object>(tx: Tx, entity: EntityName<T>, w
   return row ? plain<T>(row) : null;
 }
 
-/** The row, locked until the transaction ends. Lock order: subscription, customer, invoice, counter (`data.md`). */
+/** The row, locked until the transaction ends. Lock order: customer, subscriptions by id, invoice, counter. */
 export async function lockRow<T extends object>(tx: Tx, entity: EntityName<T>, where: FilterQuery<T>): Promise<T | null> {
   const row = await tx.findOne(entity, where as never, { disableIdentityMap: true, lockMode: LockMode.PESSIMISTIC_WRITE });
   return row ? plain<T>(row) : null;

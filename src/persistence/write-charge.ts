@@ -5,7 +5,7 @@ import type { Tenant } from '../domain/tenant.ts';
 import { newId } from '../platform/ids.ts';
 import { findDefaultMethod } from './find.ts';
 import { finishCallbacks } from './gateway-facts.ts';
-import { insertPayment, saveAttempt, saveInvoice } from './invoice-facts.ts';
+import { insertPayment, runningCollections, saveAttempt, saveInvoice } from './invoice-facts.ts';
 import { postLedger } from './ledger.ts';
 import { isFirstPayment, lockOwed, type Owed, timeZoneOf } from './lock-owed.ts';
 import { tell, type Write } from './write.ts';
@@ -90,10 +90,16 @@ async function receive(
   });
   for (const type of paid.events) await tellOfInvoice(write, type, saved);
   if (collection && !collection.outcome) await endCollection(write, collection, 'paid');
-  if (attempt && (await isDefaultMethod(write, attempt))) await forgetHardDeclines(write, invoice);
-  // A success makes the customer's next unpaid invoice due at once (billing rule 34b).
-  await advanceLine(write, invoice, await timeZoneOf(write, owed), true);
+  await callNext(write, owed, attempt);
   await followPayment(write, owed);
+}
+
+/** A success makes the customer's next unpaid invoice due at once (billing rule 34b). */
+async function callNext(write: Write, owed: Owed, attempt: PaymentAttempt | null): Promise<void> {
+  const { invoice } = owed;
+  if ((await runningCollections(write.tx, invoice)).length === 0) return;
+  if (attempt && (await isDefaultMethod(write, attempt))) await forgetHardDeclines(write, invoice);
+  await advanceLine(write, invoice, await timeZoneOf(write, owed), true);
 }
 
 async function followPayment(write: Write, owed: Owed): Promise<void> {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Client } from 'pg';
 import { markUncollectible, payOutOfBand, voidInvoice } from '../../src/persistence/invoice-writes.ts';
 import { moneyOf } from '../support/money.ts';
 import { createWorld, type World } from '../support/world.ts';
@@ -203,4 +204,26 @@ describe('a grace period', () => {
     ]);
     expect((await money.invoices(id)).map((invoice) => invoice.total.toFixed(2))).toEqual(['30.00', '10.00']);
   });
+
+  test('a draft that cannot go out fails its clock by name, and goes out once the cause is mended', async () => {
+    const { clock, id } = await sent();
+    await world.advance(clock, '2026-04-01T12:00:00Z');
+    const [, draft] = await money.invoices(id);
+    await asOwner('revoke insert, update on counters from perennial_app');
+    await expect(world.advance(clock, '2026-04-03T00:00:00Z')).rejects.toThrow(draft?.id);
+    expect((await money.invoices(id))[1]).toMatchObject({ status: 'draft', number: null });
+    await asOwner('grant insert, update on counters to perennial_app');
+    await world.advance(clock, '2026-04-03T00:00:00Z');
+    expect((await money.invoices(id))[1]).toMatchObject({
+      status: 'open',
+      finalizedAt: new Date('2026-04-02T00:00:00Z'),
+    });
+  });
 });
+
+async function asOwner(statement: string): Promise<void> {
+  const owner = new Client({ connectionString: world.ownerUrl });
+  await owner.connect();
+  await owner.query(statement);
+  await owner.end();
+}
