@@ -6,6 +6,7 @@ import { Migration20261121100400_create_invoices } from './Migration202611211004
 import { Migration20261121100500_create_payments } from './Migration20261121100500_create_payments.ts';
 import { Migration20261121100600_create_events } from './Migration20261121100600_create_events.ts';
 import { Migration20261121100700_link_attempts_to_commands } from './Migration20261121100700_link_attempts_to_commands.ts';
+import { Migration20261121100800_let_owner_become_login } from './Migration20261121100800_let_owner_become_login.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
 export const migrationsList = [
@@ -17,4 +18,5 @@ export const migrationsList = [
   Migration20261121100500_create_payments,
   Migration20261121100600_create_events,
   Migration20261121100700_link_attempts_to_commands,
+  Migration20261121100800_let_owner_become_login,
 ].map((migration) => ({ name: migration.name, class: migration }));
