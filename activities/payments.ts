@@ -9,8 +9,10 @@ import { findTenant } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
 import { invoiceStateOf } from '../src/persistence/invoice-state.ts';
+import { InvoiceSchema } from '../src/persistence/invoices.ts';
 import { lockOwed } from '../src/persistence/lock-owed.ts';
 import { forgetNudge } from '../src/persistence/nudges.ts';
+import { findRow } from '../src/persistence/rows.ts';
 import { lockSubscription } from '../src/persistence/subscription-facts.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
 import type { Write } from '../src/persistence/write.ts';
@@ -155,12 +157,12 @@ async function answer(
   at: Date,
 ): Promise<ChargeAnswer> {
   return deps.database.withTenant(input.tenantId, async (tx) => {
+    const glance = await findRow(tx, InvoiceSchema, { id: input.invoiceId });
+    // Locked before the facts are read: whoever changes them meanwhile owes a nudge that must not be taken back here.
+    const owner = glance?.subscriptionId ? await lockSubscription(tx, glance.subscriptionId) : null;
     const facts = await findInvoiceFacts(tx, input.invoiceId);
     if (!facts) throw new DomainError('not_found', `invoice ${input.invoiceId} has no row`);
     const invoice = await invoiceStateOf(tx, facts);
-    const owner = facts.invoice.subscriptionId
-      ? await lockSubscription(tx, facts.invoice.subscriptionId)
-      : null;
     const write = writeOf(deps, tx, input.tenantId, at, { correlationId: null, causationId: null });
     if (owner && input.by === 'invoice') await nudgeSubscription(write, owner.subscription.id);
     if (input.by === 'subscription') await handOver(write, facts.invoice, invoice);

@@ -175,7 +175,7 @@ async function post(
   amount: Decimal,
 ): Promise<void> {
   const { customerId, id: invoiceId, currency } = invoice;
-  // An invoice can be written off, paid, reopened by nothing: each kind happens once, so the invoice is its source.
+  // Each of these happens to an invoice at most once, so the invoice is the source that makes it so.
   const movement = { kind, source: invoiceId, debit, credit, amount };
   await postLedger(write.tx, [movement], {
     tenantId: write.tenantId,
