@@ -1,10 +1,13 @@
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { refuseUnreadable } from './refuse-unreadable.ts';
 
 /** A client has this long for the headers of a request, and for the whole of it. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How often Node.js looks for clients whose time is over; its own habit of 30 s would double these times and more. */
+const TIMEOUTS_CHECKED_EVERY_MS = 2_000;
 /** How long requests that run may go on when the server stops; a command takes at most twenty seconds to answer 503. */
 const GRACE_MS = 5_000;
 
@@ -16,9 +19,15 @@ export async function listen(
   { host, port }: { host: string; port: number },
 ): Promise<Server> {
   const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 65_000 },
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY_MS,
+      keepAliveTimeout: 65_000,
+    },
     app,
   );
+  server.on('clientError', refuseUnreadable);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);

@@ -10,6 +10,8 @@ export type AddressFilter = {
 
 /** Public by its number, private by its use: the metadata and health service of Azure. */
 const REFUSED_ALTHOUGH_PUBLIC = ['168.63.129.16'];
+/** The only part of IPv6 that the internet routes; outside it lie forms such as `::10.0.0.1` that no list names all of. */
+const ROUTED_IPV6 = ipaddr.parseCIDR('2000::/3');
 
 /**
  * Everything that is not plain public unicast is refused: private, loopback, link-local, metadata, CGNAT, multicast,
@@ -30,9 +32,9 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 function isPublic(text: string): boolean {
   const address = parse(text);
-  return (
-    address !== null && address.range() === 'unicast' && !REFUSED_ALTHOUGH_PUBLIC.includes(address.toString())
-  );
+  if (address === null || address.range() !== 'unicast') return false;
+  if (address.kind() === 'ipv6' && !contains(address, ROUTED_IPV6)) return false;
+  return !REFUSED_ALTHOUGH_PUBLIC.includes(address.toString());
 }
 
 /** An IPv4 address that is wrapped in an IPv6 one counts as what it is. */
