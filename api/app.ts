@@ -125,7 +125,8 @@ function answer(deps: ApiDeps, authenticator: Authenticator, route: Route): Requ
   return async (request, response) => {
     const { requestId, principal } = response.locals as Locals;
     if (!principal) throw new Error(`${route.operationId} was reached by nobody`);
-    const result = await runRoute(deps, authenticator, route, request, { requestId, principal });
+    const tell = (header: string, value: string) => response.setHeader(header, value);
+    const result = await runRoute(deps, authenticator, route, request, { requestId, principal, tell });
     for (const [header, value] of Object.entries(result.headers)) response.setHeader(header, value);
     response.status(result.status).type(result.contentType).send(result.body);
   };

@@ -14,7 +14,12 @@ export type Result = {
   headers: Record<string, string>;
   body: string | Buffer;
 };
-type Caller = { requestId: string; principal: Principal };
+type Caller = {
+  requestId: string;
+  principal: Principal;
+  /** Sets a header of the answer, whatever the answer will be. */
+  tell: (header: string, value: string) => void;
+};
 
 /** Validates one request with its route's schemas and lets the route answer it. */
 export async function runRoute(
@@ -22,7 +27,7 @@ export async function runRoute(
   authenticator: Authenticator,
   route: Route,
   request: Request,
-  { requestId, principal }: Caller,
+  { requestId, principal, tell }: Caller,
 ): Promise<Result> {
   authorize(principal, route.scope);
   const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
@@ -55,6 +60,8 @@ export async function runRoute(
     return { ...rawAnswer, headers: rawAnswer.headers ?? {} };
   }
   const key = idempotencyKeyOf(request.get('idempotency-key'), route.method);
+  // Also with a 503, which asks for the same key again: the caller may have left its choice to us.
+  if (key !== null && route.work.kind !== 'read') tell('Idempotency-Key', key);
   const fingerprint = fingerprintOf(request.method, request.originalUrl, bodyValue);
   const answer = await perform(route, call, { key, fingerprint });
   for (const work of committed) work();
@@ -62,10 +69,7 @@ export async function runRoute(
   return {
     status: answer.status,
     contentType: answer.status < 400 ? 'application/json' : 'application/problem+json',
-    headers: {
-      ...(key !== null && route.work.kind !== 'read' ? { 'Idempotency-Key': key } : {}),
-      ...(answer.replayed ? { 'Idempotent-Replayed': 'true' } : {}),
-    },
+    headers: answer.replayed ? { 'Idempotent-Replayed': 'true' } : {},
     body: answer.body,
   };
 }

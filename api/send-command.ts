@@ -28,7 +28,13 @@ import type { Call, Route } from './route.ts';
 
 const LEASE_MARGIN_MS = 10_000;
 
-type Sent = { commandId: string; subjectId: string; workflow: 'subscription' | 'invoice'; requestedAt: Date; summary: string };
+type Sent = {
+  commandId: string;
+  subjectId: string;
+  workflow: 'subscription' | 'invoice';
+  requestedAt: Date;
+  summary: string;
+};
 type Begun = { kind: 'answered'; answer: Answer } | { kind: 'begun'; sent: Sent };
 
 export async function runCommand(
@@ -110,7 +116,8 @@ function sentOf({ id, subjectId, kind, body, requestedAt }: Command): Sent {
   const workflow = kind === 'pay' ? 'invoice' : 'subscription';
   const begins = createCommand.safeParse(body);
   // What never changes, for the head of the workflow's page; the rest is in its details.
-  const terms = kind === 'create' && begins.success ? [begins.data.customer, begins.data.currency] : [subjectId];
+  const terms =
+    kind === 'create' && begins.success ? [begins.data.customer, begins.data.currency] : [subjectId];
   const summary = [...terms, `since ${requestedAt.toISOString().slice(0, 10)}`].join(' · ');
   return { commandId: id, subjectId, workflow, requestedAt, summary };
 }

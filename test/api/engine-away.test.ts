@@ -44,6 +44,7 @@ describe('a command while Temporal is away', () => {
       '2',
     ]);
     expect(first.body['detail']).toContain('may have been applied');
+    expect(first.headers.get('idempotency-key')).toBe('create');
     const [command] = await commands();
     expect(first.body['details']).toEqual({ command_id: command?.['id'] });
     expect(command).toMatchObject({
@@ -63,6 +64,15 @@ describe('a command while Temporal is away', () => {
     const second = await post('/v1/subscriptions', { customer, plan }, headers);
     expect([second.status, second.body['details']]).toEqual([503, first.body['details']]);
     expect(await commands()).toHaveLength(1);
+  });
+
+  test('without a key of the caller is answered with the key to repeat it with', async () => {
+    const before = (await commands()).length;
+    const first = await post('/v1/subscriptions', { customer, plan });
+    const headers = { 'idempotency-key': String(first.headers.get('idempotency-key')) };
+    const second = await post('/v1/subscriptions', { customer, plan }, headers);
+    expect([second.status, second.body['details']]).toEqual([503, first.body['details']]);
+    expect(await commands()).toHaveLength(before + 1);
   });
 
   test('is answered from its row when it was applied all the same', async () => {

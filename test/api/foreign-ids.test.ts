@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Route } from '../../api/route.ts';
+import { ROUTES } from '../../api/routes/index.ts';
+import { runApi } from '../../src/main/run-api.ts';
+import { freePort } from '../../src/platform/port.ts';
+import { type Reply, sender, type TestApi } from '../support/api.ts';
+import { createWorld, type World } from '../support/world.ts';
+
+/**
+ * One tenant has something of every kind, made by the engine that makes them in production; another one knows all the
+ * ids. To it they are what an id is that nobody has: the same status, the same words.
+ */
+let world: World;
+let api: AsyncDisposable & { url: string };
+let send: TestApi['send'];
+let key: string;
+let strangerKey: string;
+const objects: Record<string, string> = {};
+let before: Record<string, string>;
+
+const OPERATOR = 'operator-key-of-this-test';
+const WITH_IDS = ROUTES.filter((route) => route.auth === 'tenant' && route.path.includes('{'));
+
+beforeAll(async () => {
+  world = await createWorld({ env: { PORT: String(await freePort()) } });
+  api = await runApi(world.config, world.logger);
+  send = sender(api.url);
+  key = await newKey(world.tenantId);
+  strangerKey = await newKey(await otherTenant());
+  await makeOneOfEach();
+  before = await readAll();
+});
+afterAll(async () => {
+  await api[Symbol.asyncDispose]();
+  await world[Symbol.asyncDispose]();
+});
+
+async function newKey(tenantId: string): Promise<string> {
+  const made = await send('post', `/v1/tenants/${tenantId}/keys`, { key: OPERATOR, body: { name: 'all' } });
+  return String(made.body['key']);
+}
+
+async function otherTenant(): Promise<string> {
+  const account = await send('post', '/v1/accounts', { key: OPERATOR, body: { name: 'Other' } });
+  const body = { account: account.body['id'], mode: 'test', name: 'Other' };
+  return String((await send('post', '/v1/tenants', { key: OPERATOR, body })).body['id']);
+}
+
+async function makeOneOfEach(): Promise<void> {
+  const post = async (path: string, body: object) =>
+    String((await send('post', path, { key, body })).body['id']);
+  const newest = async (path: string): Promise<string> => {
+    for (let attempt = 0; attempt < 100; attempt += 1) {
+      const { data } = (await send('get', path, { key })).body as { data: { id: string }[] };
+      if (data[0]) return data[0].id;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`nothing appears at ${path}`);
+  };
+  const price = {
+    key: 'base',
+    model: 'flat',
+    unit_amount: '9',
+    currency: 'USD',
+    interval: { unit: 'month' },
+  };
+  objects['webhook_endpoints'] = await post('/v1/webhook_endpoints', { url: 'http://127.0.0.1:9/hook' });
+  objects['test_clocks'] = await post('/v1/test_clocks', { now: '2027-01-01T00:00:00Z' });
+  objects['api_keys'] = await post('/v1/api_keys', { name: 'x' });
+  objects['customers'] = await post('/v1/customers', { name: 'Ada', external_id: 'ada' });
+  const methods = `/v1/customers/${objects['customers']}/payment_methods`;
+  objects['payment_methods'] = await post(methods, { token: 'tok_succeeds' });
+  const plan = await send('post', '/v1/plans', {
+    key,
+    body: { name: 'Pro', external_id: 'pro', prices: [price] },
+  });
+  objects['plans'] = String(plan.body['id']);
+  objects['prices'] = (plan.body['prices'] as { id: string }[])[0]?.id ?? '';
+  objects['subscriptions'] = await post('/v1/subscriptions', {
+    customer: 'external:ada',
+    plan: 'external:pro',
+  });
+  objects['invoices'] = await newest('/v1/invoices');
+  objects['payments'] = await newest('/v1/payments');
+  objects['events'] = await newest('/v1/events');
+  objects['deliveries'] = await newest('/v1/deliveries?status=pending');
+}
+
+/** Bodies that are fine, so that nothing but the id can be refused. */
+const BODIES: Record<string, object> = {
+  '/v1/subscriptions/{id}/extend_trial': { trial_end: '2028-01-01T00:00:00Z' },
+  '/v1/subscriptions/{id}/cancel': { mode: 'now' },
+  '/v1/test_clocks/{id}/advance': { to: '2028-01-01T00:00:00Z' },
+  '/v1/customers/{id}/payment_methods': { token: 'tok_succeeds' },
+  '/v1/plans/{id}/versions': {
+    prices: [{ key: 'base', model: 'flat', unit_amount: '2', currency: 'USD', interval: { unit: 'month' } }],
+  },
+};
+
+const nounOf = (route: Route): string => route.path.split('/')[2] ?? '';
+
+function ask(route: Route, id: string): Promise<Reply> {
+  const body = route.method === 'get' ? {} : { body: BODIES[route.path] ?? {} };
+  return send(route.method, route.path.replace('{id}', id), { key: strangerKey, ...body });
+}
+
+/** The same kind of id with another ending, which nobody has. */
+const nobodys = (id: string): string => id.slice(0, -4) + (id.endsWith('zzzz') ? '0000' : 'zzzz');
+
+const spoken = (reply: Reply) => [reply.status, reply.body['code'], reply.body['detail']];
+
+async function readAll(): Promise<Record<string, string>> {
+  const texts: Record<string, string> = {};
+  for (const [noun, id] of Object.entries(objects)) {
+    const reply = await send('get', `/v1/${noun}/${id}`, { key });
+    expect([noun, reply.status]).toEqual([noun, 200]);
+    // What deliveries do meanwhile, and when a key was used, is not of the stranger's making.
+    if (noun !== 'deliveries' && noun !== 'webhook_endpoints' && noun !== 'api_keys')
+      texts[noun] = reply.text;
+  }
+  return texts;
+}
+
+test.each(WITH_IDS.map((route) => [`${route.method} ${route.path}`, route] as const))(
+  'another tenant, %s: the answer for an id that nobody has',
+  async (_name, route) => {
+    const id = objects[nounOf(route)];
+    if (!id) throw new Error(`how is one of ${nounOf(route)} made?`);
+    const real = await ask(route, id);
+    expect(real.status).toBe(404);
+    expect(spoken(real)).toEqual(spoken(await ask(route, nobodys(id))));
+  },
+);
+
+test.each(['customers/external:ada', 'plans/external:pro'])('another tenant, %s: not found', async (path) => {
+  expect((await send('get', `/v1/${path}`, { key: strangerKey })).status).toBe(404);
+});
+
+test('as filters, foreign ids find nothing', async () => {
+  const { customers, plans, subscriptions, invoices, events, webhook_endpoints, test_clocks } = objects;
+  for (const list of [
+    `subscriptions?customer=${customers}`,
+    `subscriptions?plan=${plans}`,
+    `invoices?subscription=${subscriptions}`,
+    `payments?invoice=${invoices}`,
+    `events?object_id=${subscriptions}`,
+    `deliveries?event=${events}`,
+    `deliveries?endpoint=${webhook_endpoints}`,
+    `customers?test_clock=${test_clocks}`,
+  ]) {
+    const reply = await send('get', `/v1/${list}`, { key: strangerKey });
+    expect([list, reply.status, reply.body['data']]).toEqual([list, 200, []]);
+  }
+});
+
+test('in bodies, foreign ids do not exist either', async () => {
+  const post = (path: string, body: object) => send('post', path, { key: strangerKey, body });
+  const mine = (await post('/v1/customers', { name: 'Eve' })).body['id'];
+  const foreignPlan = await post('/v1/subscriptions', { customer: mine, plan: objects['plans'] });
+  expect(foreignPlan.body['errors']).toMatchObject([{ path: 'plan', code: 'not_found' }]);
+  const foreignCustomer = await post('/v1/subscriptions', {
+    customer: objects['customers'],
+    plan: objects['plans'],
+  });
+  expect(foreignCustomer.body['errors']).toMatchObject([
+    { path: 'customer', code: 'not_found' },
+    { path: 'plan', code: 'not_found' },
+  ]);
+  const foreignClock = await post('/v1/customers', { name: 'Eve', test_clock: objects['test_clocks'] });
+  expect(foreignClock.body['errors']).toMatchObject([{ path: 'test_clock', code: 'not_found' }]);
+});
+
+test('after all that, its owner finds everything as it was', async () => {
+  expect(await readAll()).toEqual(before);
+});
