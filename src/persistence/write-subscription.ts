@@ -1,6 +1,7 @@
 import type { Decision } from '../domain/decide-step.ts';
 import type { EventType } from '../domain/event.ts';
 import type { Invoice } from '../domain/invoice.ts';
+import { nextInvoiceStep } from '../domain/invoice-step.ts';
 import { derived } from '../domain/next-step.ts';
 import { isFinished } from '../domain/payment.ts';
 import { assertTransition, type Subscription, type SubscriptionItem, type SubscriptionStatus } from '../domain/subscription.ts';
@@ -153,12 +154,15 @@ export function nudgeSubscription(write: Write, subscriptionId: string): Promise
   return nudge(write.tx, { tenantId: write.tenantId, kind: 'subscription', entityId: subscriptionId, notBefore: write.wallNow });
 }
 
-/** An invoice whose charge is under way is left alone: its own workflow ends it when the answer is known. */
+/** An invoice whose charge is under way is left alone, its own workflow ends it when the answer is known; one that waits is told. */
 async function voidOpenInvoices(write: Write, subscriptionId: string): Promise<void> {
   for (const { id } of await openInvoicesOf(write.tx, { subscriptionId })) {
     const facts = await lockInvoice(write.tx, id);
     const underWay = facts?.attempt && !isFinished(facts.attempt.status);
-    if (facts?.invoice.status === 'open' && !underWay) await writeVoid(write, facts);
+    if (facts?.invoice.status !== 'open' || underWay) continue;
+    const waits = nextInvoiceStep(facts.invoice, facts.attempt, facts.collection) !== null;
+    await writeVoid(write, facts);
+    if (waits) await nudgeInvoice(write, facts.invoice);
   }
 }
 

@@ -6,8 +6,10 @@ import { findRow, updateRows } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
 import { TestClockSchema } from '../../src/persistence/test-clocks.ts';
 import { unblockSubscription } from '../../src/persistence/unblock-subscription.ts';
+import { workflowId } from '../../workflows/messages.ts';
 import { keptWorld } from '../support/kept-world.ts';
 import { startProxy } from '../support/proxy.ts';
+import { record } from '../support/record.ts';
 import {
   billsOf,
   eventually,
@@ -20,7 +22,7 @@ import {
 } from '../support/stories.ts';
 import type { World } from '../support/world.ts';
 
-const theWorld = keptWorld();
+const theWorld = keptWorld({ env: { LOG_LEVEL: 'fatal' } });
 let world: World;
 beforeAll(() => {
   world = theWorld();
@@ -109,6 +111,7 @@ test('what always fails is set aside and says why; others are on time; mended, i
     'subscription.renewed',
   ]);
   expect(await subscriptionOf(world, broken)).toMatchObject({ failureCount: 0, blockedReason: null });
+  await record(world, 'blocked-and-mended', workflowId.subscription(broken));
 });
 
 test('under a test clock the clock fails and names it; the others arrive; advanced again it goes on, and mended it catches up', async () => {
@@ -173,6 +176,7 @@ test('while the database is away a step waits as a regular activity and leaves n
     );
     expect(regular).toContain('closePeriod');
     expect(events?.length).toBeLessThan(60);
+    await record(world, 'database-away', workflowId.subscription(id));
   } finally {
     await worker[Symbol.asyncDispose]();
     await world.startWorker();

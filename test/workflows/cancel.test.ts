@@ -1,5 +1,9 @@
 import { beforeAll, expect, test } from '@jest/globals';
+import { InvoiceSchema } from '../../src/persistence/invoices.ts';
+import { findRows } from '../../src/persistence/rows.ts';
+import { workflowId } from '../../workflows/messages.ts';
 import { keptWorld } from '../support/kept-world.ts';
+import { record } from '../support/record.ts';
 import { billsOf, subscriptionOf, toldOf, underClock } from '../support/stories.ts';
 import type { World } from '../support/world.ts';
 
@@ -33,6 +37,7 @@ test('now: what ran in arrears is billed with the day of the cancellation, what 
     endedAt: new Date('2026-01-20T17:00:00Z'),
     cancellationReason: 'moving away',
   });
+  await record(world, 'canceled-now', workflowId.subscription(id));
   await ada.advance('2026-06-01T00:00:00Z');
   expect(await billsOf(world, id)).toHaveLength(2);
 });
@@ -167,6 +172,11 @@ test('past due: the final invoice is made, and dunning of the open one goes on',
     '2026-02-10 open 93 2026-02-10..2026-03-10 2026-01-10..2026-02-10',
     '2026-02-10 open 2.21 2026-02-10..2026-02-10',
   ]);
+  const [, renewal] = await world.inTenant((tx) =>
+    findRows(tx, InvoiceSchema, { subscriptionId: id }, { orderBy: { id: 'asc' } }),
+  );
+  await ada.advance('2026-02-12T00:00:00Z');
+  await record(world, 'invoice-in-dunning', workflowId.invoice(renewal?.id ?? ''));
 });
 
 test('canceled twice at once, it ends once', async () => {

@@ -4,6 +4,7 @@ import { findRow } from '../../src/persistence/rows.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { WORKFLOWS, workflowId } from '../../workflows/messages.ts';
 import { keptWorld } from '../support/kept-world.ts';
+import { record } from '../support/record.ts';
 import {
   billsOf,
   noteCommand,
@@ -188,4 +189,5 @@ test('nine commands at once: the ninth is told to come again, and none is lost',
   expect((await toldOf(world, id)).filter((type) => type === 'subscription.cancel_scheduled')).toHaveLength(
     9,
   );
+  await record(world, 'nine-commands-at-once', workflowId.subscription(id));
 });

@@ -3,6 +3,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import { newId } from '../../src/platform/ids.ts';
 import { WORKFLOWS, workflowId } from '../../workflows/messages.ts';
 import { keptWorld } from '../support/kept-world.ts';
+import { record } from '../support/record.ts';
 import {
   billsOf,
   eventually,
@@ -57,6 +58,7 @@ describe('in real time', () => {
     expect(bills[1]).toContain('paid 31');
     const { anchorAt, currentPeriodStart } = await subscriptionOf(world, id);
     expect(currentPeriodStart).toEqual(anchorAt);
+    await record(world, 'renewal-in-real-time', workflowId.subscription(id));
   });
 
   test('a workflow that got lost is started again by the next command, and due steps come first', async () => {
@@ -116,6 +118,14 @@ describe('a new run', () => {
       'close_period',
     ]);
     expect(await billsOf(world, first)).toHaveLength(8);
+    const { raw } = await workflowOf(world, first).describe();
+    await record(
+      world,
+      'run-that-ended-in-a-new-one',
+      workflowId.subscription(first),
+      raw.workflowExecutionInfo?.firstRunId ?? undefined,
+    );
+    await record(world, 'run-that-began-with-a-memory', workflowId.subscription(first));
     expect(await waitingForOf(world, first)).toMatchObject({
       waitingFor: 'close period',
       until: row.nextStepAt?.toISOString(),

@@ -1,7 +1,9 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { updateRows } from '../../src/persistence/rows.ts';
 import { TenantSchema } from '../../src/persistence/tenants.ts';
+import { workflowId } from '../../workflows/messages.ts';
 import { keptWorld } from '../support/kept-world.ts';
+import { record } from '../support/record.ts';
 import { billsOf, subscriptionOf, toldOf, underClock } from '../support/stories.ts';
 import type { World } from '../support/world.ts';
 
@@ -28,6 +30,7 @@ test('a trial becomes paid: by anniversary the anchor moves to its end', async (
     status: 'active',
     anchorAt: new Date('2026-01-24T10:00:00Z'),
   });
+  await record(world, 'trial-to-paid-under-a-clock', workflowId.subscription(id));
   expect(await toldOf(world, id)).toEqual([
     'subscription.created',
     'subscription.trial_started',
