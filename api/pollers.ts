@@ -7,6 +7,8 @@ type Pollers = Record<Queue, PollerState>;
 
 const ASKED_EVERY_MS = 5_000;
 const TIMEOUT_MS = 1_000;
+/** A poll lasts a minute at most; the server goes on naming a worker that is gone for five. */
+const SEEN_WITHIN_MS = 90_000;
 const QUEUES: readonly Queue[] = ['billing', 'gateway', 'webhooks'];
 /** `temporal.api.enums.v1.TaskQueueType`: workflow tasks for the loop of billing, activities for the others. */
 const TYPE_OF: Record<Queue, 1 | 2> = { billing: 1, gateway: 2, webhooks: 1 };
@@ -40,7 +42,11 @@ async function ask(deps: ApiDeps, queue: Queue): Promise<PollerState> {
         taskQueueType: TYPE_OF[queue],
       }),
     );
-    return (described.pollers ?? []).length > 0 ? 'polled' : 'not_polled';
+    const since = clock.now().getTime() - SEEN_WITHIN_MS;
+    const alive = (described.pollers ?? []).some(
+      ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 >= since,
+    );
+    return alive ? 'polled' : 'not_polled';
   } catch {
     return 'unknown';
   }

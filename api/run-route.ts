@@ -62,7 +62,10 @@ export async function runRoute(
   const key = idempotencyKeyOf(request.get('idempotency-key'), route.method);
   // Also with a 503, which asks for the same key again: the caller may have left its choice to us.
   if (key !== null && route.work.kind !== 'read') tell('Idempotency-Key', key);
-  const fingerprint = fingerprintOf(request.method, request.originalUrl, bodyValue);
+  // A secret is shown again to the key that made it, not to a lesser one that guesses the request.
+  const asker =
+    route.work.kind === 'write' && route.work.secretAnswer ? `${call.keyId ?? call.tenantId}\n` : '';
+  const fingerprint = fingerprintOf(request.method, asker + request.originalUrl, bodyValue);
   const answer = await perform(route, call, { key, fingerprint });
   for (const work of committed) work();
   if (deps.checkAnswers) checkAnswer(route, answer);

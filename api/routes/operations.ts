@@ -93,6 +93,7 @@ const ready = rawRoute({
 });
 
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
+const FORWARDED = /^(forwarded|via|x-forwarded-.+|x-real-ip)$/;
 
 const metrics = rawRoute({
   method: 'get',
@@ -108,10 +109,8 @@ const metrics = rawRoute({
   async handler({ deps, headers, remoteAddress }) {
     const key = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
     // Behind a proxy on this machine every caller looks like loopback; a forwarded request has to show the key.
-    const isLocal =
-      LOOPBACK.test(remoteAddress ?? '') &&
-      headers['x-forwarded-for'] === undefined &&
-      headers.forwarded === undefined;
+    const isForwarded = Object.keys(headers).some((name) => FORWARDED.test(name));
+    const isLocal = LOOPBACK.test(remoteAddress ?? '') && !isForwarded;
     if (!isLocal && !sameSecret(key, deps.operatorKey))
       throw new DomainError('unauthorized', 'Send the operator key, or ask from this machine.');
     return {

@@ -48,6 +48,19 @@ const rows = (statement: ReturnType<typeof sql>) =>
   api.database.asSystem('test', (tx) => query<Record<string, unknown>>(tx, statement));
 
 describe('the same Idempotency-Key', () => {
+  test('of another API key shows no secret again', async () => {
+    const body = { name: 'everything' };
+    const first = await post('/v1/api_keys', body, 'secret');
+    expect((await post('/v1/api_keys', body, 'secret')).text).toBe(first.text);
+    const lesser = await post('/v1/api_keys', { name: 'lesser', scopes: ['keys:write'] });
+    const guess = await api.send('post', '/v1/api_keys', {
+      key: String(lesser.body['key']),
+      body,
+      headers: { 'idempotency-key': 'secret' },
+    });
+    expect([guess.status, guess.body['code']]).toEqual([422, 'idempotency_key_reused']);
+  });
+
   test('with the same request has one effect and gives the same bytes', async () => {
     const first = await post('/v1/customers', { name: 'Ada', email: 'ada@example.com' }, 'k1');
     const second = await post('/v1/customers', { email: 'ada@example.com', name: 'Ada' }, 'k1');
