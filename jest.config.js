@@ -15,6 +15,8 @@ export default {
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  // Tests mostly wait for servers and timers, so two files at a time pay even on two cores.
+  maxWorkers: 2,
   workerIdleMemoryLimit: '1GB',
   testTimeout: 60_000,
 };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   isGrpcServiceError,
   ServiceError,
@@ -12,6 +13,7 @@ import type { Tx } from '../src/persistence/doors.ts';
 import { databaseNow, findCommand, insertCommand } from '../src/persistence/find-commands.ts';
 import { leaseCommand, releaseLease, storeAnswer } from '../src/persistence/idempotency.ts';
 import { databaseTrouble } from '../src/persistence/trouble.ts';
+import { isBetweenRuns } from '../src/platform/between-runs.ts';
 import { clock } from '../src/platform/clock.ts';
 import { newId } from '../src/platform/ids.ts';
 import { commandUpdate, taskQueue, WORKFLOWS, workflowId } from '../workflows/messages.ts';
@@ -124,7 +126,24 @@ function sentOf({ id, subjectId, kind, body, requestedAt }: Command): Sent {
 
 /** Tells the workflow, which is started when it is not running: rows can lose their workflow, never the other way. */
 async function deliver(call: Call, sent: Sent): Promise<void> {
-  const { deps, tenantId } = call;
+  const { deps } = call;
+  try {
+    await withDeadline(deps, () => update(call, sent, BETWEEN_RUNS_TRIES));
+  } catch (error) {
+    // An error does not mean that it did not happen: the row knows.
+    if (!isAway(error)) throw error;
+    deps.logger.warn(
+      { err: error, commandId: sent.commandId, requestId: call.requestId },
+      'no answer to a command',
+    );
+  }
+}
+
+/** A workflow that is about to begin a new run takes the command a moment later. */
+const BETWEEN_RUNS_TRIES = 5;
+const BETWEEN_RUNS_MS = 100;
+
+async function update({ deps, tenantId }: Pick<Call, 'deps' | 'tenantId'>, sent: Sent, tries: number): Promise<void> {
   const name = sent.workflow;
   const input =
     name === 'subscription'
@@ -139,20 +158,15 @@ async function deliver(call: Call, sent: Sent): Promise<void> {
   });
   const message = { commandId: sent.commandId, requestedAt: sent.requestedAt.toISOString() };
   try {
-    await withDeadline(deps, () =>
-      deps.temporal.workflow.executeUpdateWithStart(commandUpdate, {
-        args: [message],
-        updateId: sent.commandId,
-        startWorkflowOperation,
-      }),
-    );
+    await deps.temporal.workflow.executeUpdateWithStart(commandUpdate, {
+      args: [message],
+      updateId: sent.commandId,
+      startWorkflowOperation,
+    });
   } catch (error) {
-    // An error does not mean that it did not happen: the row knows.
-    if (!isAway(error)) throw error;
-    deps.logger.warn(
-      { err: error, commandId: sent.commandId, requestId: call.requestId },
-      'no answer to a command',
-    );
+    if (tries <= 1 || !isBetweenRuns(error)) throw error;
+    await sleep(BETWEEN_RUNS_MS);
+    await update({ deps, tenantId }, sent, tries - 1);
   }
 }
 

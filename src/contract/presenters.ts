@@ -1,6 +1,6 @@
 import { presentCustomer } from './customers.ts';
 import { presentInvoice } from './invoices.ts';
-import { presentAttempt } from './payments.ts';
+import { presentAttempt, presentManualPayment } from './payments.ts';
 import { presentSubscription } from './subscriptions.ts';
 
 /** What events show of an object: the same as the API answers. */
@@ -9,4 +9,5 @@ export const presenters = {
   subscription: presentSubscription,
   invoice: presentInvoice,
   payment: presentAttempt,
+  manualPayment: presentManualPayment,
 };

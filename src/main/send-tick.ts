@@ -1,12 +1,7 @@
-import {
-  type Client,
-  isGrpcServiceError,
-  WithStartWorkflowOperation,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { type Client, WithStartWorkflowOperation } from '@temporalio/client';
 import type { SendTick } from '../../activities/test-clocks.ts';
 import { taskQueue, tickUpdate, WORKFLOWS, workflowId } from '../../workflows/messages.ts';
+import { isBetweenRuns } from '../platform/between-runs.ts';
 
 /** A test clock's turn as an update; a workflow that is not there (an invoice that slept) is started for it. */
 export function sendTick(client: Client, prefix: string): SendTick {
@@ -30,17 +25,4 @@ export function sendTick(client: Client, prefix: string): SendTick {
       throw error;
     }
   };
-}
-
-/** gRPC's FAILED_PRECONDITION: the server found the run closing between the two halves of the call. */
-const RUN_CLOSING = 9;
-
-/** The workflow is about to begin a new run, or its run ended under the update. */
-function isBetweenRuns(error: unknown): boolean {
-  if (isGrpcServiceError(error) && error.code === RUN_CLOSING) return true;
-  return (
-    error instanceof WorkflowUpdateFailedError &&
-    error.cause instanceof ApplicationFailure &&
-    (error.cause.type === 'engine_busy' || error.cause.type === 'AcceptedUpdateCompletedWorkflow')
-  );
 }

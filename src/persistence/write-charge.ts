@@ -31,16 +31,16 @@ export async function recordOutcome(
   if (attempt.status === answered.status) return;
   switch (answered.status) {
     case 'settled':
-      await tellOfPayment(write, 'payment.succeeded', owed, answered);
+      await tellOfPayment(write, 'payment.succeeded', owed, shownAttempt(write, answered));
       return receive(write, owed, answered, null);
     case 'declined':
-      await tellOfPayment(write, 'payment.failed', owed, answered);
+      await tellOfPayment(write, 'payment.failed', owed, shownAttempt(write, answered));
       return failCharge(write, owed, tenant, {
         hard: await standsAgainstDefault(write, answered),
         charged: answered,
       });
     case 'pending':
-      await tellOfPayment(write, 'payment.pending', owed, answered);
+      await tellOfPayment(write, 'payment.pending', owed, shownAttempt(write, answered));
       // A payment under way by the customer's own bank counts as received until it fails.
       return followPayment(write, owed);
     case 'requires_action':
@@ -79,6 +79,10 @@ async function receive(
     createdAt: at,
   };
   await insertPayment(write.tx, payment, invoice.id);
+  if (!attempt) {
+    const object = write.present.manualPayment(payment, invoice.id);
+    await tellOfPayment(write, 'payment.succeeded', owed, { id, object });
+  }
   const paid = payInvoice(invoice, id, at, attempt === null);
   const saved = await saveInvoice(write.tx, paid.invoice);
   await postLedger(write.tx, paid.movements, {
@@ -140,14 +144,18 @@ async function tellOfPayment(
   write: Write,
   type: 'payment.succeeded' | 'payment.failed' | 'payment.pending',
   { invoice }: Owed,
-  attempt: PaymentAttempt,
+  shown: { id: string; object: Record<string, unknown> },
 ): Promise<void> {
   await tell(write, type, {
     objectType: 'payment',
-    objectId: attempt.id,
+    objectId: shown.id,
     customerId: invoice.customerId,
     subscriptionId: invoice.subscriptionId,
     invoiceId: invoice.id,
-    object: write.present.payment(attempt),
+    object: shown.object,
   });
+}
+
+function shownAttempt(write: Write, attempt: PaymentAttempt) {
+  return { id: attempt.id, object: write.present.payment(attempt) };
 }

@@ -1,7 +1,7 @@
 import type { Customer } from '../domain/customer.ts';
 import type { EventType, ObjectType } from '../domain/event.ts';
 import type { Invoice, InvoiceLine } from '../domain/invoice.ts';
-import type { PaymentAttempt } from '../domain/payment.ts';
+import type { Payment, PaymentAttempt } from '../domain/payment.ts';
 import type { PricedItem, Subscription } from '../domain/subscription.ts';
 import type { Tx } from './doors.ts';
 import { type Cause, recordEvents } from './events.ts';
@@ -14,6 +14,8 @@ export type Presenters = {
   subscription(subscription: Subscription, priced: readonly PricedItem[]): Shown;
   invoice(invoice: Invoice, lines: readonly InvoiceLine[]): Shown;
   payment(attempt: PaymentAttempt): Shown;
+  /** Money received outside any gateway. */
+  manualPayment(payment: Payment, invoiceId: string): Shown;
 };
 
 /** One change of the world: its transaction, the instant at which it is effective, and what caused it. */

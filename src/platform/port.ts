@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -24,17 +25,16 @@ export async function choosePort(options: {
   return port;
 }
 
-/** A port that nobody listens on at this moment. */
-export function freePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen({ host, port: 0, exclusive: true }, () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
+/** Below every system's range for outgoing connections: a port of that range may be taken before it is listened on. */
+const [LOWEST, HIGHEST] = [20_000, 32_000];
+
+/** A port that nobody listens on at this moment, and that no outgoing connection will be given. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const port = randomInt(LOWEST, HIGHEST);
+    if (await isFree(host, port)) return port;
+  }
+  throw new Error(`No free port was found between ${LOWEST} and ${HIGHEST}: end what listens there.`);
 }
 
 function isFree(host: string, port: number): Promise<boolean> {

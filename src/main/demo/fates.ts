@@ -106,6 +106,7 @@ export const FATES: Readonly<Record<string, Fate>> = {
       'subscription.past_due': 1,
       'subscription.recovered': 1,
       'invoice.paid': 3,
+      'payment.succeeded': 3,
       'payment.failed': 0,
     },
   },
