@@ -4,11 +4,13 @@ import { decideCommand, effectiveAt, type SubscriptionCommand } from '../src/dom
 import { type Decision, decideActivate } from '../src/domain/decide-step.ts';
 import { DomainError, isDomainError } from '../src/domain/errors.ts';
 import { derived } from '../src/domain/next-step.ts';
+import { isFinished } from '../src/domain/payment.ts';
 import type { SubscriptionState } from '../src/domain/step-answer.ts';
 import type { Subscription } from '../src/domain/subscription.ts';
 import type { Tx } from '../src/persistence/doors.ts';
 import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
+import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
 import { insertSubscription, lockSubscription, type SubscriptionFacts } from '../src/persistence/subscription-facts.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
 import type { Write } from '../src/persistence/write.ts';
@@ -50,7 +52,9 @@ async function apply(deps: ActivityDeps, tx: Tx, input: CommandInput): Promise<C
   const command = await lockCommand(tx, input.commandId);
   if (!command) throw new DomainError('not_found', `command ${input.commandId} has no row`);
   if (command.status !== 'pending') {
-    return { outcome: command.status, state: facts && (await stateOf(tx, facts.subscription)), collect: pendingCharge(facts, command) };
+    if (!facts) return { outcome: command.status, state: null, collect: null };
+    const { subscription } = facts;
+    return { outcome: command.status, state: await stateOf(tx, subscription), collect: await unfinishedCharge(deps, tx, subscription) };
   }
   const finishedAt = deps.now();
   if (finishedAt > command.expiresAt) {
@@ -126,12 +130,16 @@ function parse({ kind, body }: Command): SubscriptionCommand {
   }
 }
 
-/** A worker that died between a creation and its charge is told to charge again; a charge under way is resumed. */
-function pendingCharge(facts: SubscriptionFacts | null, command: Command): { invoiceId: string } | null {
-  const owes = facts?.subscription.status === 'incomplete' && facts.subscription.paymentBehavior !== 'default_incomplete';
-  return command.kind === 'create' && owes && facts.subscription.latestInvoiceId
-    ? { invoiceId: facts.subscription.latestInvoiceId }
-    : null;
+/**
+ * A worker that died between a command and its charge left an invoice that was to be charged at once: whoever delivers
+ * the command again goes on with that. A charge that was answered, whatever the answer, is not made again.
+ */
+async function unfinishedCharge(deps: ActivityDeps, tx: Tx, { latestInvoiceId }: Subscription): Promise<{ invoiceId: string } | null> {
+  const facts = latestInvoiceId ? await findInvoiceFacts(tx, latestInvoiceId) : null;
+  if (facts?.invoice.status !== 'open') return null;
+  const { invoice, attempt } = facts;
+  const cutOff = attempt ? !isFinished(attempt.status) : invoice.collectAt !== null && invoice.collectAt <= deps.now();
+  return cutOff ? { invoiceId: invoice.id } : null;
 }
 
 async function refuse(deps: ActivityDeps, input: CommandInput, error: unknown): Promise<CommandAnswer> {

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { CommandSchema } from '../../src/persistence/commands.ts';
-import { findRow } from '../../src/persistence/rows.ts';
+import { PaymentAttemptSchema } from '../../src/persistence/payments.ts';
+import { findRow, findRows } from '../../src/persistence/rows.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { WORKFLOWS, workflowId } from '../../workflows/messages.ts';
 import { keptWorld } from '../support/kept-world.ts';
@@ -40,6 +41,19 @@ test('a command delivered twice has one effect, and the second is told the same'
     'subscription.activated',
     'subscription.cancel_scheduled',
   ]);
+});
+
+test('a creation whose first payment was declined, delivered again, charges no second time', async () => {
+  const customer = await world.customer({}, 'tok_insufficient_funds');
+  const id = await world.subscribe(customer, await fee());
+  expect(await subscriptionOf(world, id)).toMatchObject({ status: 'incomplete' });
+  const [creation] = await world.inTenant((tx) => findRows(tx, CommandSchema, { subjectId: id }));
+  if (!creation) throw new Error('there is no creation');
+  expect(await sendCommand(world, creation)).toEqual({ outcome: 'applied' });
+  expect(
+    await world.inTenant((tx) => findRows(tx, PaymentAttemptSchema, { customerId: customer })),
+  ).toHaveLength(1);
+  await world.command(id, 'cancel', { mode: 'now', at: null, reason: null });
 });
 
 test('a refused command stays refused, also when it would be welcome later', async () => {
