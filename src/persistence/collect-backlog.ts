@@ -6,10 +6,15 @@ import type { Write } from './write.ts';
 const LATE_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
+/** Whether a step is made well after its due instant, because nobody worked. Under a test clock time is never late. */
+export function isLate({ wallNow, at }: Write, { testClockId }: Pick<Subscription, 'testClockId'>): boolean {
+  return testClockId === null && wallNow.getTime() - at.getTime() > LATE_MS;
+}
+
 /**
  * When an invoice made while catching up is charged: one charge per customer and day, oldest first (billing rule 31d).
  * Null when its step charges it at once. One that is on time lines up too while older ones still wait for their day.
- * Under a test clock time is never late. `nextAt`: the subscription's next step.
+ * `nextAt`: the subscription's next step.
  */
 export async function backlogOf(
   write: Write,
@@ -19,8 +24,7 @@ export async function backlogOf(
   if (subscription.testClockId) return null;
   const { wallNow } = write;
   const { waiting, charged } = await lastChargesOf(write, subscription.customerId);
-  const late = wallNow.getTime() - write.at.getTime() > LATE_MS;
-  if (!late) return waiting && waiting > wallNow ? dayAfter(waiting) : null;
+  if (!isLate(write, subscription)) return waiting && waiting > wallNow ? dayAfter(waiting) : null;
   const last = waiting ?? charged;
   if (last && dayAfter(last) > wallNow) return dayAfter(last);
   const moreIsDue = nextAt !== null && nextAt <= wallNow;

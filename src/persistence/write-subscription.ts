@@ -1,4 +1,4 @@
-import type { Decision } from '../domain/decide-step.ts';
+import { type Decision, INCOMPLETE_LIFETIME_MS } from '../domain/decide-step.ts';
 import type { EventType } from '../domain/event.ts';
 import type { Invoice } from '../domain/invoice.ts';
 import { nextInvoiceStep } from '../domain/invoice-step.ts';
@@ -8,7 +8,7 @@ import { assertTransition, type Subscription, type SubscriptionItem, type Subscr
 import type { Tenant } from '../domain/tenant.ts';
 import { lockInvoice, openInvoicesOf, saveInvoice } from './invoice-facts.ts';
 import { nudge } from './nudges.ts';
-import { backlogOf } from './collect-backlog.ts';
+import { backlogOf, isLate } from './collect-backlog.ts';
 import { insertCoverage, overdueOf, saveItems, saveSubscription, type SubscriptionFacts } from './subscription-facts.ts';
 import { tell, type Write } from './write.ts';
 import { createInvoice, type Opening, writeVoid } from './write-invoice.ts';
@@ -18,7 +18,7 @@ export type Applied = { subscription: Subscription; collect: { invoiceId: string
 
 /** Makes a decision true: invoice, coverage, facts, events. The caller holds the subscription's lock. */
 export async function applyDecision(write: Write, facts: SubscriptionFacts, decision: Decision, tenant: Pick<Tenant, 'invoiceGraceHours'>): Promise<Applied> {
-  let after = decision.subscription;
+  let after = withFullDeadline(write, facts.subscription, decision.subscription);
   let invoice: Invoice | null = null;
   let inline = false;
   let lineIds: string[] = [];
@@ -34,6 +34,13 @@ export async function applyDecision(write: Write, facts: SubscriptionFacts, deci
   const subscription = await changeSubscription(write, facts, after, decision.items, decision.events);
   const collect = inline && invoice ? { invoiceId: invoice.id } : null;
   return { subscription, collect, waits: invoice !== null && invoice.status !== 'paid' && !inline };
+}
+
+/** Whoever hears of his first payment late, after an outage, still has the whole time to make it (billing rule 30). */
+function withFullDeadline(write: Write, before: Subscription, after: Subscription): Subscription {
+  const begins = after.incompleteSince !== null && before.incompleteSince === null;
+  if (!begins || !isLate(write, after)) return after;
+  return { ...after, expiresAt: new Date(write.wallNow.getTime() + INCOMPLETE_LIFETIME_MS) };
 }
 
 /** The event that a change of status is announced with, by the status it leads to. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { checkInvariants } from '../../src/main/invariants/ask.ts';
+import type { SubscriptionStatus } from '../../src/domain/subscription.ts';
 import { InvoiceSchema } from '../../src/persistence/invoices.ts';
 import { findRow, findRows } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
@@ -18,11 +19,11 @@ const find = (id: string) => world.inTenant((tx) => findRow(tx, SubscriptionSche
 const invoicesOf = (subscriptionId: string) =>
   world.inTenant((tx) => findRows(tx, InvoiceSchema, { subscriptionId }, { orderBy: { number: 'asc' } }));
 
-/** Waits until nothing of the subscription is due any more. */
-async function caughtUp(id: string): Promise<void> {
+/** Waits until the subscription has that status and nothing of it is due any more. */
+async function caughtUp(id: string, status: SubscriptionStatus = 'active'): Promise<void> {
   for (let look = 0; look < 100; look += 1) {
     const row = await find(id);
-    if (row && (row.endedAt || (row.nextStepAt && row.nextStepAt > new Date()))) return;
+    if (row?.status === status && row.nextStepAt && row.nextStepAt > new Date()) return;
     await sleep(200);
   }
   throw new Error(`${id} is still behind after 20 seconds`);
@@ -55,6 +56,17 @@ test('a trial that ended while nobody was there is charged, and the periods afte
     { status: 'paid', billingReason: 'trial_end' },
     { billingReason: 'subscription_cycle' },
   ]);
+});
+
+test('whoever hears of his first payment ten days late still has 23 hours to make it', async () => {
+  const plan = await world.plan([{ unitAmount: '3' }]);
+  const customer = await world.customer({}, 'tok_insufficient_funds');
+  const requestedAt = new Date(Date.now() - 12 * DAY_MS);
+  const id = await world.subscribe(customer, plan, { requestedAt, trial_days: 2 });
+  await caughtUp(id, 'incomplete');
+  const row = await find(id);
+  expect(row).toMatchObject({ nextStep: 'expire' });
+  expect((row?.expiresAt?.getTime() ?? 0) - Date.now()).toBeGreaterThan(22 * 3_600_000);
 });
 
 test('whoever catches up breaks no promise', async () => {
