@@ -60,7 +60,7 @@ async function makeObjects(): Promise<void> {
   objects['test_clocks'] = await post('/v1/test_clocks', { now: '2027-01-01T00:00:00Z' });
 }
 
-/** Kinds whose objects need the engine: here only ids that nobody has, which must look the same. */
+/** Kinds whose objects need the engine: here only ids that nobody has; `foreign-ids.test.ts` asks with real ones. */
 const UNMADE: Record<string, string> = {
   subscriptions: newId('sub'),
   invoices: newId('inv'),

@@ -55,6 +55,9 @@ test('keyless junk uses up its own limit, and health goes on answering', async (
   const statuses: number[] = [];
   for (let i = 0; i < 5; i += 1) statuses.push((await api.send('get', '/v1/ping')).status);
   expect(statuses).toEqual([401, 401, 401, 429, 429]);
+  const limited = await api.send('get', '/v1/ping');
+  expect(limited.body['code']).toBe('rate_limited');
+  expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
   expect((await api.send('get', '/health/live')).status).toBe(200);
   expect((await api.send('get', '/health/ready')).status).toBe(200);
 });
