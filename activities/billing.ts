@@ -1,4 +1,12 @@
-import { decideActivate, decideCancel, decideClosePeriod, decideEndTrial, decideExpire, decideRemindTrial, type Decision } from '../src/domain/decide-step.ts';
+import {
+  type Decision,
+  decideActivate,
+  decideCancel,
+  decideClosePeriod,
+  decideEndTrial,
+  decideExpire,
+  decideRemindTrial,
+} from '../src/domain/decide-step.ts';
 import { DomainError } from '../src/domain/errors.ts';
 import { isFinished } from '../src/domain/payment.ts';
 import type { SubscriptionAnswer, SubscriptionState } from '../src/domain/step-answer.ts';
@@ -27,7 +35,10 @@ export function createBillingActivities(deps: ActivityDeps) {
   const step = (name: StepName) => (input: StepInput) => runStep(deps, name, input);
   return {
     /** The row as a workflow needs it, or null when there is none. */
-    async loadSubscription(input: { tenantId: string; subscriptionId: string }): Promise<SubscriptionState | null> {
+    async loadSubscription(input: {
+      tenantId: string;
+      subscriptionId: string;
+    }): Promise<SubscriptionState | null> {
       try {
         return await deps.database.withTenant(input.tenantId, async (tx) => {
           const facts = await lockSubscription(tx, input.subscriptionId);
@@ -62,9 +73,18 @@ async function runStep(deps: ActivityDeps, step: StepName, input: StepInput): Pr
       if (subscription.revision !== input.revision || !due || subscription.blockedReason) {
         return { state: await stateOf(tx, subscription), collect: null, waits: false, stale: true };
       }
-      const write = writeOf(deps, tx, input.tenantId, new Date(input.at), { correlationId: stepKey, causationId: stepKey });
+      const write = writeOf(deps, tx, input.tenantId, new Date(input.at), {
+        correlationId: stepKey,
+        causationId: stepKey,
+      });
       const answer = await perform(write, facts, step);
-      await insertStep(tx, { tenantId: input.tenantId, subscriptionId: subscription.id, stepKey, result: answer, doneAt: write.wallNow });
+      await insertStep(tx, {
+        tenantId: input.tenantId,
+        subscriptionId: subscription.id,
+        stepKey,
+        result: answer,
+        doneAt: write.wallNow,
+      });
       return answer;
     });
   } catch (error) {
@@ -86,10 +106,20 @@ async function perform(write: Write, facts: SubscriptionFacts, step: StepName): 
   const hasMethod = (await findDefaultMethod(write.tx, subscription.customerId)) !== null;
   const decision = decide(step, { ...facts, subscription }, write.at, hasMethod);
   const applied = await applyDecision(write, facts, decision, await findTenant(write.tx, write.tenantId));
-  return { state: await stateOf(write.tx, applied.subscription), collect: applied.collect, waits: applied.waits, stale: false };
+  return {
+    state: await stateOf(write.tx, applied.subscription),
+    collect: applied.collect,
+    waits: applied.waits,
+    stale: false,
+  };
 }
 
-function decide(step: StepName, { subscription, priced }: SubscriptionFacts, at: Date, hasMethod: boolean): Decision {
+function decide(
+  step: StepName,
+  { subscription, priced }: SubscriptionFacts,
+  at: Date,
+  hasMethod: boolean,
+): Decision {
   switch (step) {
     case 'activate':
       return decideActivate(subscription, priced, at);
@@ -108,7 +138,9 @@ function decide(step: StepName, { subscription, priced }: SubscriptionFacts, at:
 
 /** A charge that waits for the customer is not on its way: 23 hours were the time to confirm it. */
 async function firstPaymentUnderWay(write: Write, { subscription }: SubscriptionFacts): Promise<boolean> {
-  const invoice = subscription.latestInvoiceId ? await findInvoiceFacts(write.tx, subscription.latestInvoiceId) : null;
+  const invoice = subscription.latestInvoiceId
+    ? await findInvoiceFacts(write.tx, subscription.latestInvoiceId)
+    : null;
   const status = invoice?.attempt?.status;
   return status !== undefined && status !== 'requires_action' && !isFinished(status);
 }

@@ -2,9 +2,9 @@ import type { SubscriptionState } from '../src/domain/step-answer.ts';
 import { updateRows } from '../src/persistence/rows.ts';
 import { lockSubscription } from '../src/persistence/subscription-facts.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
-import { subjectOf } from '../src/persistence/write-subscription.ts';
 import { SubscriptionSchema } from '../src/persistence/subscriptions.ts';
 import { tell } from '../src/persistence/write.ts';
+import { subjectOf } from '../src/persistence/write-subscription.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { firstLine, isPassing } from './failure.ts';
 
@@ -22,7 +22,10 @@ export async function noteFailure(
 ): Promise<SubscriptionState | null> {
   if (isPassing(error)) return null;
   const reason = `${input.step} at ${input.at}: ${firstLine(error)}`;
-  deps.log.error({ subscriptionId: input.subscriptionId, step: input.step, at: input.at, err: error }, 'a step failed');
+  deps.log.error(
+    { subscriptionId: input.subscriptionId, step: input.step, at: input.at, err: error },
+    'a step failed',
+  );
   return deps.database.withTenant(input.tenantId, async (tx) => {
     const facts = await lockSubscription(tx, input.subscriptionId);
     if (!facts) return null;
@@ -32,9 +35,15 @@ export async function noteFailure(
     const changed = { ...subscription, failureCount, blockedReason };
     await updateRows(tx, SubscriptionSchema, { id: subscription.id }, { failureCount, blockedReason });
     if (!blockedReason) return null;
-    const write = writeOf(deps, tx, input.tenantId, new Date(input.at), { correlationId: null, causationId: null });
+    const write = writeOf(deps, tx, input.tenantId, new Date(input.at), {
+      correlationId: null,
+      causationId: null,
+    });
     if (!subscription.blockedReason) {
-      await tell(write, 'subscription.blocked', { ...subjectOf(changed), object: deps.present.subscription(changed, priced) });
+      await tell(write, 'subscription.blocked', {
+        ...subjectOf(changed),
+        object: deps.present.subscription(changed, priced),
+      });
     }
     return stateOf(tx, changed);
   });

@@ -11,11 +11,20 @@ import type { Tx } from '../src/persistence/doors.ts';
 import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
-import { insertSubscription, lockSubscription, type SubscriptionFacts } from '../src/persistence/subscription-facts.ts';
+import {
+  insertSubscription,
+  lockSubscription,
+  type SubscriptionFacts,
+} from '../src/persistence/subscription-facts.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { tell } from '../src/persistence/write.ts';
-import { announcement, type Applied, applyDecision, subjectOf } from '../src/persistence/write-subscription.ts';
+import {
+  type Applied,
+  announcement,
+  applyDecision,
+  subjectOf,
+} from '../src/persistence/write-subscription.ts';
 import { newSubscription } from './create-subscription.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { isPassing, toFailure } from './failure.ts';
@@ -38,7 +47,8 @@ export function createCommandActivities(deps: ActivityDeps) {
       } catch (error) {
         // A refusal has rolled everything back, so its reason is written in a transaction of its own.
         if (isPassing(error)) throw toFailure(error, true);
-        if (!isDomainError(error)) deps.log.error({ commandId: input.commandId, err: error }, 'a command failed');
+        if (!isDomainError(error))
+          deps.log.error({ commandId: input.commandId, err: error }, 'a command failed');
         return refuse(deps, input, error);
       }
     },
@@ -54,7 +64,11 @@ async function apply(deps: ActivityDeps, tx: Tx, input: CommandInput): Promise<C
   if (command.status !== 'pending') {
     if (!facts) return { outcome: command.status, state: null, collect: null };
     const { subscription } = facts;
-    return { outcome: command.status, state: await stateOf(tx, subscription), collect: await unfinishedCharge(deps, tx, subscription) };
+    return {
+      outcome: command.status,
+      state: await stateOf(tx, subscription),
+      collect: await unfinishedCharge(deps, tx, subscription),
+    };
   }
   const finishedAt = deps.now();
   if (finishedAt > command.expiresAt) {
@@ -65,7 +79,10 @@ async function apply(deps: ActivityDeps, tx: Tx, input: CommandInput): Promise<C
     return { outcome: 'not_yet', state: await stateOf(tx, facts.subscription), collect: null };
   }
   const at = facts ? effectiveAt(facts.subscription, command.requestedAt) : command.requestedAt;
-  const write = writeOf(deps, tx, input.tenantId, at, { correlationId: command.requestId, causationId: command.id });
+  const write = writeOf(deps, tx, input.tenantId, at, {
+    correlationId: command.requestId,
+    causationId: command.id,
+  });
   const applied = facts ? await change(write, facts, command) : await create(write, command);
   await finishCommand(tx, command.id, { status: 'applied', result: {}, finishedAt });
   return { outcome: 'applied', state: await stateOf(tx, applied.subscription), collect: applied.collect };
@@ -83,7 +100,8 @@ function owesStep(subscription: Subscription, { requestedAt }: Command): boolean
 
 /** A subscription that begins at once is stored, and told of, as it is then: nobody ever sees it scheduled. */
 async function create(write: Write, command: Command): Promise<Pick<Applied, 'subscription' | 'collect'>> {
-  if (command.kind !== 'create') throw new DomainError('not_found', `subscription ${command.subjectId} has no row`);
+  if (command.kind !== 'create')
+    throw new DomainError('not_found', `subscription ${command.subjectId} has no row`);
   const created = await newSubscription(write, command.subjectId, createCommand.parse(command.body));
   const begins = created.subscription.startsAt <= write.at;
   const decision = begins ? decideActivate(created.subscription, created.priced, write.at) : null;
@@ -95,7 +113,12 @@ async function create(write: Write, command: Command): Promise<Pick<Applied, 'su
     await tell(write, type, { ...subjectOf(subscription), object });
   }
   if (!decision) return { subscription, collect: null };
-  return applyDecision(write, facts, { ...decision, subscription }, await findTenant(write.tx, write.tenantId));
+  return applyDecision(
+    write,
+    facts,
+    { ...decision, subscription },
+    await findTenant(write.tx, write.tenantId),
+  );
 }
 
 function begun({ priced }: SubscriptionFacts, decision: Decision): SubscriptionFacts {
@@ -126,7 +149,10 @@ function parse({ kind, body }: Command): SubscriptionCommand {
     case 'end_trial':
       return { kind };
     default:
-      throw new DomainError('transition_not_allowed', `A live subscription does not take the command "${kind}".`);
+      throw new DomainError(
+        'transition_not_allowed',
+        `A live subscription does not take the command "${kind}".`,
+      );
   }
 }
 
@@ -134,22 +160,35 @@ function parse({ kind, body }: Command): SubscriptionCommand {
  * A worker that died between a command and its charge left an invoice that was to be charged at once: whoever delivers
  * the command again goes on with that. A charge that was answered, whatever the answer, is not made again.
  */
-async function unfinishedCharge(deps: ActivityDeps, tx: Tx, { latestInvoiceId }: Subscription): Promise<{ invoiceId: string } | null> {
+async function unfinishedCharge(
+  deps: ActivityDeps,
+  tx: Tx,
+  { latestInvoiceId }: Subscription,
+): Promise<{ invoiceId: string } | null> {
   const facts = latestInvoiceId ? await findInvoiceFacts(tx, latestInvoiceId) : null;
   if (facts?.invoice.status !== 'open') return null;
   const { invoice, attempt } = facts;
-  const cutOff = attempt ? !isFinished(attempt.status) : invoice.collectAt !== null && invoice.collectAt <= deps.now();
+  const cutOff = attempt
+    ? !isFinished(attempt.status)
+    : invoice.collectAt !== null && invoice.collectAt <= deps.now();
   return cutOff ? { invoiceId: invoice.id } : null;
 }
 
 async function refuse(deps: ActivityDeps, input: CommandInput, error: unknown): Promise<CommandAnswer> {
   const refusal = isDomainError(error)
     ? { code: error.code, message: error.message, details: error.details }
-    : { code: 'command_failed', message: 'The command could not be applied. Nothing was changed; please report the request id.' };
+    : {
+        code: 'command_failed',
+        message: 'The command could not be applied. Nothing was changed; please report the request id.',
+      };
   try {
     return await deps.database.withTenant(input.tenantId, async (tx) => {
       const facts = await lockSubscription(tx, input.subscriptionId);
-      await finishCommand(tx, input.commandId, { status: 'refused', result: refusal, finishedAt: deps.now() });
+      await finishCommand(tx, input.commandId, {
+        status: 'refused',
+        result: refusal,
+        finishedAt: deps.now(),
+      });
       return { outcome: 'refused', state: facts && (await stateOf(tx, facts.subscription)), collect: null };
     });
   } catch (failure) {

@@ -11,11 +11,21 @@ import type { Write } from '../src/persistence/write.ts';
 import { newId } from '../src/platform/ids.ts';
 
 /** The terms of a creation, with the rows they refer to, as a subscription that has not begun. */
-export async function newSubscription(write: Write, subscriptionId: string, body: CreateCommand): Promise<NewSubscription> {
+export async function newSubscription(
+  write: Write,
+  subscriptionId: string,
+  body: CreateCommand,
+): Promise<NewSubscription> {
   const customer = await findRow(write.tx, CustomerSchema, { id: body.customer });
-  if (!customer || customer.deletedAt) throw new DomainError('customer_deleted', 'The customer was deleted meanwhile.');
-  const taken = body.external_id && (await findRow(write.tx, SubscriptionSchema, { externalId: body.external_id }));
-  if (taken) throw new DomainError('external_id_taken', `Another subscription already has the external id "${body.external_id}".`);
+  if (!customer || customer.deletedAt)
+    throw new DomainError('customer_deleted', 'The customer was deleted meanwhile.');
+  const taken =
+    body.external_id && (await findRow(write.tx, SubscriptionSchema, { externalId: body.external_id }));
+  if (taken)
+    throw new DomainError(
+      'external_id_taken',
+      `Another subscription already has the external id "${body.external_id}".`,
+    );
   const prices = await findRows(write.tx, PriceSchema, { id: { $in: body.items.map((item) => item.price) } });
   const tenant = await findTenant(write.tx, write.tenantId);
   const terms = {

@@ -61,14 +61,25 @@ const PASSES_BY_ITSELF: Record<ErrorCode, boolean> = {
 
 /** PostgreSQL's answers that mean "again, please": lost connections, serialization failures, deadlocks, resources, shutdown. */
 const PASSING_SQLSTATES = /^(08|40|53|57|58)/;
-const PASSING_SYSTEM = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
+const PASSING_SYSTEM = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
 
 /** Whether the same call may succeed later without anybody changing anything. */
 export function isPassing(error: unknown): boolean {
   if (isDomainError(error)) return PASSES_BY_ITSELF[error.code];
   const { code, message, cause } = (error ?? {}) as { code?: unknown; message?: unknown; cause?: unknown };
   if (typeof code === 'string' && (PASSING_SQLSTATES.test(code) || PASSING_SYSTEM.has(code))) return true;
-  if (typeof message === 'string' && /connection terminated|timeout exceeded when trying to connect|Connection ended/i.test(message)) return true;
+  if (
+    typeof message === 'string' &&
+    /connection terminated|timeout exceeded when trying to connect|Connection ended/i.test(message)
+  )
+    return true;
   return cause !== undefined && cause !== error && isPassing(cause);
 }
 

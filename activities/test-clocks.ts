@@ -62,14 +62,18 @@ async function advance(deps: ClockDeps, clock: TestClock): Promise<void> {
 
 async function clearAway(deps: ClockDeps, { tenantId, id, nowAt }: TestClock): Promise<void> {
   const cause = { correlationId: null, causationId: `test_clock/${id}` };
-  const part = () => deps.database.withTenant(tenantId, (tx) => endClock(writeOf(deps, tx, tenantId, nowAt, cause), id));
+  const part = () =>
+    deps.database.withTenant(tenantId, (tx) => endClock(writeOf(deps, tx, tenantId, nowAt, cause), id));
   while (await part());
 }
 
 /** One turn for the earliest entity of each customer. */
 async function oneRound(deps: ClockDeps, clock: TestClock): Promise<void> {
   const { tenantId, id, targetAt } = clock;
-  const [due, live] = await deps.database.withTenant(tenantId, async (tx) => [await dueOnClock(tx, id, targetAt), await liveOnClock(tx, id)] as const);
+  const [due, live] = await deps.database.withTenant(
+    tenantId,
+    async (tx) => [await dueOnClock(tx, id, targetAt), await liveOnClock(tx, id)] as const,
+  );
   const [earliest] = due;
   const waiting = new Set(due.map(({ entityId }) => entityId)).size;
   clock.entitiesTotal = Math.max(clock.entitiesTotal, live, waiting);
@@ -90,7 +94,9 @@ async function oneRound(deps: ClockDeps, clock: TestClock): Promise<void> {
 async function oneTurn(deps: ClockDeps, clock: TestClock, due: readonly Due[]): Promise<void> {
   const [first, second] = due;
   if (!first) return;
-  const until = second ? new Date(Math.max(first.at.getTime(), second.at.getTime() - (second.kind === 'invoice' ? 1 : 0))) : clock.targetAt;
+  const until = second
+    ? new Date(Math.max(first.at.getTime(), second.at.getTime() - (second.kind === 'invoice' ? 1 : 0)))
+    : clock.targetAt;
   const outcome = await deps.tick(first, clock.tenantId, until).catch((error: unknown) => {
     // An update that failed has failed for good; anything else is a way to the engine that opens again.
     const refused = error instanceof Error && error.name === 'WorkflowUpdateFailedError';
@@ -102,10 +108,17 @@ async function oneTurn(deps: ClockDeps, clock: TestClock, due: readonly Due[]): 
 }
 
 /** Nothing was done though something was due: unless the row has changed meanwhile, its entity is stuck. */
-async function assertMoved(deps: ClockDeps, { tenantId, id, targetAt }: TestClock, first: Due): Promise<void> {
+async function assertMoved(
+  deps: ClockDeps,
+  { tenantId, id, targetAt }: TestClock,
+  first: Due,
+): Promise<void> {
   const again = await deps.database.withTenant(tenantId, (tx) => dueOnClock(tx, id, targetAt));
-  const same = again.find((due) => due.entityId === first.entityId && due.at.getTime() === first.at.getTime());
-  if (same) throw new EntityFailure(first.entityId, `is due at ${first.at.toISOString()} but does not move on`);
+  const same = again.find(
+    (due) => due.entityId === first.entityId && due.at.getTime() === first.at.getTime(),
+  );
+  if (same)
+    throw new EntityFailure(first.entityId, `is due at ${first.at.toISOString()} but does not move on`);
 }
 
 class EntityFailure extends Error {

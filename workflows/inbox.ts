@@ -90,5 +90,8 @@ export function openInbox(): Inbox {
 /** Validators are sync and throw ApplicationFailure: anything else would fail the workflow task and loop for ever. */
 function assertRoom(inbox: Inbox, closed = false): void {
   if (!closed && inbox.commands.length + inbox.ticks.length < COMMANDS_MAX) return;
-  throw ApplicationFailure.nonRetryable('Too many commands are waiting for this object; repeat in a moment.', 'engine_busy');
+  throw ApplicationFailure.nonRetryable(
+    'Too many commands are waiting for this object; repeat in a moment.',
+    'engine_busy',
+  );
 }

@@ -1,5 +1,13 @@
 import type { SearchAttributePair } from '@temporalio/common';
-import { ActivityFailure, allHandlersFinished, condition, makeContinueAsNewFunc, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  allHandlersFinished,
+  condition,
+  makeContinueAsNewFunc,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { BillingActivities } from '../activities/billing.ts';
 import type { SubscriptionState } from '../src/domain/step-answer.ts';
 import { isEnded, type StepName } from '../src/domain/subscription.ts';
@@ -54,7 +62,9 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     const answer = await databaseStep(ACTIVITY[step], stepInput, `${words(step)} of ${at.slice(0, 10)}`);
     state = answer.state;
     stepsRun += 1;
-    const settled = answer.collect ? await collect(answer.collect.invoiceId, current.clockId ? at : null) : !answer.waits;
+    const settled = answer.collect
+      ? await collect(answer.collect.invoiceId, current.clockId ? at : null)
+      : !answer.waits;
     const tick = inbox.ticks[0];
     if (!tick) return;
     tick.steps += 1;
@@ -62,10 +72,15 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     if (!settled || tick.steps >= STEPS_PER_TICK_MAX) inbox.finishTick({ more: true, failure: null });
   };
   const apply = async (command: WaitingCommand, clockId: string | null): Promise<void> => {
-    const answer = await databaseStep('applyCommand', { ...ids, commandId: command.commandId }, `apply ${command.commandId}`);
+    const answer = await databaseStep(
+      'applyCommand',
+      { ...ids, commandId: command.commandId },
+      `apply ${command.commandId}`,
+    );
     state = answer.state;
     if (answer.outcome === 'not_yet') return;
-    if (answer.collect) await collect(answer.collect.invoiceId, (clockId ?? state?.clockId) ? command.requestedAt : null);
+    if (answer.collect)
+      await collect(answer.collect.invoiceId, (clockId ?? state?.clockId) ? command.requestedAt : null);
     inbox.finishCommand({ outcome: answer.outcome });
   };
 
@@ -82,7 +97,7 @@ export async function subscription(input: SubscriptionInput): Promise<void> {
     shown = current;
     const command = inbox.commands[0];
     const tick = inbox.ticks[0];
-    const until = command?.requestedAt ?? tick?.until ?? (current.clockNow ?? new Date().toISOString());
+    const until = command?.requestedAt ?? tick?.until ?? current.clockNow ?? new Date().toISOString();
     const served = command || tick ? 0 : current.jitterMinutes;
     if (current.next && !current.blockedReason && msUntil(current.next.at, served, until) <= 0) {
       await runStep(current, current.next.step, current.next.at);
@@ -127,15 +142,31 @@ async function closeRun(inbox: Inbox, state: SubscriptionState): Promise<void> {
 
 function continueAs(state: SubscriptionState): Promise<never> {
   const { tenantId, subscriptionId } = state;
-  const set = searchAttributes(state).flatMap(({ key, value }) => (value === null ? [] : [{ key, value } as SearchAttributePair]));
-  return makeContinueAsNewFunc<typeof subscription>({ typedSearchAttributes: set })({ tenantId, subscriptionId, state });
+  const set = searchAttributes(state).flatMap(({ key, value }) =>
+    value === null ? [] : [{ key, value } as SearchAttributePair],
+  );
+  return makeContinueAsNewFunc<typeof subscription>({ typedSearchAttributes: set })({
+    tenantId,
+    subscriptionId,
+    state,
+  });
 }
 
 function waitingFor(state: SubscriptionState | null, inbox: Inbox): WaitingFor {
   const { runId } = workflowInfo();
   const common = { state, commandsWaiting: inbox.commands.length, runId };
   if (!state) return { ...common, waitingFor: 'the create command', until: null };
-  if (state.blockedReason) return { ...common, waitingFor: 'a person: the subscription is blocked', until: null };
-  if (state.clockId && state.next) return { ...common, waitingFor: `test clock ${state.clockId}: ${words(state.next.step)}`, until: state.next.at };
-  return { ...common, waitingFor: state.next ? words(state.next.step) : 'nothing is due', until: state.next?.at ?? null };
+  if (state.blockedReason)
+    return { ...common, waitingFor: 'a person: the subscription is blocked', until: null };
+  if (state.clockId && state.next)
+    return {
+      ...common,
+      waitingFor: `test clock ${state.clockId}: ${words(state.next.step)}`,
+      until: state.next.at,
+    };
+  return {
+    ...common,
+    waitingFor: state.next ? words(state.next.step) : 'nothing is due',
+    until: state.next?.at ?? null,
+  };
 }

@@ -36,7 +36,9 @@ export function searchAttributes(state: SubscriptionState): SearchAttributeUpdat
 /** One upsert for everything that moved since `shown`; nothing when nothing did. */
 export function showChanges(state: SubscriptionState, shown: SubscriptionState | null): void {
   const before = shown ? searchAttributes(shown).map(({ value }) => JSON.stringify(value)) : [];
-  const moved = searchAttributes(state).filter(({ value }, index) => JSON.stringify(value) !== (before[index] ?? 'null'));
+  const moved = searchAttributes(state).filter(
+    ({ value }, index) => JSON.stringify(value) !== (before[index] ?? 'null'),
+  );
   if (moved.length > 0) upsertSearchAttributes(moved);
 }
 
@@ -46,9 +48,13 @@ export function showDetails(state: SubscriptionState): void {
     `**${state.status}**${state.period ? ` · period ${state.period.start.slice(0, 10)} – ${state.period.end.slice(0, 10)}` : ''}`,
     state.next ? `next: **${words(state.next.step)}** at ${state.next.at}` : 'nothing is due',
     state.openInvoiceId ? `open invoice: ${state.openInvoiceId}` : null,
-    state.dunningAttempt > 0 ? `dunning: ${state.dunningAttempt} failed charges, past due since ${state.pastDueSince}` : null,
+    state.dunningAttempt > 0
+      ? `dunning: ${state.dunningAttempt} failed charges, past due since ${state.pastDueSince}`
+      : null,
     state.clockId ? `test clock: ${state.clockId}` : null,
-    state.blockedReason ? `**blocked**: ${state.blockedReason} — mend the cause, then retry the subscription` : null,
+    state.blockedReason
+      ? `**blocked**: ${state.blockedReason} — mend the cause, then retry the subscription`
+      : null,
   ];
   setCurrentDetails(lines.filter((line) => line !== null).join('\n\n'));
 }

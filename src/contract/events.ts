@@ -33,7 +33,10 @@ export const EVENT_CATALOGUE = {
   'plan.archived': ['plan', 'A plan takes no new subscriptions.'],
   'subscription.created': ['subscription', 'A subscription was created.'],
   'subscription.trial_started': ['subscription', 'The trial of a subscription began.'],
-  'subscription.trial_will_end': ['subscription', 'A trial ends soon, as many days ahead as the tenant wants to know.'],
+  'subscription.trial_will_end': [
+    'subscription',
+    'A trial ends soon, as many days ahead as the tenant wants to know.',
+  ],
   'subscription.trial_extended': ['subscription', 'A trial got a later end.'],
   'subscription.activated': ['subscription', 'A subscription became active for the first time.'],
   'subscription.renewed': ['subscription', 'A subscription began its next period.'],

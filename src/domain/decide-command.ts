@@ -46,11 +46,17 @@ export function decideCommand(
       return cancel(subscription, priced, command, at);
     case 'uncancel':
       if (!subscription.cancelAt) {
-        throw new DomainError('cancel_not_scheduled', 'No cancellation is scheduled, so there is nothing to take back.');
+        throw new DomainError(
+          'cancel_not_scheduled',
+          'No cancellation is scheduled, so there is nothing to take back.',
+        );
       }
-      return changed(subscription, priced, { cancelAt: null, cancelMode: null, canceledAt: null, cancellationReason: null }, [
-        'subscription.uncanceled',
-      ]);
+      return changed(
+        subscription,
+        priced,
+        { cancelAt: null, cancelMode: null, canceledAt: null, cancellationReason: null },
+        ['subscription.uncanceled'],
+      );
     case 'end_trial':
       assertTrialing(subscription);
       return decideEndTrial(subscription, priced, at, setting.hasPaymentMethod);
@@ -71,7 +77,13 @@ function cancel(
   const cancelAt = command.mode === 'at' ? command.at : periodEnd(subscription);
   if (!cancelAt || cancelAt <= at) {
     throw new DomainError('cancel_at_in_past', 'The instant of the cancellation has passed.', {
-      errors: [{ path: 'at', code: 'cancel_at_in_past', message: `Use an instant after ${at.toISOString()}, or mode "now".` }],
+      errors: [
+        {
+          path: 'at',
+          code: 'cancel_at_in_past',
+          message: `Use an instant after ${at.toISOString()}, or mode "now".`,
+        },
+      ],
     });
   }
   return changed(noted, priced, { cancelAt, cancelMode: command.mode }, ['subscription.cancel_scheduled']);
@@ -93,7 +105,13 @@ function extendTrial(
 ): Decision {
   if (trialEnd <= at) {
     throw new DomainError('trial_too_long', 'The new end of the trial has passed.', {
-      errors: [{ path: 'trial_end', code: 'in_past', message: `Use an instant after ${at.toISOString()}, or end the trial now.` }],
+      errors: [
+        {
+          path: 'trial_end',
+          code: 'in_past',
+          message: `Use an instant after ${at.toISOString()}, or end the trial now.`,
+        },
+      ],
     });
   }
   assertTrialLength(subscription.startedAt ?? at, trialEnd, subscription.timeZone, 'trial_end');
@@ -121,7 +139,10 @@ function reminderOf(subscription: Subscription, trialEnd: Date, at: Date, days: 
 
 function assertTrialing(subscription: Subscription): void {
   if (subscription.status === 'trialing') return;
-  throw new DomainError('not_trialing', `Only a subscription in its trial can do this; it is ${subscription.status}.`);
+  throw new DomainError(
+    'not_trialing',
+    `Only a subscription in its trial can do this; it is ${subscription.status}.`,
+  );
 }
 
 function changed(

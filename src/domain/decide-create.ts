@@ -3,6 +3,7 @@ import { DomainError } from './errors.ts';
 import type { Decimal } from './money.ts';
 import type { Price } from './plan.ts';
 import {
+  type BillingCycle,
   type CollectionMethod,
   FOREVER,
   type ItemSegment,
@@ -12,7 +13,6 @@ import {
   type Subscription,
   type SubscriptionItem,
   type TrialEndBehavior,
-  type BillingCycle,
 } from './subscription.ts';
 import type { Metadata } from './tenant.ts';
 
@@ -58,9 +58,19 @@ export function createSubscription(
   const startsAt = terms.startAt && terms.startAt > at ? terms.startAt : at;
   const trialEndsAt = trialEnd(terms, startsAt);
   if (terms.cancelAt && terms.cancelAt <= startsAt) {
-    throw new DomainError('cancel_at_in_past', 'cancel_at must be later than the start of the subscription.', {
-      errors: [{ path: 'cancel_at', code: 'cancel_at_in_past', message: 'Use an instant after the start, or leave it out.' }],
-    });
+    throw new DomainError(
+      'cancel_at_in_past',
+      'cancel_at must be later than the start of the subscription.',
+      {
+        errors: [
+          {
+            path: 'cancel_at',
+            code: 'cancel_at_in_past',
+            message: 'Use an instant after the start, or leave it out.',
+          },
+        ],
+      },
+    );
   }
   const subscription: Subscription = {
     id: ids.subscriptionId,
@@ -145,7 +155,12 @@ function newItem(id: string, subscription: Subscription, key: string): Subscript
  * When the end of a trial is announced: `days` civil days before it, or at `from` when that has passed. Null: never,
  * because there is no trial or nobody wants to hear of it.
  */
-export function trialReminder(trialEndsAt: Date | null, days: number | null, timeZone: string, from: Date): Date | null {
+export function trialReminder(
+  trialEndsAt: Date | null,
+  days: number | null,
+  timeZone: string,
+  from: Date,
+): Date | null {
   if (!trialEndsAt || days === null) return null;
   const planned = addCivilDays(trialEndsAt, -days, timeZone);
   return planned > from ? planned : from;
@@ -154,7 +169,8 @@ export function trialReminder(trialEndsAt: Date | null, days: number | null, tim
 const TRIAL_DAYS_MAX = 730;
 
 function trialEnd(terms: SubscriptionTerms, startsAt: Date): Date | null {
-  const end = terms.trialEnd ?? (terms.trialDays ? addCivilDays(startsAt, terms.trialDays, terms.timeZone) : null);
+  const end =
+    terms.trialEnd ?? (terms.trialDays ? addCivilDays(startsAt, terms.trialDays, terms.timeZone) : null);
   if (end === null) return null;
   assertTrialLength(startsAt, end, terms.timeZone, terms.trialEnd ? 'trial_end' : 'trial_days');
   return end;
@@ -165,6 +181,12 @@ export function assertTrialLength(from: Date, end: Date, timeZone: string, path:
   const latest = addCivilDays(from, TRIAL_DAYS_MAX, timeZone);
   if (end > from && end <= latest) return;
   throw new DomainError('trial_too_long', 'A trial ends after it starts and lasts at most 730 days.', {
-    errors: [{ path, code: 'trial_too_long', message: `Use an instant after ${from.toISOString()} and not later than ${latest.toISOString()}.` }],
+    errors: [
+      {
+        path,
+        code: 'trial_too_long',
+        message: `Use an instant after ${from.toISOString()} and not later than ${latest.toISOString()}.`,
+      },
+    ],
   });
 }

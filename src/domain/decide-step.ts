@@ -1,9 +1,15 @@
-import { boundaryAfter, contractualPeriod } from './calendar.ts';
 import { type Coverage, feeLine, type InvoiceDraft, type LineDraft, totalOf } from './build-invoice.ts';
+import { boundaryAfter, contractualPeriod } from './calendar.ts';
 import type { EventType } from './event.ts';
 import type { BillingReason } from './invoice.ts';
 import { intervalOf } from './plan.ts';
-import { cadenceOf, isBilling, type PricedItem, type Subscription, type SubscriptionItem } from './subscription.ts';
+import {
+  cadenceOf,
+  isBilling,
+  type PricedItem,
+  type Subscription,
+  type SubscriptionItem,
+} from './subscription.ts';
 
 /**
  * What a due step does: new facts, what is billed, what of the items' lives is accounted for, and what the world is
@@ -27,7 +33,11 @@ export const INCOMPLETE_LIFETIME_MS = 23 * 3_600_000;
 const NOTHING = { invoice: null, coverage: [], events: [], collect: false, voidOpenInvoices: false } as const;
 
 /** The subscription begins at `at`: with its trial, or with its first period. */
-export function decideActivate(subscription: Subscription, priced: readonly PricedItem[], at: Date): Decision {
+export function decideActivate(
+  subscription: Subscription,
+  priced: readonly PricedItem[],
+  at: Date,
+): Decision {
   const begun = { ...subscription, startedAt: at };
   const items = priced.map((entry) => ({ ...entry, item: { ...entry.item, startedAt: at } }));
   const trialEndsAt = subscription.trialEndsAt;
@@ -63,17 +73,34 @@ export function decideEndTrial(
   const over = { ...subscription, trialEndedAt: at };
   const payable = hasPaymentMethod || subscription.collectionMethod === 'send_invoice';
   if (!payable && subscription.trialEndBehavior === 'cancel') {
-    return { ...NOTHING, ...ended(over, priced, at, 'canceled', 'trial ended without a payment method'), coverage };
+    return {
+      ...NOTHING,
+      ...ended(over, priced, at, 'canceled', 'trial ended without a payment method'),
+      coverage,
+    };
   }
   if (!payable && subscription.trialEndBehavior === 'pause') {
-    return { ...NOTHING, subscription: { ...over, pausedAt: at }, items: priced.map(({ item }) => item), coverage };
+    return {
+      ...NOTHING,
+      subscription: { ...over, pausedAt: at },
+      items: priced.map(({ item }) => item),
+      coverage,
+    };
   }
   const decision = startBilling(over, priced, at, 'trial_end', payable);
-  return { ...decision, subscription: keepToPeriodEnd(decision.subscription), coverage: [...coverage, ...decision.coverage] };
+  return {
+    ...decision,
+    subscription: keepToPeriodEnd(decision.subscription),
+    coverage: [...coverage, ...decision.coverage],
+  };
 }
 
 /** A boundary of one or more items: what ended is billed in arrears, what begins is billed in advance. */
-export function decideClosePeriod(subscription: Subscription, priced: readonly PricedItem[], at: Date): Decision {
+export function decideClosePeriod(
+  subscription: Subscription,
+  priced: readonly PricedItem[],
+  at: Date,
+): Decision {
   const lines: LineDraft[] = [];
   const coverage: Coverage[] = [];
   const items = priced.map((entry) => {
@@ -127,14 +154,23 @@ export function decideCancel(subscription: Subscription, priced: readonly Priced
 
 /** The first payment did not arrive in time: the subscription expires and its invoice is voided (billing rule 30). */
 export function decideExpire(subscription: Subscription, priced: readonly PricedItem[], at: Date): Decision {
-  return { ...NOTHING, ...ended(subscription, priced, at, 'expired', 'first payment not received'), voidOpenInvoices: true };
+  return {
+    ...NOTHING,
+    ...ended(subscription, priced, at, 'expired', 'first payment not received'),
+    voidOpenInvoices: true,
+  };
 }
 
 /**
  * Ended by nobody's doing (its test clock was deleted): nothing is billed any more, what ran in arrears is waived, and
  * what is open is voided.
  */
-export function decideAbandon(subscription: Subscription, priced: readonly PricedItem[], at: Date, reason: string): Decision {
+export function decideAbandon(
+  subscription: Subscription,
+  priced: readonly PricedItem[],
+  at: Date,
+  reason: string,
+): Decision {
   const end = { ...NOTHING, ...ended(subscription, priced, at, 'canceled', reason), voidOpenInvoices: true };
   if (subscription.status === 'trialing') return { ...end, coverage: trialCoverage(priced, at) };
   if (!isBilling(subscription)) return end;
@@ -148,7 +184,9 @@ export function decideAbandon(subscription: Subscription, priced: readonly Price
 
 /** Canceled for the end of its period and then released from its trial early: it ends with the period that begins now. */
 function keepToPeriodEnd(subscription: Subscription): Subscription {
-  return subscription.cancelMode === 'period_end' ? { ...subscription, cancelAt: subscription.currentPeriodEnd } : subscription;
+  return subscription.cancelMode === 'period_end'
+    ? { ...subscription, cancelAt: subscription.currentPeriodEnd }
+    : subscription;
 }
 
 function startBilling(
@@ -162,7 +200,10 @@ function startBilling(
   const lines: LineDraft[] = [];
   const coverage: Coverage[] = [];
   const items = priced.map((entry) => {
-    const period = { start: at, end: contractualPeriod(cadenceOf(anchored), intervalOf(entry.price), at).end };
+    const period = {
+      start: at,
+      end: contractualPeriod(cadenceOf(anchored), intervalOf(entry.price), at).end,
+    };
     if (entry.price.timing === 'in_advance') {
       coverage.push({ itemId: entry.item.id, period, reason: 'billed', line: lines.length });
       lines.push(feeLine(anchored, entry, period));
@@ -172,7 +213,11 @@ function startBilling(
   const invoice = invoiceOf(lines, reason, at);
   const automatic = subscription.collectionMethod === 'charge_automatically';
   const owesFirstPayment =
-    collect && automatic && subscription.paymentBehavior !== 'default_active' && invoice !== null && totalOf(invoice).gt(0);
+    collect &&
+    automatic &&
+    subscription.paymentBehavior !== 'default_active' &&
+    invoice !== null &&
+    totalOf(invoice).gt(0);
   return {
     ...NOTHING,
     subscription: {
@@ -186,7 +231,10 @@ function startBilling(
     invoice,
     coverage,
     // `default_incomplete` leaves the first payment to the customer; a trial's end is charged like any renewal.
-    collect: collect && automatic && (reason === 'trial_end' || subscription.paymentBehavior !== 'default_incomplete'),
+    collect:
+      collect &&
+      automatic &&
+      (reason === 'trial_end' || subscription.paymentBehavior !== 'default_incomplete'),
   };
 }
 
@@ -194,13 +242,25 @@ function invoiceOf(lines: readonly LineDraft[], billingReason: BillingReason, at
   const starts = lines.map((line) => line.period.start.getTime());
   const ends = lines.map((line) => line.period.end.getTime());
   if (lines.length === 0) return null;
-  return { billingReason, at, lines, period: { start: new Date(Math.min(...starts)), end: new Date(Math.max(...ends)) } };
+  return {
+    billingReason,
+    at,
+    lines,
+    period: { start: new Date(Math.min(...starts)), end: new Date(Math.max(...ends)) },
+  };
 }
 
 function trialCoverage(priced: readonly PricedItem[], at: Date): Coverage[] {
   return priced.flatMap(({ item }) =>
     item.startedAt && item.startedAt < at
-      ? [{ itemId: item.id, period: { start: item.startedAt, end: at }, reason: 'trial' as const, line: null }]
+      ? [
+          {
+            itemId: item.id,
+            period: { start: item.startedAt, end: at },
+            reason: 'trial' as const,
+            line: null,
+          },
+        ]
       : [],
   );
 }

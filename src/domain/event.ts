@@ -42,7 +42,15 @@ export const EVENT_TYPES = [
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-export const OBJECT_TYPES = ['customer', 'payment_method', 'plan', 'subscription', 'invoice', 'payment', 'webhook_endpoint'] as const;
+export const OBJECT_TYPES = [
+  'customer',
+  'payment_method',
+  'plan',
+  'subscription',
+  'invoice',
+  'payment',
+  'webhook_endpoint',
+] as const;
 export type ObjectType = (typeof OBJECT_TYPES)[number];
 
 /** The payload version that new webhook endpoints get. */

@@ -35,7 +35,12 @@ export type SubscriptionState = {
  * `collect`: an invoice to charge now. `waits`: an invoice was made that is not charged here and waits for something.
  * `stale`: the row had moved on, nothing was done, here is what it says.
  */
-export type SubscriptionAnswer = { state: SubscriptionState; collect: { invoiceId: string } | null; waits: boolean; stale: boolean };
+export type SubscriptionAnswer = {
+  state: SubscriptionState;
+  collect: { invoiceId: string } | null;
+  waits: boolean;
+  stale: boolean;
+};
 
 /** The same for an invoice. `now` is the time of its test clock when it has one. */
 export type InvoiceState = {

@@ -22,11 +22,23 @@ export type BillingCycle = Cadence['billingCycle'];
 export type ProrationBasis = Cadence['prorationBasis'];
 export const COLLECTION_METHODS = ['charge_automatically', 'send_invoice'] as const;
 export type CollectionMethod = (typeof COLLECTION_METHODS)[number];
-export const PAYMENT_BEHAVIORS = ['allow_incomplete', 'default_active', 'error_if_incomplete', 'default_incomplete'] as const;
+export const PAYMENT_BEHAVIORS = [
+  'allow_incomplete',
+  'default_active',
+  'error_if_incomplete',
+  'default_incomplete',
+] as const;
 export type PaymentBehavior = (typeof PAYMENT_BEHAVIORS)[number];
 export const TRIAL_END_BEHAVIORS = ['activate', 'pause', 'cancel'] as const;
 export type TrialEndBehavior = (typeof TRIAL_END_BEHAVIORS)[number];
-export const STEP_NAMES = ['activate', 'remind_trial', 'end_trial', 'cancel', 'expire', 'close_period'] as const;
+export const STEP_NAMES = [
+  'activate',
+  'remind_trial',
+  'end_trial',
+  'cancel',
+  'expire',
+  'close_period',
+] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
 export type Subscription = {
@@ -151,7 +163,14 @@ export const TRANSITIONS: Record<SubscriptionStatus, readonly SubscriptionStatus
 
 type StatusFacts = Pick<
   Subscription,
-  'endReason' | 'startedAt' | 'trialEndsAt' | 'trialEndedAt' | 'incompleteSince' | 'pausedAt' | 'unpaidSince' | 'overdueCount'
+  | 'endReason'
+  | 'startedAt'
+  | 'trialEndsAt'
+  | 'trialEndedAt'
+  | 'incompleteSince'
+  | 'pausedAt'
+  | 'unpaidSince'
+  | 'overdueCount'
 >;
 
 /** The status that follows from the facts, the first that applies (billing rule 30). */
@@ -178,5 +197,8 @@ export function isBilling({ status }: Pick<Subscription, 'status'>): boolean {
 /** Throws `transition_not_allowed` unless the table of billing rule 30 allows going from `from` to `to`. */
 export function assertTransition(from: SubscriptionStatus, to: SubscriptionStatus): void {
   if (from === to || TRANSITIONS[from].includes(to)) return;
-  throw new DomainError('transition_not_allowed', `A subscription that is ${from} cannot become ${to}.`, { from, to });
+  throw new DomainError('transition_not_allowed', `A subscription that is ${from} cannot become ${to}.`, {
+    from,
+    to,
+  });
 }

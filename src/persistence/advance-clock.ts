@@ -43,7 +43,12 @@ export async function dueOnClock(tx: Tx, clockId: string, target: Date): Promise
           and (invoice.status in ('draft', 'open') or attempt.id is not null))
       select * from due where at <= ${target.toISOString()} order by at, kind, entity_id`,
   );
-  return rows.map((row) => ({ customerId: row.customer_id, kind: row.kind, entityId: row.entity_id, at: new Date(row.at) }));
+  return rows.map((row) => ({
+    customerId: row.customer_id,
+    kind: row.kind,
+    entityId: row.entity_id,
+    at: new Date(row.at),
+  }));
 }
 
 /** How many live subscriptions hang on the clock. */

@@ -32,7 +32,12 @@ export async function endClock(write: Write, clockId: string): Promise<boolean> 
   for (const customer of customers) {
     await forgive(write, customer.id);
     const deleted = { ...customer, deletedAt: write.at, updatedAt: write.at };
-    await updateRows(write.tx, CustomerSchema, { id: customer.id }, { deletedAt: write.at, updatedAt: write.at });
+    await updateRows(
+      write.tx,
+      CustomerSchema,
+      { id: customer.id },
+      { deletedAt: write.at, updatedAt: write.at },
+    );
     await tell(write, 'customer.deleted', {
       objectType: 'customer',
       objectId: customer.id,
@@ -59,7 +64,8 @@ async function forgive(write: Write, customerId: string): Promise<void> {
     const facts = await lockInvoice(write.tx, id);
     if (!facts || (facts.attempt && !isFinished(facts.attempt.status))) continue;
     // A draft has no number yet, and only what was finalized can be voided.
-    const invoice = facts.invoice.status === 'draft' ? await finalizeInvoice(write, facts.invoice, 'UTC') : facts.invoice;
+    const invoice =
+      facts.invoice.status === 'draft' ? await finalizeInvoice(write, facts.invoice, 'UTC') : facts.invoice;
     if (invoice.status === 'open') await writeVoid(write, { ...facts, invoice });
     await nudgeInvoice(write, invoice);
   }

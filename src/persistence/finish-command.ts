@@ -11,7 +11,11 @@ export function lockCommand(tx: Tx, id: string): Promise<Command | null> {
 export async function finishCommand(
   tx: Tx,
   id: string,
-  end: { status: 'applied' | 'refused' | 'expired'; result: Record<string, unknown> | null; finishedAt: Date },
+  end: {
+    status: 'applied' | 'refused' | 'expired';
+    result: Record<string, unknown> | null;
+    finishedAt: Date;
+  },
 ): Promise<void> {
   await updateRows(tx, CommandSchema, { id, status: 'pending' }, end);
 }

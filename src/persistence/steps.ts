@@ -3,7 +3,11 @@ import type { Tx } from './doors.ts';
 import { query } from './rows.ts';
 
 /** The answer of a step that was done before, verbatim, or null. A re-run returns it and computes nothing. */
-export async function findStep<Answer>(tx: Tx, subscriptionId: string, stepKey: string): Promise<Answer | null> {
+export async function findStep<Answer>(
+  tx: Tx,
+  subscriptionId: string,
+  stepKey: string,
+): Promise<Answer | null> {
   const rows = await query<{ result: Answer }>(
     tx,
     sql`select result from steps where subscription_id = ${subscriptionId} and step_key = ${stepKey}`,

@@ -4,7 +4,12 @@ import type { ItemSegment, PricedItem, Subscription, SubscriptionItem } from '..
 import type { Tx } from './doors.ts';
 import { PriceSchema } from './plans.ts';
 import { findRows, insertRow, insertRows, lockRow, query, updateRows } from './rows.ts';
-import { BilledPeriodSchema, ItemSegmentSchema, SubscriptionItemSchema, SubscriptionSchema } from './subscriptions.ts';
+import {
+  BilledPeriodSchema,
+  ItemSegmentSchema,
+  SubscriptionItemSchema,
+  SubscriptionSchema,
+} from './subscriptions.ts';
 
 export type SubscriptionFacts = { subscription: Subscription; priced: PricedItem[] };
 
@@ -43,15 +48,25 @@ export async function insertSubscription(
 /** Writes what changed; the revision in the condition is a second guard behind the row's lock. */
 export async function saveSubscription(tx: Tx, before: Subscription, after: Subscription): Promise<void> {
   const { id, tenantId: _tenant, ...rest } = after;
-  const saved = await updateRows(tx, SubscriptionSchema, { id, revision: before.revision }, changedOnly(before, rest));
+  const saved = await updateRows(
+    tx,
+    SubscriptionSchema,
+    { id, revision: before.revision },
+    changedOnly(before, rest),
+  );
   if (saved !== 1) throw new Error(`subscription ${id} moved on from revision ${before.revision}`);
 }
 
-export async function saveItems(tx: Tx, before: readonly SubscriptionItem[], after: readonly SubscriptionItem[]): Promise<void> {
+export async function saveItems(
+  tx: Tx,
+  before: readonly SubscriptionItem[],
+  after: readonly SubscriptionItem[],
+): Promise<void> {
   for (const item of after) {
     const old = before.find((candidate) => candidate.id === item.id);
     const changes = old ? changedOnly(old, item) : item;
-    if (Object.keys(changes).length > 0) await updateRows(tx, SubscriptionItemSchema, { id: item.id }, changes);
+    if (Object.keys(changes).length > 0)
+      await updateRows(tx, SubscriptionItemSchema, { id: item.id }, changes);
   }
 }
 
@@ -64,12 +79,23 @@ export async function insertCoverage(
 ): Promise<void> {
   for (const { itemId, period, reason, line } of coverage) {
     const lineId = line === null ? null : (lineIds[line] ?? null);
-    await tx.insert(BilledPeriodSchema, { tenantId, itemId, side: 'fee', period, reason, lineId, voidedAt: null });
+    await tx.insert(BilledPeriodSchema, {
+      tenantId,
+      itemId,
+      side: 'fee',
+      period,
+      reason,
+      lineId,
+      voidedAt: null,
+    });
   }
 }
 
 /** How many of the subscription's invoices are open and overdue, and since when the oldest is. */
-export async function overdueOf(tx: Tx, subscriptionId: string): Promise<{ count: number; since: Date | null }> {
+export async function overdueOf(
+  tx: Tx,
+  subscriptionId: string,
+): Promise<{ count: number; since: Date | null }> {
   const [row] = await query<{ count: number; since: string | null }>(
     tx,
     sql`select count(*)::int as count, min(overdue_since) as since from invoices

@@ -10,7 +10,10 @@ const CALENDAR_JITTER_MINUTES = 10;
 
 /** What a workflow carries of a subscription (`data.md`, "Every database step answers the same thing"). */
 export async function stateOf(tx: Tx, subscription: Subscription): Promise<SubscriptionState> {
-  const owed = subscription.overdueCount > 0 || subscription.incompleteSince ? await oldestOwed(tx, subscription.id) : null;
+  const owed =
+    subscription.overdueCount > 0 || subscription.incompleteSince
+      ? await oldestOwed(tx, subscription.id)
+      : null;
   const clock = subscription.testClockId ? await clockOf(tx, subscription.customerId) : null;
   const { currentPeriodStart: start, currentPeriodEnd: end } = subscription;
   return {

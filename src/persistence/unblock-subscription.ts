@@ -10,8 +10,15 @@ export async function unblockSubscription(write: Write, id: string): Promise<boo
   const facts = await lockSubscription(write.tx, id);
   if (!facts?.subscription.blockedReason) return false;
   const { subscription, priced } = facts;
-  const freed = await changeSubscription(write, facts, { ...subscription, blockedReason: null, failureCount: 0 });
-  await tell(write, 'subscription.unblocked', { ...subjectOf(freed), object: write.present.subscription(freed, priced) });
+  const freed = await changeSubscription(write, facts, {
+    ...subscription,
+    blockedReason: null,
+    failureCount: 0,
+  });
+  await tell(write, 'subscription.unblocked', {
+    ...subjectOf(freed),
+    object: write.present.subscription(freed, priced),
+  });
   await nudgeSubscription(write, id);
   return true;
 }

@@ -22,15 +22,13 @@ const price = fc.record({
   intervalCount: fc.integer({ min: 1, max: 3 }),
 });
 const terms: fc.Arbitrary<Partial<SubscriptionTerms>> = fc.record({
-  items: fc
-    .array(price, { minLength: 1, maxLength: 3 })
-    .map((prices) =>
-      prices.map((one, n) => ({
-        key: `k${n}`,
-        price: aPrice({ ...one, key: `k${n}`, unitAmount: '33.33' }),
-        quantity: new Decimal(1),
-      })),
-    ),
+  items: fc.array(price, { minLength: 1, maxLength: 3 }).map((prices) =>
+    prices.map((one, n) => ({
+      key: `k${n}`,
+      price: aPrice({ ...one, key: `k${n}`, unitAmount: '33.33' }),
+      quantity: new Decimal(1),
+    })),
+  ),
   timeZone: fc.constantFrom(
     'UTC',
     'America/New_York',
@@ -54,21 +52,17 @@ const command: fc.Arbitrary<(at: Date) => SubscriptionCommand> = fc.oneof(
   fc
     .constantFrom('period_end' as const, 'now' as const)
     .map((mode) => () => ({ kind: 'cancel' as const, mode, at: null, reason: null })),
-  fc
-    .integer({ min: 1, max: 90 })
-    .map((days) => (at: Date) => ({
-      kind: 'cancel' as const,
-      mode: 'at' as const,
-      at: new Date(at.getTime() + days * DAY_MS),
-      reason: null,
-    })),
+  fc.integer({ min: 1, max: 90 }).map((days) => (at: Date) => ({
+    kind: 'cancel' as const,
+    mode: 'at' as const,
+    at: new Date(at.getTime() + days * DAY_MS),
+    reason: null,
+  })),
   fc.constantFrom(...(['uncancel', 'end_trial'] as const)).map((kind) => () => ({ kind })),
-  fc
-    .integer({ min: 1, max: 60 })
-    .map((days) => (at: Date) => ({
-      kind: 'extend_trial' as const,
-      trialEnd: new Date(at.getTime() + days * DAY_MS),
-    })),
+  fc.integer({ min: 1, max: 60 }).map((days) => (at: Date) => ({
+    kind: 'extend_trial' as const,
+    trialEnd: new Date(at.getTime() + days * DAY_MS),
+  })),
 );
 const commands = fc
   .array(fc.record({ at: instant(240), command }), { maxLength: 6 })

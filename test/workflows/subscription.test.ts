@@ -25,13 +25,18 @@ test('under a test clock months go by in order', async () => {
   const clockId = await world.clock('2026-01-31T15:00:00Z');
   const customer = await world.customer({ testClockId: clockId, timeZone: 'America/New_York' });
   const plan = await world.plan([{ unitAmount: '19.99' }]);
-  const id = await world.subscribe(customer, plan, { requestedAt: new Date('2026-01-31T15:00:00Z'), trial_days: null });
+  const id = await world.subscribe(customer, plan, {
+    requestedAt: new Date('2026-01-31T15:00:00Z'),
+    trial_days: null,
+  });
   await world.advance(clockId, '2026-05-15T00:00:00Z');
   const invoices = await invoicesOf(id);
-  expect(invoices.map((invoice) => [invoice.status, invoice.periodStart.toISOString().slice(0, 13)])).toEqual([
-    ['paid', '2026-01-31T15'],
-    ['paid', '2026-02-28T05'],
-    ['paid', '2026-03-31T04'],
-    ['paid', '2026-04-30T04'],
-  ]);
+  expect(invoices.map((invoice) => [invoice.status, invoice.periodStart.toISOString().slice(0, 13)])).toEqual(
+    [
+      ['paid', '2026-01-31T15'],
+      ['paid', '2026-02-28T05'],
+      ['paid', '2026-03-31T04'],
+      ['paid', '2026-04-30T04'],
+    ],
+  );
 });
