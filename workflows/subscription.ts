@@ -30,94 +30,115 @@ const ACTIVITY: Record<StepName, Exclude<keyof BillingActivities, 'loadSubscript
 /** How many steps one turn of a test clock may take before the clock looks around. */
 const STEPS_PER_TICK_MAX = 300;
 
+/** One run of the workflow: what it knows of the row, what operators were shown of it, and what has arrived. */
+type Run = {
+  ids: { tenantId: string; subscriptionId: string };
+  inbox: Inbox;
+  state: SubscriptionState | null;
+  shown: SubscriptionState | null;
+  stepsRun: number;
+};
+
 /**
  * One subscription for its whole life: the alarm clock of its row. It knows when something is due and nothing of how
  * much; every step is one activity that makes it true in one transaction and answers what is due next.
  */
 export async function subscription(input: SubscriptionInput): Promise<void> {
-  const inbox = openInbox();
   const { tenantId, subscriptionId } = input;
-  const ids = { tenantId, subscriptionId };
   // Whatever an older version of this code carried can be read again from the row.
-  let state: SubscriptionState | null = input.state?.v === 1 ? input.state : null;
-  let shown: SubscriptionState | null = state;
-  let stepsRun = 0;
-  setHandler(waitingForQuery, () => waitingFor(state, inbox));
+  const carried = input.state?.v === 1 ? input.state : null;
+  const inbox = openInbox();
+  const run: Run = { ids: { tenantId, subscriptionId }, inbox, state: carried, shown: carried, stepsRun: 0 };
+  setHandler(waitingForQuery, () => waitingFor(run.state, inbox));
 
-  const load = () => databaseStep('loadSubscription', ids, 'read the row');
-  const collect = async (invoiceId: string, at: string | null): Promise<boolean> => {
-    try {
-      const answer = await chargeOnce(invoiceId).charge({ tenantId, invoiceId, at, by: 'subscription' });
-      state = answer.subscription ?? state;
-      return answer.invoice.status !== 'open';
-    } catch (error) {
-      // The attempt's row is there; the invoice's own workflow finds out what became of it.
-      if (!(error instanceof ActivityFailure)) throw error;
-      state = await load();
-      return false;
-    }
-  };
-  const runStep = async (current: SubscriptionState, step: StepName, at: string): Promise<void> => {
-    const stepInput = { ...ids, at, revision: current.revision };
-    const answer = await databaseStep(ACTIVITY[step], stepInput, `${words(step)} of ${at.slice(0, 10)}`);
-    state = answer.state;
-    stepsRun += 1;
-    const settled = answer.collect
-      ? await collect(answer.collect.invoiceId, current.clockId ? at : null)
-      : !answer.waits;
-    const tick = inbox.ticks[0];
-    if (!tick) return;
-    tick.steps += 1;
-    // An invoice that waits for something may be due before the next step: the clock has to look again.
-    if (!settled || tick.steps >= STEPS_PER_TICK_MAX) inbox.finishTick({ more: true, failure: null });
-  };
-  const apply = async (command: WaitingCommand, clockId: string | null): Promise<void> => {
-    const answer = await databaseStep(
-      'applyCommand',
-      { ...ids, commandId: command.commandId },
-      `apply ${command.commandId}`,
-    );
-    state = answer.state;
-    if (answer.outcome === 'not_yet') return;
-    if (answer.collect)
-      await collect(answer.collect.invoiceId, (clockId ?? state?.clockId) ? command.requestedAt : null);
-    inbox.finishCommand({ outcome: answer.outcome });
-  };
-
-  state ??= await load();
-  if (!state) {
+  run.state ??= await load(run);
+  if (!run.state) {
     // Started together with its creation: the row comes with the first command, or never.
     await condition(() => inbox.commands.length > 0, '15 minutes');
-    while (inbox.commands[0] && !state) await apply(inbox.commands[0], null);
+    while (inbox.commands[0] && !run.state) await apply(run, inbox.commands[0], null);
   }
-  for (;;) {
-    const current: SubscriptionState | null = state;
-    if (!current) break;
-    showChanges(current, shown);
-    shown = current;
-    const command = inbox.commands[0];
-    const tick = inbox.ticks[0];
-    const until = command?.requestedAt ?? tick?.until ?? current.clockNow ?? new Date().toISOString();
-    const served = command || tick ? 0 : current.jitterMinutes;
-    if (current.next && !current.blockedReason && msUntil(current.next.at, served, until) <= 0) {
-      await runStep(current, current.next.step, current.next.at);
-    } else if (command) {
-      await apply(command, current.clockId);
-    } else if (inbox.takeRecheck()) {
-      state = await load();
-    } else if (tick) {
-      inbox.finishTick({ more: false, failure: current.blockedReason });
-    } else if (isEnded(current.status)) {
-      break;
-    } else if (isLongRun(stepsRun, current.clockId !== null)) {
-      await closeRun(inbox, current);
-    } else {
-      showDetails(current);
-      await wait(inbox, current);
-    }
-  }
-  if (shown) showDetails(shown);
+  while (run.state && (await goOn(run, run.state)));
+  if (run.shown) showDetails(run.shown);
   await condition(allHandlersFinished);
+}
+
+/** Does the one thing that comes first: due steps in time order, then what has arrived, then waiting. False at the end. */
+async function goOn(run: Run, state: SubscriptionState): Promise<boolean> {
+  const { inbox } = run;
+  showChanges(state, run.shown);
+  run.shown = state;
+  const command = inbox.commands[0];
+  const tick = inbox.ticks[0];
+  const until = command?.requestedAt ?? tick?.until ?? state.clockNow ?? new Date().toISOString();
+  const served = command || tick ? 0 : state.jitterMinutes;
+  if (state.next && !state.blockedReason && msUntil(state.next.at, served, until) <= 0) {
+    await runStep(run, state, state.next);
+  } else if (command) {
+    await apply(run, command, state.clockId);
+  } else if (inbox.takeRecheck()) {
+    run.state = await load(run);
+  } else if (tick) {
+    inbox.finishTick({ more: false, failure: state.blockedReason });
+  } else if (isEnded(state.status)) {
+    return false;
+  } else if (isLongRun(run.stepsRun, state.clockId !== null)) {
+    await closeRun(inbox, state);
+  } else {
+    showDetails(state);
+    await wait(inbox, state);
+  }
+  return true;
+}
+
+async function runStep(
+  run: Run,
+  state: SubscriptionState,
+  next: { step: StepName; at: string },
+): Promise<void> {
+  const { step, at } = next;
+  const stepInput = { ...run.ids, at, revision: state.revision };
+  const answer = await databaseStep(ACTIVITY[step], stepInput, `${words(step)} of ${at.slice(0, 10)}`);
+  run.state = answer.state;
+  run.stepsRun += 1;
+  const chargeAt = state.clockId ? at : null;
+  const settled = answer.collect ? await collect(run, answer.collect.invoiceId, chargeAt) : !answer.waits;
+  const tick = run.inbox.ticks[0];
+  if (!tick) return;
+  tick.steps += 1;
+  // An invoice that waits for something may be due before the next step: the clock has to look again.
+  if (!settled || tick.steps >= STEPS_PER_TICK_MAX) run.inbox.finishTick({ more: true, failure: null });
+}
+
+async function apply(
+  run: Run,
+  { commandId, requestedAt }: WaitingCommand,
+  clockId: string | null,
+): Promise<void> {
+  const answer = await databaseStep('applyCommand', { ...run.ids, commandId }, `apply ${commandId}`);
+  run.state = answer.state;
+  if (answer.outcome === 'not_yet') return;
+  const onClock = clockId ?? answer.state?.clockId ?? null;
+  if (answer.collect) await collect(run, answer.collect.invoiceId, onClock ? requestedAt : null);
+  run.inbox.finishCommand({ outcome: answer.outcome });
+}
+
+/** The first charge of an invoice, tried once. Answers whether nothing is left to do about it. */
+async function collect(run: Run, invoiceId: string, at: string | null): Promise<boolean> {
+  try {
+    const { tenantId } = run.ids;
+    const answer = await chargeOnce(invoiceId).charge({ tenantId, invoiceId, at, by: 'subscription' });
+    run.state = answer.subscription ?? run.state;
+    return answer.invoice.status !== 'open';
+  } catch (error) {
+    // The attempt's row is there; the invoice's own workflow finds out what became of it.
+    if (!(error instanceof ActivityFailure)) throw error;
+    run.state = await load(run);
+    return false;
+  }
+}
+
+function load({ ids }: Run): Promise<SubscriptionState | null> {
+  return databaseStep('loadSubscription', ids, 'read the row');
 }
 
 async function wait(inbox: Inbox, state: SubscriptionState): Promise<void> {

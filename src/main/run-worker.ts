@@ -1,6 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, type LogLevel, NativeConnection, type NativeConnectionOptions, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  type LogLevel,
+  NativeConnection,
+  type NativeConnectionOptions,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import { createBillingActivities } from '../../activities/billing.ts';
 import { createCommandActivities } from '../../activities/commands.ts';
 import { createInvoiceActivities } from '../../activities/invoices.ts';
@@ -47,20 +56,31 @@ function logThrough(logger: Logger): void {
 }
 let runtimeInstalled = false;
 
+/** Settles when a worker gave up by itself (its namespace is gone, its key is refused), and never otherwise. */
+type RunningWorkers = AsyncDisposable & { broken: Promise<Error> };
+
 /** Runs the workers and the relay in this process until it is disposed. `metrics`: the API's, when it runs beside us. */
-export async function runWorker(config: Config, logger: Logger, metrics: Metrics = createMetrics()): Promise<AsyncDisposable> {
+export async function runWorker(
+  config: Config,
+  logger: Logger,
+  metrics: Metrics = createMetrics(),
+): Promise<RunningWorkers> {
   logThrough(logger);
   await using starting = new AsyncDisposableStack();
   const { url, assumeLoginRole, poolSize } = config.database;
-  const database = starting.use(await connect({ url, assumeLoginRole, poolSize, applicationName: 'perennial worker' }));
-  const connection = await NativeConnection.connect(connectionOptions(config.temporal) as NativeConnectionOptions);
+  const database = starting.use(
+    await connect({ url, assumeLoginRole, poolSize, applicationName: 'perennial worker' }),
+  );
+  const connection = await connectNatively(config);
   starting.defer(() => connection.close());
   const clientConnection = Connection.lazy(connectionOptions(config.temporal));
   starting.defer(() => clientConnection.close());
   const { namespace } = config.temporal;
   const client = new Client({ connection: clientConnection, namespace });
   const vault = createVault(config.secrets.masterKeys);
-  const charging = starting.use(gateways({ sandboxUrl: config.sandboxGateway.url, timeoutMs: GATEWAY_TIMEOUT_MS }));
+  const charging = starting.use(
+    gateways({ sandboxUrl: config.sandboxGateway.url, timeoutMs: GATEWAY_TIMEOUT_MS }),
+  );
   const deps = {
     database,
     gateways: charging,
@@ -88,11 +108,16 @@ export async function runWorker(config: Config, logger: Logger, metrics: Metrics
     },
     // Every database step holds one connection of the pool.
     maxConcurrentLocalActivityExecutions: poolSize,
-    stickyQueueScheduleToStartTimeout: '120 seconds',
+    stickyQueueScheduleToStartTimeout: '30 seconds',
   };
   const workers = await Promise.all([
     Worker.create(billing),
-    Worker.create({ ...common, taskQueue: taskQueue('gateway', prefix), activities: payments, maxConcurrentActivityTaskExecutions: 50 }),
+    Worker.create({
+      ...common,
+      taskQueue: taskQueue('gateway', prefix),
+      activities: payments,
+      maxConcurrentActivityTaskExecutions: 50,
+    }),
     Worker.create({
       ...common,
       taskQueue: taskQueue('webhooks', prefix),
@@ -101,12 +126,29 @@ export async function runWorker(config: Config, logger: Logger, metrics: Metrics
       maxConcurrentActivityTaskExecutions: 500,
     }),
   ]);
-  const running = workers.map((worker) => worker.run().catch((error: unknown) => logger.error({ err: error }, 'a worker ended')));
+  const broken = Promise.withResolvers<Error>();
+  const running = workers.map((worker) =>
+    worker.run().catch((error: unknown) => {
+      logger.error({ err: error }, 'a worker ended');
+      broken.resolve(error instanceof Error ? error : new Error(String(error)));
+    }),
+  );
   starting.defer(async () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.all(running);
   });
   starting.use(startRelay({ database, client, taskQueuePrefix: prefix, logger, metrics }));
   logger.info({ address: config.temporal.address, namespace }, 'the worker runs');
-  return starting.move();
+  const stack = starting.move();
+  return { broken: broken.promise, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+async function connectNatively({ temporal }: Config): Promise<NativeConnection> {
+  try {
+    return await NativeConnection.connect(connectionOptions(temporal) as NativeConnectionOptions);
+  } catch {
+    throw new Error(
+      `No Temporal server answers at ${temporal.address}: start it, or correct TEMPORAL_ADDRESS.`,
+    );
+  }
 }
