@@ -7,18 +7,24 @@ import { readDevSecrets, withDevSecrets } from '../platform/secrets.ts';
 /** Runs one part of Perennial as a process of its own, until a signal stops it. */
 export async function runProcess(
   name: string,
-  run: (config: Config, logger: Logger) => Promise<AsyncDisposable>,
+  run: (config: Config, logger: Logger) => Promise<AsyncDisposable & { broken?: Promise<Error> }>,
 ): Promise<void> {
   try {
     const config = await completeConfig();
     const logger = createLogger(config);
     const lifecycle = new Lifecycle({ onTrouble: (part, err) => logger.error({ err }, `stopping ${part}`) });
     stopOnSignals(lifecycle, (line) => logger.info(line));
-    await lifecycle.start(
+    const { broken } = await lifecycle.start(
       name,
       () => run(config, logger),
       (running) => Promise.resolve(running[Symbol.asyncDispose]()),
     );
+    // Half a process helps nobody, and looks alive to whoever would start it anew.
+    void broken?.then(async () => {
+      logger.error(`${name} cannot go on; the process ends`);
+      await lifecycle.close();
+      process.exit(1);
+    });
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     process.exit(1);
