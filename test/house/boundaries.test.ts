@@ -176,6 +176,7 @@ describe('boundaries', () => {
     ['…also by destructuring', 'src/platform/a.ts', `const { env } = process;`, /uses process\.env/],
     ['the clock is read elsewhere', 'activities/a.ts', `export const at = new Date();`, /uses new Date\(\)/],
     ['…also as a number', 'api/a.ts', `export const at = Date.now();`, /uses Date\.now/],
+    ['an endpoint stands beside the routes', 'api/a.ts', `app.get('/planted', answer);`, /uses app\.get/],
     ['the compiler is silenced', 'api/a.ts', `export const a = 1 as unknown as string;`, /as unknown as/],
   ];
 

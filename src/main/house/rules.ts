@@ -159,6 +159,16 @@ export const RESERVED: readonly Reserved[] = [
     why: 'time comes in as an argument; "now" has one source, so that a test clock can be another',
   },
   {
+    uses: ['app.route'],
+    only: ['api/app.ts', 'test/**'],
+    why: 'endpoints are mounted from their route() literals, so that one nobody documented cannot exist',
+  },
+  {
+    uses: ['app.get', 'app.post', 'app.put', 'app.patch', 'app.delete', 'app.all'],
+    only: ['test/**'],
+    why: 'an endpoint is a route() literal, which validates and documents it; nothing answers beside those',
+  },
+  {
     uses: ['as unknown as'],
     only: [],
     why: 'it silences the compiler where it is right; narrow or parse instead',
