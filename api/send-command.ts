@@ -143,7 +143,11 @@ async function deliver(call: Call, sent: Sent): Promise<void> {
 const BETWEEN_RUNS_TRIES = 5;
 const BETWEEN_RUNS_MS = 100;
 
-async function update({ deps, tenantId }: Pick<Call, 'deps' | 'tenantId'>, sent: Sent, tries: number): Promise<void> {
+async function update(
+  { deps, tenantId }: Pick<Call, 'deps' | 'tenantId'>,
+  sent: Sent,
+  tries: number,
+): Promise<void> {
   const name = sent.workflow;
   const input =
     name === 'subscription'

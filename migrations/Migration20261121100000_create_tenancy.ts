@@ -52,7 +52,9 @@ export class Migration20261121100000_create_tenancy extends Migration {
     )`);
     this.addSql('alter table tenants enable row level security');
     this.addSql('alter table tenants force row level security');
-    this.addSql(`create policy app_own_tenant on tenants to perennial_app using (id = nullif(current_setting('app.tenant_id', true), ''))`);
+    this.addSql(
+      `create policy app_own_tenant on tenants to perennial_app using (id = nullif(current_setting('app.tenant_id', true), ''))`,
+    );
     this.addSql('create policy system_all on tenants to perennial_system using (true) with check (true)');
     this.addSql('grant select on tenants to perennial_app');
     this.addSql('grant select, insert, update on tenants to perennial_system');

@@ -39,8 +39,12 @@ export class Migration20261121100100_create_customers extends Migration {
       unique (tenant_id, id),
       foreign key (tenant_id, test_clock_id) references test_clocks (tenant_id, id)
     )`);
-    this.addSql('create unique index customers_external_id on customers (tenant_id, external_id) where deleted_at is null');
-    this.addSql('create index customers_test_clock on customers (tenant_id, test_clock_id) where test_clock_id is not null');
+    this.addSql(
+      'create unique index customers_external_id on customers (tenant_id, external_id) where deleted_at is null',
+    );
+    this.addSql(
+      'create index customers_test_clock on customers (tenant_id, test_clock_id) where test_clock_id is not null',
+    );
     for (const sql of protect('customers')) this.addSql(sql);
 
     // The token stands in the callback URL and finds the connection; it proves nothing, the signature does.
@@ -78,7 +82,9 @@ export class Migration20261121100100_create_customers extends Migration {
       foreign key (tenant_id, customer_id) references customers (tenant_id, id),
       check (detached_at is null or not is_default)
     )`);
-    this.addSql('create unique index payment_methods_default on payment_methods (customer_id) where is_default');
+    this.addSql(
+      'create unique index payment_methods_default on payment_methods (customer_id) where is_default',
+    );
     this.addSql('create index payment_methods_customer on payment_methods (tenant_id, customer_id, id)');
     for (const sql of protect('payment_methods')) this.addSql(sql);
   }

@@ -16,7 +16,9 @@ export class Migration20261121100200_create_catalog extends Migration {
       updated_at timestamptz(3) not null,
       unique (tenant_id, id)
     )`);
-    this.addSql('create unique index plans_external_id on plans (tenant_id, external_id) where archived_at is null');
+    this.addSql(
+      'create unique index plans_external_id on plans (tenant_id, external_id) where archived_at is null',
+    );
     for (const sql of protect('plans')) this.addSql(sql);
 
     this.addSql(`create table plan_versions (
@@ -57,6 +59,8 @@ export class Migration20261121100200_create_catalog extends Migration {
       begin
         raise exception '% rows are immutable: write a new row instead', tg_table_name using errcode = 'restrict_violation';
       end $$`);
-    this.addSql('create trigger prices_immutable before update or delete on prices for each row execute function refuse_change()');
+    this.addSql(
+      'create trigger prices_immutable before update or delete on prices for each row execute function refuse_change()',
+    );
   }
 }

@@ -72,8 +72,12 @@ export class Migration20261121100300_create_subscriptions extends Migration {
     )`);
     this.addSql('create unique index subscriptions_external_id on subscriptions (tenant_id, external_id)');
     this.addSql('create index subscriptions_customer on subscriptions (tenant_id, customer_id, id)');
-    this.addSql('create index subscriptions_due on subscriptions (next_step_at) where next_step_at is not null');
-    this.addSql('create index subscriptions_clock on subscriptions (tenant_id, test_clock_id, next_step_at) where test_clock_id is not null and ended_at is null');
+    this.addSql(
+      'create index subscriptions_due on subscriptions (next_step_at) where next_step_at is not null',
+    );
+    this.addSql(
+      'create index subscriptions_clock on subscriptions (tenant_id, test_clock_id, next_step_at) where test_clock_id is not null and ended_at is null',
+    );
     for (const sql of protect('subscriptions')) this.addSql(sql);
 
     this.addSql(`create table subscription_items (

@@ -51,7 +51,9 @@ export class Migration20261121100400_create_invoices extends Migration {
     )`);
     this.addSql('create index invoices_subscription on invoices (tenant_id, subscription_id, id)');
     this.addSql('create index invoices_customer on invoices (tenant_id, customer_id, id)');
-    this.addSql(`create index invoices_waiting on invoices (tenant_id, customer_id) where status in ('draft', 'open')`);
+    this.addSql(
+      `create index invoices_waiting on invoices (tenant_id, customer_id) where status in ('draft', 'open')`,
+    );
     for (const sql of protect('invoices')) this.addSql(sql);
 
     this.addSql(`create table invoice_lines (
@@ -113,7 +115,9 @@ export class Migration20261121100400_create_invoices extends Migration {
         end if;
         return new;
       end $$`);
-    this.addSql('create trigger invoices_freeze before update or delete on invoices for each row execute function freeze_invoice()');
+    this.addSql(
+      'create trigger invoices_freeze before update or delete on invoices for each row execute function freeze_invoice()',
+    );
 
     this.addSql(`create function freeze_invoice_line() returns trigger language plpgsql as $$
       declare
@@ -126,7 +130,9 @@ export class Migration20261121100400_create_invoices extends Migration {
         end if;
         return case when tg_op = 'DELETE' then old else new end;
       end $$`);
-    this.addSql('create trigger invoice_lines_freeze before insert or update or delete on invoice_lines for each row execute function freeze_invoice_line()');
+    this.addSql(
+      'create trigger invoice_lines_freeze before insert or update or delete on invoice_lines for each row execute function freeze_invoice_line()',
+    );
 
     this.addSql(`create function check_invoice_totals() returns trigger language plpgsql as $$
       declare

@@ -93,7 +93,9 @@ export class Migration20261121100500_create_payments extends Migration {
       check ((outcome is null) = (ended_at is null)),
       check (outcome is null or next_attempt_at is null)
     )`);
-    this.addSql('create index collections_running on collections (tenant_id, customer_id, currency) where outcome is null');
+    this.addSql(
+      'create index collections_running on collections (tenant_id, customer_id, currency) where outcome is null',
+    );
     for (const sql of protect('collections')) this.addSql(sql);
 
     this.addSql(`create table gateway_events (
@@ -139,8 +141,16 @@ export class Migration20261121100500_create_payments extends Migration {
     this.addSql('create index ledger_entries_invoice on ledger_entries (invoice_id)');
     for (const sql of protect('ledger_entries', 'select, insert')) this.addSql(sql);
 
-    for (const table of ['ledger_transactions', 'ledger_entries', 'payments', 'payment_allocations', 'steps']) {
-      this.addSql(`create trigger ${table}_immutable before update or delete on ${table} for each row execute function refuse_change()`);
+    for (const table of [
+      'ledger_transactions',
+      'ledger_entries',
+      'payments',
+      'payment_allocations',
+      'steps',
+    ]) {
+      this.addSql(
+        `create trigger ${table}_immutable before update or delete on ${table} for each row execute function refuse_change()`,
+      );
     }
     this.addSql(`create function check_ledger_balance() returns trigger language plpgsql as $$
       begin

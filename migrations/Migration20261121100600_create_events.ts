@@ -28,7 +28,9 @@ export class Migration20261121100600_create_events extends Migration {
     this.addSql('create unique index events_position on events (position) where position is not null');
     this.addSql('create index events_feed on events (tenant_id, position)');
     this.addSql('create index events_unplaced on events (recorded) where position is null');
-    this.addSql('create index events_subscription on events (tenant_id, subscription_id, recorded) where subscription_id is not null');
+    this.addSql(
+      'create index events_subscription on events (tenant_id, subscription_id, recorded) where subscription_id is not null',
+    );
     for (const sql of protect('events')) this.addSql(sql);
     this.addSql('create sequence event_positions');
     this.addSql('grant usage on sequence event_positions to perennial_system');
@@ -41,7 +43,9 @@ export class Migration20261121100600_create_events extends Migration {
         end if;
         return new;
       end $$`);
-    this.addSql('create trigger events_freeze before update or delete on events for each row execute function freeze_event()');
+    this.addSql(
+      'create trigger events_freeze before update or delete on events for each row execute function freeze_event()',
+    );
 
     // A nudge is owed to a workflow until the relay (or the process that wrote it) has delivered it.
     this.addSql(`create table nudges (
@@ -104,7 +108,9 @@ export class Migration20261121100600_create_events extends Migration {
       check ((status = 'pending') = (next_attempt_at is not null)),
       check ((status = 'delivered') = (delivered_at is not null))
     )`);
-    this.addSql(`create index webhook_deliveries_due on webhook_deliveries (endpoint_id, next_attempt_at) where status = 'pending'`);
+    this.addSql(
+      `create index webhook_deliveries_due on webhook_deliveries (endpoint_id, next_attempt_at) where status = 'pending'`,
+    );
     this.addSql('create index webhook_deliveries_event on webhook_deliveries (tenant_id, event_id)');
     for (const sql of protect('webhook_deliveries')) this.addSql(sql);
 

@@ -40,14 +40,15 @@ export const dunningPolicyIn = z
     retry_days: retryDays,
     local_hour: z.int().min(0).max(23).default(9),
     end_action: z.enum(DUNNING_END_ACTIONS).default('cancel'),
-    invoice: z
-      .enum(['uncollectible', 'leave_open'])
-      .optional()
-      .meta({ description: 'What becomes of the invoice: "uncollectible" when absent and the end is "cancel", else "leave_open".' }),
+    invoice: z.enum(['uncollectible', 'leave_open']).optional().meta({
+      description:
+        'What becomes of the invoice: "uncollectible" when absent and the end is "cancel", else "leave_open".',
+    }),
   })
   .superRefine(({ end_action, invoice }, ctx) => {
     if (invoice !== 'uncollectible' || end_action === 'cancel') return;
-    const message = 'A subscription that goes on keeps its debt: use "leave_open", or the end_action "cancel".';
+    const message =
+      'A subscription that goes on keeps its debt: use "leave_open", or the end_action "cancel".';
     ctx.addIssue({ code: 'custom', path: ['invoice'], message, params: { code: 'conflicting_fields' } });
   })
   .meta({ id: 'DunningPolicyInput', examples: [{ retry_days: [1, 3, 5, 7], end_action: 'cancel' }] });

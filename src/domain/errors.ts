@@ -77,7 +77,11 @@ export class DomainError extends Error {
   readonly code: ErrorCode;
   readonly details: { errors?: FieldError[]; [fact: string]: unknown };
 
-  constructor(code: ErrorCode, message: string, details: { errors?: FieldError[]; [fact: string]: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: { errors?: FieldError[]; [fact: string]: unknown } = {},
+  ) {
     super(message);
     this.name = 'DomainError';
     this.code = code;
@@ -87,5 +91,11 @@ export class DomainError extends Error {
 
 /** Whether an unknown thrown value is a `DomainError`; by name, because test realms break `instanceof`. */
 export function isDomainError(error: unknown): error is DomainError {
-  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'DomainError' && 'code' in error;
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'name' in error &&
+    error.name === 'DomainError' &&
+    'code' in error
+  );
 }

@@ -1,10 +1,15 @@
-import type { CollectionMethod } from './subscription.ts';
 import { Decimal } from './money.ts';
+import type { CollectionMethod } from './subscription.ts';
 import type { Metadata } from './tenant.ts';
 
 export const INVOICE_STATUSES = ['draft', 'open', 'paid', 'void', 'uncollectible'] as const;
 export type InvoiceStatus = (typeof INVOICE_STATUSES)[number];
-export const BILLING_REASONS = ['subscription_create', 'subscription_cycle', 'trial_end', 'subscription_cancel'] as const;
+export const BILLING_REASONS = [
+  'subscription_create',
+  'subscription_cycle',
+  'trial_end',
+  'subscription_cancel',
+] as const;
 export type BillingReason = (typeof BILLING_REASONS)[number];
 
 export type Invoice = {

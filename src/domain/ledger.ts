@@ -9,4 +9,10 @@ export type LedgerKind =
   | 'write_off_recovered';
 
 /** Debit positive, credit negative; the two sides of one movement sum to zero. */
-export type LedgerMovement = { kind: LedgerKind; source: string; debit: LedgerAccount; credit: LedgerAccount; amount: Decimal };
+export type LedgerMovement = {
+  kind: LedgerKind;
+  source: string;
+  debit: LedgerAccount;
+  credit: LedgerAccount;
+  amount: Decimal;
+};

@@ -6,7 +6,9 @@ import { connectTemporal, registerSearchAttributes } from '../platform/temporal.
 const env = loadEnv();
 const ownerUrl = env.DATABASE_OWNER_URL ?? env.DATABASE_URL;
 if (!ownerUrl) {
-  console.error('Set DATABASE_OWNER_URL (or DATABASE_URL) to the database to migrate: postgres://user:password@host:5432/name');
+  console.error(
+    'Set DATABASE_OWNER_URL (or DATABASE_URL) to the database to migrate: postgres://user:password@host:5432/name',
+  );
   process.exit(1);
 }
 try {
@@ -15,9 +17,19 @@ try {
   if (env.TEMPORAL_ADDRESS) {
     const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = env;
     const apiKey = env.TEMPORAL_API_KEY ?? null;
-    const connection = await connectTemporal({ address, namespace, apiKey, tls: env.TEMPORAL_TLS ?? apiKey !== null, uiUrl: null });
+    const connection = await connectTemporal({
+      address,
+      namespace,
+      apiKey,
+      tls: env.TEMPORAL_TLS ?? apiKey !== null,
+      uiUrl: null,
+    });
     const added = await registerSearchAttributes(connection, namespace);
-    console.log(added.length === 0 ? 'The search attributes are there.' : `Search attributes added: ${added.join(', ')}`);
+    console.log(
+      added.length === 0
+        ? 'The search attributes are there.'
+        : `Search attributes added: ${added.join(', ')}`,
+    );
     await connection.close();
   } else {
     console.log('TEMPORAL_ADDRESS is not set, so no search attributes were registered.');

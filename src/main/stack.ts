@@ -111,8 +111,12 @@ async function start(options: StackOptions, lifecycle: Lifecycle): Promise<Stack
   const logger = createLogger(config, logFile(dataDir.at('logs', 'perennial.log')));
   const metrics = createMetrics();
   const dispose = async (running: AsyncDisposable) => await running[Symbol.asyncDispose]();
-  const api = await step(say, 'API', () => lifecycle.start('the API', () => runApi(config, logger, metrics), dispose));
-  await step(say, 'Worker', () => lifecycle.start('the worker', () => runWorker(config, logger, metrics), dispose));
+  const api = await step(say, 'API', () =>
+    lifecycle.start('the API', () => runApi(config, logger, metrics), dispose),
+  );
+  await step(say, 'Worker', () =>
+    lifecycle.start('the worker', () => runWorker(config, logger, metrics), dispose),
+  );
   if (!ephemeral) await writeEnvFile(config, dataDir);
   return {
     databaseUrl: database.url,

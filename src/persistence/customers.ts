@@ -1,6 +1,16 @@
 import { EntitySchema } from '@mikro-orm/core';
 import type { Customer, GatewayConnection, PaymentMethod } from '../domain/customer.ts';
-import { flag, id, instant, json, optionalCurrency, optionalInstant, optionalInteger, optionalText, text } from './columns.ts';
+import {
+  flag,
+  id,
+  instant,
+  json,
+  optionalCurrency,
+  optionalInstant,
+  optionalInteger,
+  optionalText,
+  text,
+} from './columns.ts';
 
 export const CustomerSchema = new EntitySchema<Customer>({
   name: 'Customer',

@@ -29,11 +29,15 @@ export function doorsOf(orm: MikroORM): Database {
 
   return {
     withTenant(tenantId, work) {
-      if (!isId('ten', tenantId)) return Promise.reject(new RangeError('withTenant needs the id of a tenant'));
+      if (!isId('ten', tenantId))
+        return Promise.reject(new RangeError('withTenant needs the id of a tenant'));
       return open({ role: 'perennial_app', 'app.tenant_id': tenantId }, work);
     },
     asSystem(reason, work) {
-      return open({ role: 'perennial_system', 'app.tenant_id': '', application_name: `perennial ${reason}` }, work);
+      return open(
+        { role: 'perennial_system', 'app.tenant_id': '', application_name: `perennial ${reason}` },
+        work,
+      );
     },
     close: () => orm.close(),
     [Symbol.asyncDispose]: () => orm.close(),

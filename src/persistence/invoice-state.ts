@@ -1,11 +1,14 @@
 import { nextInvoiceStep } from '../domain/invoice-step.ts';
 import type { InvoiceState } from '../domain/step-answer.ts';
-import { clockOf } from './find.ts';
 import type { Tx } from './doors.ts';
+import { clockOf } from './find.ts';
 import type { InvoiceFacts } from './invoice-facts.ts';
 
 /** What the workflow of an invoice carries. */
-export async function invoiceStateOf(tx: Tx, { invoice, attempt, collection }: InvoiceFacts): Promise<InvoiceState> {
+export async function invoiceStateOf(
+  tx: Tx,
+  { invoice, attempt, collection }: InvoiceFacts,
+): Promise<InvoiceState> {
   const clock = await clockOf(tx, invoice.customerId);
   const next = nextInvoiceStep(invoice, attempt, collection);
   return {

@@ -1,6 +1,19 @@
 import { EntitySchema } from '@mikro-orm/core';
 import type { Invoice, InvoiceLine } from '../domain/invoice.ts';
-import { amount, currency, flag, id, instant, integer, json, optionalInstant, optionalInteger, optionalText, rate, text } from './columns.ts';
+import {
+  amount,
+  currency,
+  flag,
+  id,
+  instant,
+  integer,
+  json,
+  optionalInstant,
+  optionalInteger,
+  optionalText,
+  rate,
+  text,
+} from './columns.ts';
 
 export const InvoiceSchema = new EntitySchema<Invoice>({
   name: 'Invoice',

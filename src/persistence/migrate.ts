@@ -12,7 +12,13 @@ export async function migrate(ownerUrl: string): Promise<string[]> {
     entities: [],
     discovery: { warnWhenNoEntities: false },
     extensions: [Migrator],
-    migrations: { migrationsList, tableName: 'migrations', snapshot: false, transactional: true, allOrNothing: true },
+    migrations: {
+      migrationsList,
+      tableName: 'migrations',
+      snapshot: false,
+      transactional: true,
+      allOrNothing: true,
+    },
     forceUtcTimezone: true,
     logger: () => undefined,
     pool: { min: 0, max: 2 },
@@ -20,7 +26,8 @@ export async function migrate(ownerUrl: string): Promise<string[]> {
   try {
     const done = await underLock(orm, () => orm.migrator.up());
     const pending = await orm.migrator.getPending();
-    if (pending.length > 0) throw new Error(`migrations left undone: ${pending.map((m) => m.name).join(', ')}`);
+    if (pending.length > 0)
+      throw new Error(`migrations left undone: ${pending.map((m) => m.name).join(', ')}`);
     return done.map((migration) => migration.name);
   } finally {
     await orm.close();

@@ -5,7 +5,14 @@ import { query } from './rows.ts';
 export type NudgeKind = 'subscription' | 'invoice' | 'test_clock';
 
 /** Something a workflow waits for has changed. Owed until delivered: the relay repeats it (architecture, "Nudges"). */
-export type Nudge = { workflowId: string; tenantId: string; kind: NudgeKind; entityId: string; version: number; attempts: number };
+export type Nudge = {
+  workflowId: string;
+  tenantId: string;
+  kind: NudgeKind;
+  entityId: string;
+  version: number;
+  attempts: number;
+};
 
 /**
  * Owes the workflow of an entity one `recheck`. A later call replaces an earlier one that is still owed; `notBefore`
@@ -27,7 +34,10 @@ export async function nudge(
 
 /** Forgets a delivered nudge, unless it was owed anew meanwhile. */
 export async function settleNudge(tx: Tx, delivered: Pick<Nudge, 'workflowId' | 'version'>): Promise<void> {
-  await query(tx, sql`delete from nudges where workflow_id = ${delivered.workflowId} and version = ${delivered.version}`);
+  await query(
+    tx,
+    sql`delete from nudges where workflow_id = ${delivered.workflowId} and version = ${delivered.version}`,
+  );
 }
 
 /** Takes a nudge back: what it was to bring about has happened. */

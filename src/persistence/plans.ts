@@ -1,6 +1,18 @@
 import { EntitySchema } from '@mikro-orm/core';
 import type { Plan, PlanVersion, Price } from '../domain/plan.ts';
-import { currency, flag, id, instant, integer, json, optionalInstant, optionalInteger, optionalText, rate, text } from './columns.ts';
+import {
+  currency,
+  flag,
+  id,
+  instant,
+  integer,
+  json,
+  optionalInstant,
+  optionalInteger,
+  optionalText,
+  rate,
+  text,
+} from './columns.ts';
 
 export const PlanSchema = new EntitySchema<Plan>({
   name: 'Plan',

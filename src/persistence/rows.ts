@@ -12,23 +12,43 @@ export async function insertRow<T extends object>(tx: Tx, entity: EntityName<T>,
   return row;
 }
 
-export async function insertRows<T extends object>(tx: Tx, entity: EntityName<T>, rows: readonly T[]): Promise<void> {
+export async function insertRows<T extends object>(
+  tx: Tx,
+  entity: EntityName<T>,
+  rows: readonly T[],
+): Promise<void> {
   if (rows.length > 0) await tx.insertMany(entity, [...rows] as RequiredEntityData<T>[]);
 }
 
 /** Writes `changes` to the rows that match and answers how many there were. */
-export function updateRows<T extends object>(tx: Tx, entity: EntityName<T>, where: FilterQuery<T>, changes: Partial<T>): Promise<number> {
+export function updateRows<T extends object>(
+  tx: Tx,
+  entity: EntityName<T>,
+  where: FilterQuery<T>,
+  changes: Partial<T>,
+): Promise<number> {
   return tx.nativeUpdate(entity, where as never, changes);
 }
 
-export async function findRow<T extends object>(tx: Tx, entity: EntityName<T>, where: FilterQuery<T>): Promise<T | null> {
+export async function findRow<T extends object>(
+  tx: Tx,
+  entity: EntityName<T>,
+  where: FilterQuery<T>,
+): Promise<T | null> {
   const row = await tx.findOne(entity, where as never, { disableIdentityMap: true });
   return row ? plain<T>(row) : null;
 }
 
 /** The row, locked until the transaction ends. Lock order: customer, subscriptions by id, invoice, counter. */
-export async function lockRow<T extends object>(tx: Tx, entity: EntityName<T>, where: FilterQuery<T>): Promise<T | null> {
-  const row = await tx.findOne(entity, where as never, { disableIdentityMap: true, lockMode: LockMode.PESSIMISTIC_WRITE });
+export async function lockRow<T extends object>(
+  tx: Tx,
+  entity: EntityName<T>,
+  where: FilterQuery<T>,
+): Promise<T | null> {
+  const row = await tx.findOne(entity, where as never, {
+    disableIdentityMap: true,
+    lockMode: LockMode.PESSIMISTIC_WRITE,
+  });
   return row ? plain<T>(row) : null;
 }
 
@@ -36,7 +56,11 @@ export async function findRows<T extends object>(
   tx: Tx,
   entity: EntityName<T>,
   where: FilterQuery<T>,
-  options: { orderBy?: Partial<Record<keyof T & string, 'asc' | 'desc'>>; limit?: number; lock?: boolean } = {},
+  options: {
+    orderBy?: Partial<Record<keyof T & string, 'asc' | 'desc'>>;
+    limit?: number;
+    lock?: boolean;
+  } = {},
 ): Promise<T[]> {
   const rows = await tx.find(entity, where as never, {
     disableIdentityMap: true,

@@ -87,7 +87,15 @@ export const SubscriptionItemSchema = new EntitySchema<SubscriptionItem>({
 export const ItemSegmentSchema = new EntitySchema<ItemSegment>({
   name: 'ItemSegment',
   tableName: 'item_segments',
-  properties: { id, tenantId: text, itemId: text, priceId: text, quantity: rate, valid: period, createdAt: instant },
+  properties: {
+    id,
+    tenantId: text,
+    itemId: text,
+    priceId: text,
+    quantity: rate,
+    valid: period,
+    createdAt: instant,
+  },
 });
 
 export const BilledPeriodSchema = new EntitySchema<BilledPeriod & { id: string; voidedAt: Date | null }>({

@@ -1,6 +1,16 @@
 import { EntitySchema } from '@mikro-orm/core';
 import type { Account, ApiKey, Tenant } from '../domain/tenant.ts';
-import { id, instant, integer, json, optionalInstant, optionalInteger, optionalJson, text, textList } from './columns.ts';
+import {
+  id,
+  instant,
+  integer,
+  json,
+  optionalInstant,
+  optionalInteger,
+  optionalJson,
+  text,
+  textList,
+} from './columns.ts';
 
 export const AccountSchema = new EntitySchema<Account>({
   name: 'Account',

@@ -35,7 +35,12 @@ export async function lockTestClock(tx: Tx, id: string): Promise<TestClock | nul
 }
 
 /** Writes the change and owes the clock's workflow the news, in one transaction. */
-export async function steerTestClock(tx: Tx, clock: TestClock, changes: Partial<TestClock>, wallNow: Date): Promise<TestClock> {
+export async function steerTestClock(
+  tx: Tx,
+  clock: TestClock,
+  changes: Partial<TestClock>,
+  wallNow: Date,
+): Promise<TestClock> {
   const steered = { ...changes, updatedAt: wallNow };
   await updateRows(tx, TestClockSchema, { id: clock.id }, steered);
   await nudge(tx, { tenantId: clock.tenantId, kind: 'test_clock', entityId: clock.id, notBefore: wallNow });

@@ -4,12 +4,23 @@ import type { Invoice } from '../domain/invoice.ts';
 import { nextInvoiceStep } from '../domain/invoice-step.ts';
 import { derived } from '../domain/next-step.ts';
 import { isFinished } from '../domain/payment.ts';
-import { assertTransition, type Subscription, type SubscriptionItem, type SubscriptionStatus } from '../domain/subscription.ts';
+import {
+  assertTransition,
+  type Subscription,
+  type SubscriptionItem,
+  type SubscriptionStatus,
+} from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
+import { backlogOf, isLate } from './collect-backlog.ts';
 import { lockInvoice, openInvoicesOf, saveInvoice } from './invoice-facts.ts';
 import { nudge } from './nudges.ts';
-import { backlogOf, isLate } from './collect-backlog.ts';
-import { insertCoverage, overdueOf, saveItems, saveSubscription, type SubscriptionFacts } from './subscription-facts.ts';
+import {
+  insertCoverage,
+  overdueOf,
+  type SubscriptionFacts,
+  saveItems,
+  saveSubscription,
+} from './subscription-facts.ts';
 import { tell, type Write } from './write.ts';
 import { createInvoice, type Opening, writeVoid } from './write-invoice.ts';
 
@@ -17,7 +28,12 @@ import { createInvoice, type Opening, writeVoid } from './write-invoice.ts';
 export type Applied = { subscription: Subscription; collect: { invoiceId: string } | null; waits: boolean };
 
 /** Makes a decision true: invoice, coverage, facts, events. The caller holds the subscription's lock. */
-export async function applyDecision(write: Write, facts: SubscriptionFacts, decision: Decision, tenant: Pick<Tenant, 'invoiceGraceHours'>): Promise<Applied> {
+export async function applyDecision(
+  write: Write,
+  facts: SubscriptionFacts,
+  decision: Decision,
+  tenant: Pick<Tenant, 'invoiceGraceHours'>,
+): Promise<Applied> {
   let after = withFullDeadline(write, facts.subscription, decision.subscription);
   let invoice: Invoice | null = null;
   let inline = false;
@@ -71,7 +87,10 @@ export async function changeSubscription(
   const pricedBefore = facts.priced.map(({ item }) => item);
   await saveSubscription(write.tx, before, after);
   await saveItems(write.tx, pricedBefore, items);
-  const priced = facts.priced.map((entry) => ({ ...entry, item: items.find((item) => item.id === entry.item.id) ?? entry.item }));
+  const priced = facts.priced.map((entry) => ({
+    ...entry,
+    item: items.find((item) => item.id === entry.item.id) ?? entry.item,
+  }));
   const object = write.present.subscription(after, priced);
   const previous = write.present.subscription(before, facts.priced);
   for (const type of [...events, ...announcement(before.status, after.status)]) {
@@ -134,13 +153,22 @@ async function openingOf(
 ): Promise<Opening & { inline: boolean }> {
   const reason = decision.invoice?.billingReason;
   // Invoices of an unpaid subscription stay drafts until it is paid (billing rule 34b).
-  if (subscription.unpaidSince && !decision.subscription.endedAt) return { draft: true, finalizeAt: null, collectAt: write.at, inline: false };
-  const graced = tenant.invoiceGraceHours > 0 && (reason === 'subscription_cycle' || reason === 'subscription_cancel');
+  if (subscription.unpaidSince && !decision.subscription.endedAt)
+    return { draft: true, finalizeAt: null, collectAt: write.at, inline: false };
+  const graced =
+    tenant.invoiceGraceHours > 0 && (reason === 'subscription_cycle' || reason === 'subscription_cancel');
   const openAt = graced ? new Date(write.at.getTime() + tenant.invoiceGraceHours * 3_600_000) : write.at;
   if (!decision.collect) return { draft: graced, finalizeAt: openAt, collectAt: null, inline: false };
   // A first payment never lines up: its subscription would expire before its turn came.
-  const collectAt = subscription.incompleteSince ? null : await backlogOf(write, subscription, derived(subscription).nextStepAt);
-  return { draft: graced, finalizeAt: openAt, collectAt: collectAt ?? openAt, inline: !graced && collectAt === null };
+  const collectAt = subscription.incompleteSince
+    ? null
+    : await backlogOf(write, subscription, derived(subscription).nextStepAt);
+  return {
+    draft: graced,
+    finalizeAt: openAt,
+    collectAt: collectAt ?? openAt,
+    inline: !graced && collectAt === null,
+  };
 }
 
 /**
@@ -148,17 +176,27 @@ async function openingOf(
  * net below it, in case that process dies.
  */
 async function expectFollowUp(write: Write, invoice: Invoice, inline: boolean): Promise<void> {
-  if (invoice.status === 'paid' || (!inline && !invoice.collectAt && !invoice.finalizeAt && !invoice.dueAt)) return;
+  if (invoice.status === 'paid' || (!inline && !invoice.collectAt && !invoice.finalizeAt && !invoice.dueAt))
+    return;
   const delayMs = inline ? 60_000 : 0;
   await nudgeInvoice(write, invoice, new Date(write.wallNow.getTime() + delayMs));
 }
 
-export function nudgeInvoice(write: Write, invoice: Pick<Invoice, 'id'>, notBefore = write.wallNow): Promise<void> {
+export function nudgeInvoice(
+  write: Write,
+  invoice: Pick<Invoice, 'id'>,
+  notBefore = write.wallNow,
+): Promise<void> {
   return nudge(write.tx, { tenantId: write.tenantId, kind: 'invoice', entityId: invoice.id, notBefore });
 }
 
 export function nudgeSubscription(write: Write, subscriptionId: string): Promise<void> {
-  return nudge(write.tx, { tenantId: write.tenantId, kind: 'subscription', entityId: subscriptionId, notBefore: write.wallNow });
+  return nudge(write.tx, {
+    tenantId: write.tenantId,
+    kind: 'subscription',
+    entityId: subscriptionId,
+    notBefore: write.wallNow,
+  });
 }
 
 /** An invoice whose charge is under way is left alone, its own workflow ends it when the answer is known; one that waits is told. */
@@ -176,6 +214,9 @@ async function voidOpenInvoices(write: Write, subscriptionId: string): Promise<v
 async function releaseDrafts(write: Write, subscriptionId: string): Promise<void> {
   for (const invoice of await openInvoicesOf(write.tx, { subscriptionId })) {
     if (invoice.status !== 'draft' || invoice.finalizeAt) continue;
-    await nudgeInvoice(write, await saveInvoice(write.tx, { ...invoice, finalizeAt: write.at, updatedAt: write.at }));
+    await nudgeInvoice(
+      write,
+      await saveInvoice(write.tx, { ...invoice, finalizeAt: write.at, updatedAt: write.at }),
+    );
   }
 }

@@ -52,7 +52,8 @@ export async function tell(
 /** The former values of what changed, as Stripe shows them; bookkeeping fields say nothing and are left out. */
 function changedAttributes(before: Shown, after: Shown): Shown {
   const entries = Object.entries(before).filter(
-    ([key, value]) => key !== 'updated_at' && key !== 'revision' && JSON.stringify(value) !== JSON.stringify(after[key]),
+    ([key, value]) =>
+      key !== 'updated_at' && key !== 'revision' && JSON.stringify(value) !== JSON.stringify(after[key]),
   );
   return Object.fromEntries(entries);
 }

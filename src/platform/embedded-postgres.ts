@@ -89,6 +89,8 @@ function settings(options: EmbeddedPostgresOptions): string[] {
     `max_connections=${options.maxConnections}`,
     'timezone=UTC',
     'log_timezone=UTC',
+    // A failed statement would stand in the log with its values: names and addresses of customers.
+    'log_min_error_statement=panic',
     ...(options.ephemeral ? ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'] : []),
   ];
   return values.flatMap((value) => ['-c', value]);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { checkInvariants } from '../../src/main/invariants/ask.ts';
 import type { SubscriptionStatus } from '../../src/domain/subscription.ts';
+import { checkInvariants } from '../../src/main/invariants/ask.ts';
 import { InvoiceSchema } from '../../src/persistence/invoices.ts';
 import { findRow, findRows } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
