@@ -12,7 +12,7 @@ import {
 } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { backlogOf, isLate } from './collect-backlog.ts';
-import { lockInvoice, openInvoicesOf, saveInvoice } from './invoice-facts.ts';
+import { lockInvoice, openInvoicesOf } from './invoice-facts.ts';
 import { nudge } from './nudges.ts';
 import {
   insertCoverage,
@@ -22,7 +22,7 @@ import {
   saveSubscription,
 } from './subscription-facts.ts';
 import { tell, type Write } from './write.ts';
-import { createInvoice, type Opening, writeVoid } from './write-invoice.ts';
+import { createInvoice, finalizeInvoice, type Opening, writeVoid } from './write-invoice.ts';
 
 /** `collect`: an invoice to charge now, inside the step that made it. `waits`: one that something else will see to. */
 export type Applied = { subscription: Subscription; collect: { invoiceId: string } | null; waits: boolean };
@@ -122,7 +122,7 @@ export async function followInvoices(
     incompleteSince: received ? null : before.incompleteSince,
     expiresAt: received ? null : before.expiresAt,
   });
-  if (recovered) await releaseDrafts(write, after.id);
+  if (recovered) await releaseDrafts(write, after);
   return after;
 }
 
@@ -211,12 +211,19 @@ async function voidOpenInvoices(write: Write, subscriptionId: string): Promise<v
   }
 }
 
-async function releaseDrafts(write: Write, subscriptionId: string): Promise<void> {
-  for (const invoice of await openInvoicesOf(write.tx, { subscriptionId })) {
-    if (invoice.status !== 'draft' || invoice.finalizeAt) continue;
-    await nudgeInvoice(
-      write,
-      await saveInvoice(write.tx, { ...invoice, finalizeAt: write.at, updatedAt: write.at }),
-    );
+/** Charges of invoices that go out together begin this far apart, so that the oldest is charged first. */
+const CHARGES_APART_MS = 1_000;
+
+/** The drafts of an unpaid subscription that was paid go out, oldest first (billing rule 34b). */
+async function releaseDrafts(write: Write, { id: subscriptionId, timeZone }: Subscription): Promise<void> {
+  const drafts: Invoice[] = [];
+  for (const { id } of await openInvoicesOf(write.tx, { subscriptionId })) {
+    const invoice = (await lockInvoice(write.tx, id))?.invoice;
+    if (invoice?.status === 'draft' && !invoice.finalizeAt) drafts.push(invoice);
+  }
+  // All of them are locked before the first number is taken: the counter comes last (`data.md`, lock order).
+  for (const [place, draft] of drafts.entries()) {
+    const collectAt = draft.collectAt && new Date(write.at.getTime() + (place + 1) * CHARGES_APART_MS);
+    await nudgeInvoice(write, await finalizeInvoice(write, { ...draft, collectAt }, timeZone));
   }
 }

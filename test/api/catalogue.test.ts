@@ -209,7 +209,7 @@ describe('accounts and tenants', () => {
       201,
       {
         time_zone: 'Europe/Berlin',
-        dunning_policy: { retry_days: [1, 2], local_hour: 9, end_action: 'unpaid', invoice: 'uncollectible' },
+        dunning_policy: { retry_days: [1, 2], local_hour: 9, end_action: 'unpaid', invoice: 'leave_open' },
       },
     ]);
     expect((await operator('post', '/v1/tenants', body)).body).toMatchObject({
@@ -225,6 +225,10 @@ describe('accounts and tenants', () => {
         })
       ).body['errors'],
     ).toMatchObject([{ path: 'dunning_policy.retry_days', code: 'not_increasing' }]);
+    const kept = { retry_days: [1], end_action: 'leave_past_due', invoice: 'uncollectible' };
+    expect(
+      (await operator('post', '/v1/tenants', { ...body, mode: 'test', dunning_policy: kept })).body['errors'],
+    ).toMatchObject([{ path: 'dunning_policy.invoice', code: 'conflicting_fields' }]);
     expect(
       (await operator('post', '/v1/tenants', { ...body, account: 'acc_01kaj3n6xve9ytv0w4s5h7m2pq' })).body[
         'errors'
