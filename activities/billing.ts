@@ -1,12 +1,4 @@
-import {
-  type Decision,
-  decideActivate,
-  decideCancel,
-  decideClosePeriod,
-  decideEndTrial,
-  decideExpire,
-  decideRemindTrial,
-} from '../src/domain/decide-step.ts';
+import { decideStep } from '../src/domain/decide.ts';
 import { DomainError } from '../src/domain/errors.ts';
 import { isFinished } from '../src/domain/payment.ts';
 import type { SubscriptionAnswer, SubscriptionState } from '../src/domain/step-answer.ts';
@@ -104,7 +96,7 @@ async function perform(write: Write, facts: SubscriptionFacts, step: StepName): 
     return { state: await stateOf(write.tx, waiting), collect: null, waits: true, stale: false };
   }
   const hasMethod = (await findDefaultMethod(write.tx, subscription.customerId)) !== null;
-  const decision = decide(step, { ...facts, subscription }, write.at, hasMethod);
+  const decision = decideStep(subscription, facts.priced, { step, at: write.at }, hasMethod);
   const applied = await applyDecision(write, facts, decision, await findTenant(write.tx, write.tenantId));
   return {
     state: await stateOf(write.tx, applied.subscription),
@@ -112,28 +104,6 @@ async function perform(write: Write, facts: SubscriptionFacts, step: StepName): 
     waits: applied.waits,
     stale: false,
   };
-}
-
-function decide(
-  step: StepName,
-  { subscription, priced }: SubscriptionFacts,
-  at: Date,
-  hasMethod: boolean,
-): Decision {
-  switch (step) {
-    case 'activate':
-      return decideActivate(subscription, priced, at);
-    case 'remind_trial':
-      return decideRemindTrial(subscription, priced);
-    case 'end_trial':
-      return decideEndTrial(subscription, priced, at, hasMethod);
-    case 'close_period':
-      return decideClosePeriod(subscription, priced, at);
-    case 'cancel':
-      return decideCancel(subscription, priced, at);
-    case 'expire':
-      return decideExpire(subscription, priced, at);
-  }
 }
 
 /** A charge that waits for the customer is not on its way: 23 hours were the time to confirm it. */

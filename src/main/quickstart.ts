@@ -1,6 +1,7 @@
 /** At most six commands, to be pasted in this order, that end in a paid invoice. They may be pasted again another day. */
 export function quickstart(url: string, apiKey: string): string[] {
-  const say = (command: string) => `curl -sw '\\n' "${url}/v1/${command}" -H 'Authorization: Bearer ${apiKey}'`;
+  const say = (command: string) =>
+    `curl -sw '\\n' "${url}/v1/${command}" -H 'Authorization: Bearer ${apiKey}'`;
   const post = (path: string, body: object) =>
     `${say(path)} -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`;
   return [

@@ -1,13 +1,6 @@
+import { decideStep } from '../../src/domain/decide.ts';
 import { createSubscription, type SubscriptionTerms } from '../../src/domain/decide-create.ts';
-import {
-  type Decision,
-  decideActivate,
-  decideCancel,
-  decideClosePeriod,
-  decideEndTrial,
-  decideExpire,
-  decideRemindTrial,
-} from '../../src/domain/decide-step.ts';
+import type { Decision } from '../../src/domain/decide-step.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { derived, type NextStep } from '../../src/domain/next-step.ts';
 import type { Price } from '../../src/domain/plan.ts';
@@ -97,26 +90,9 @@ export function live(life: Life, until: string, pays = true): { life: Life; live
   for (;;) {
     const { nextStep: step, nextStepAt: at } = now.subscription;
     if (!step || !at || at > utc(until)) return { life: now, lived };
-    const decision = decide(now, { step, at }, pays);
+    const decision = decideStep(now.subscription, now.priced, { step, at }, pays);
     now = after(now, decision);
     lived.push({ step, at, decision, life: now });
     if (lived.length > 5_000) throw new Error('this life does not come to an end');
-  }
-}
-
-function decide({ subscription, priced }: Life, { step, at }: NextStep, pays: boolean): Decision {
-  switch (step) {
-    case 'activate':
-      return decideActivate(subscription, priced, at);
-    case 'remind_trial':
-      return decideRemindTrial(subscription, priced);
-    case 'end_trial':
-      return decideEndTrial(subscription, priced, at, pays);
-    case 'close_period':
-      return decideClosePeriod(subscription, priced, at);
-    case 'cancel':
-      return decideCancel(subscription, priced, at);
-    case 'expire':
-      return decideExpire(subscription, priced, at);
   }
 }
