@@ -1,7 +1,11 @@
 import { sql } from 'kysely';
+import { nextInvoiceStep } from '../domain/invoice-step.ts';
 import type { TestClock } from '../domain/test-clock.ts';
 import type { Tx } from './doors.ts';
-import { findRow, query, updateRows } from './rows.ts';
+import { InvoiceSchema } from './invoices.ts';
+import { CollectionSchema, PaymentAttemptSchema } from './payments.ts';
+import { findRow, findRows, query, updateRows } from './rows.ts';
+import { SubscriptionSchema } from './subscriptions.ts';
 import { TestClockSchema } from './test-clocks.ts';
 
 /** Something attached to a clock and the instant at which it is due. */
@@ -17,38 +21,49 @@ export async function saveClock(tx: Tx, id: string, changes: Partial<TestClock>)
 
 /**
  * Everything attached to the clock that is due at or before `target`, each entity once, in the order in which it
- * happens: by instant, and an invoice before a subscription. The instants of invoices are those of `nextInvoiceStep`.
+ * happens: by instant, and an invoice before a subscription.
  */
 export async function dueOnClock(tx: Tx, clockId: string, target: Date): Promise<Due[]> {
-  const rows = await query<{ customer_id: string; kind: Due['kind']; entity_id: string; at: string }>(
-    tx,
-    sql`with attached as (select id from customers where test_clock_id = ${clockId}),
-      due as (
-        select customer_id, 'subscription' as kind, id as entity_id, next_step_at as at from subscriptions
-        where test_clock_id = ${clockId} and ended_at is null and blocked_reason is null
-        union all
-        select invoice.customer_id, 'invoice', invoice.id,
-          case
-            when invoice.status = 'draft' then invoice.finalize_at
-            when attempt.id is not null then attempt.next_check_at
-            when invoice.status <> 'open' then null
-            when collection.invoice_id is not null and collection.outcome is null then collection.next_attempt_at
-            when collection.invoice_id is null and invoice.collect_at is not null then invoice.collect_at
-            when invoice.overdue_since is null then invoice.due_at
-          end
-        from invoices invoice
-        left join payment_attempts attempt on attempt.invoice_id = invoice.id and attempt.finished_at is null
-        left join collections collection on collection.invoice_id = invoice.id
-        where invoice.customer_id in (select id from attached)
-          and (invoice.status in ('draft', 'open') or attempt.id is not null))
-      select * from due where at <= ${target.toISOString()} order by at, kind, entity_id`,
+  const due = [...(await dueInvoices(tx, clockId)), ...(await dueSubscriptions(tx, clockId))];
+  return due
+    .filter(({ at }) => at <= target)
+    .sort((a, b) => a.at.getTime() - b.at.getTime() || byKindAndId(a, b));
+}
+
+function byKindAndId(a: Due, b: Due): number {
+  const [first, second] = [`${a.kind}/${a.entityId}`, `${b.kind}/${b.entityId}`];
+  return first < second ? -1 : first > second ? 1 : 0;
+}
+
+async function dueSubscriptions(tx: Tx, clockId: string): Promise<Due[]> {
+  const live = { testClockId: clockId, endedAt: null, blockedReason: null, nextStepAt: { $ne: null } };
+  const rows = await findRows(tx, SubscriptionSchema, live);
+  return rows.flatMap(({ id, customerId, nextStepAt }) =>
+    nextStepAt ? [{ customerId, kind: 'subscription', entityId: id, at: nextStepAt }] : [],
   );
-  return rows.map((row) => ({
-    customerId: row.customer_id,
-    kind: row.kind,
-    entityId: row.entity_id,
-    at: new Date(row.at),
-  }));
+}
+
+/** When an invoice is due is asked of the one function that knows, as its own workflow does. */
+async function dueInvoices(tx: Tx, clockId: string): Promise<Due[]> {
+  const waiting = await query<{ id: string }>(
+    tx,
+    sql`select invoice.id from invoices invoice join customers customer on customer.id = invoice.customer_id
+      where customer.test_clock_id = ${clockId} and (invoice.status in ('draft', 'open') or exists (
+        select from payment_attempts attempt where attempt.invoice_id = invoice.id and attempt.finished_at is null))`,
+  );
+  const ids = waiting.map(({ id }) => id);
+  if (ids.length === 0) return [];
+  const invoices = await findRows(tx, InvoiceSchema, { id: { $in: ids } });
+  const attempts = await findRows(tx, PaymentAttemptSchema, { invoiceId: { $in: ids }, finishedAt: null });
+  const collections = await findRows(tx, CollectionSchema, { invoiceId: { $in: ids } });
+  return invoices.flatMap((invoice) => {
+    const attempt = attempts.find(({ invoiceId }) => invoiceId === invoice.id) ?? null;
+    const collection = collections.find(({ invoiceId }) => invoiceId === invoice.id) ?? null;
+    const next = nextInvoiceStep(invoice, attempt, collection);
+    return next
+      ? [{ customerId: invoice.customerId, kind: 'invoice', entityId: invoice.id, at: next.at }]
+      : [];
+  });
 }
 
 /** How many live subscriptions hang on the clock. */
