@@ -6,13 +6,16 @@ import { apiClient } from './api-client.ts';
 import { type Cost, SEGMENTS, type Segment } from './budget/bounds.ts';
 import { type Measured, measureAll } from './budget/lives.ts';
 import { budgetTable, passedBounds, type Report } from './budget/report.ts';
+import { readFlags } from './flags.ts';
 import { step } from './progress.ts';
 import { type Stack, startStack } from './stack.ts';
 import { throwAwayEnv } from './throw-away-env.ts';
 
 /** `npm run budget`: what the parts of a subscription's life cost, counted in the histories of a real server. */
 const say = (line: string) => console.log(line);
-const json = process.argv.includes('--json');
+const { json } = readFlags('budget', {
+  json: 'the last line is one JSON object: events and actions by part',
+});
 const lifecycle = new Lifecycle();
 stopOnSignals(lifecycle, say);
 

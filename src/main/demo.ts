@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { loadEnv } from '../platform/config.ts';
 import { Lifecycle, stopOnSignals } from '../platform/lifecycle.ts';
 import { askPromises, invoiceTable, workflowLinks } from './demo/ending.ts';
@@ -7,12 +6,16 @@ import { play } from './demo/play.ts';
 import { startReceiver } from './demo/receiver.ts';
 import { setStage } from './demo/stage.ts';
 import { STARTS_AT } from './demo/story.ts';
+import { readFlags } from './flags.ts';
 import { report } from './invariants/report.ts';
 import { type Stack, startStack } from './stack.ts';
 import { throwAwayEnv } from './throw-away-env.ts';
 
 /** `npm run demo`: fourteen months of seven subscriptions on a test clock, told as a timeline. */
-const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, keep: { type: 'boolean' } } });
+const options = readFlags('demo', {
+  json: 'the last line is one JSON object with what was counted',
+  keep: 'everything goes on running, with links into the Temporal UI',
+});
 const say = (line: string) => console.log(line);
 const lifecycle = new Lifecycle();
 stopOnSignals(lifecycle, say);

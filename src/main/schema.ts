@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { readFlags } from './flags.ts';
 import { catalogue } from './house/catalogue.ts';
 import { firstDifference } from './house/first-difference.ts';
 import { withFreshDatabase } from './house/fresh-database.ts';
@@ -6,8 +7,9 @@ import { withFreshDatabase } from './house/fresh-database.ts';
 /** Compares `docs/schema.sql` with what the migrations make of an empty database; `--write` updates the file. */
 const FILE = 'docs/schema.sql';
 
+const { write } = readFlags('schema', { write: `write ${FILE} instead of comparing it` });
 const migrated = await withFreshDatabase(catalogue);
-if (process.argv.includes('--write')) {
+if (write) {
   await writeFile(FILE, migrated);
   console.log(`${FILE} written`);
 } else {
