@@ -1,0 +1,44 @@
+import type { Say } from '../../src/main/progress.ts';
+import { OUTAGES } from './outages/index.ts';
+import { messageOf, type Trial } from './report.ts';
+
+export type SuiteOptions = {
+  say: Say;
+  /** Seconds instead of minutes, fewer subscriptions: what `npm test` runs. */
+  short: boolean;
+  /** Only the faults whose name contains this text. */
+  only: string;
+  minutes: number;
+  seed: number;
+};
+
+type Suite = { does: string; run: (options: SuiteOptions) => Promise<Trial[]> };
+
+/** What `npm run faults -- <name>` can do. */
+export const SUITES: Readonly<Record<string, Suite>> = {
+  outages: {
+    does: 'takes away, freezes, fills and confuses what Perennial depends on, then heals it',
+    run: runOutages,
+  },
+};
+
+/** One after the other, each on a stage of its own; one that cannot even be played counts as broken. */
+async function runOutages({ say, short, only }: SuiteOptions): Promise<Trial[]> {
+  const trials: Trial[] = [];
+  for (const outage of OUTAGES.filter(({ name }) => name.includes(only))) {
+    say(`\n${outage.name}: ${outage.title}`);
+    const trial = await outage.run({ short, say: (line) => say(`  ${line}`) }).catch((error: unknown) => ({
+      fault: outage.name,
+      times: 1,
+      recoverySeconds: 0,
+      broken: [`it could not be played: ${messageOf(error)}`],
+    }));
+    trials.push(trial);
+    say(
+      trial.broken.length === 0
+        ? '  survived'
+        : trial.broken.map((sentence) => `  NOT AS PROMISED: ${sentence}`).join('\n'),
+    );
+  }
+  return trials;
+}
