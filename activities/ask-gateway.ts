@@ -77,7 +77,11 @@ function outcomeOf(outcome: Outcome): ChargeOutcome {
     case 'requires_action':
       return { kind: 'requires_action', url: outcome.url };
     case 'unknown':
-      return { kind: 'unknown', reason: outcome.reason };
+      return {
+        kind: 'unknown',
+        reason: outcome.reason,
+        ...(outcome.retryAfterMs === undefined ? {} : { retryAfterMs: outcome.retryAfterMs }),
+      };
     case 'settled':
     case 'pending':
       return { kind: outcome.kind };

@@ -9,7 +9,8 @@ export type ChargeOutcome =
   | { kind: 'declined'; hard: boolean; code: string; message: string }
   | { kind: 'requires_action'; url: string }
   | { kind: 'pending' }
-  | { kind: 'unknown'; reason: string };
+  /** `retryAfterMs`: the gateway asks not to be asked again sooner. */
+  | { kind: 'unknown'; reason: string; retryAfterMs?: number };
 
 const DAY_MS = 86_400_000;
 
@@ -44,8 +45,8 @@ export function applyOutcome(attempt: PaymentAttempt, outcome: ChargeOutcome, at
       return { ...asked(attempt, 'pending', at), actionUrl: null, message: null };
     case 'unknown': {
       if (attempt.status === 'pending' || attempt.status === 'requires_action')
-        return asked(attempt, attempt.status, at);
-      return { ...asked(attempt, 'unknown', at), message: outcome.reason };
+        return asked(attempt, attempt.status, at, outcome.retryAfterMs);
+      return { ...asked(attempt, 'unknown', at, outcome.retryAfterMs), message: outcome.reason };
     }
   }
 }
@@ -113,9 +114,12 @@ function asked(
   attempt: PaymentAttempt,
   status: 'unknown' | 'pending' | 'requires_action',
   at: Date,
+  retryAfterMs = 0,
 ): PaymentAttempt {
   const waits = CHECK_AFTER_MS[status];
   const checkCount = attempt.status === status ? attempt.checkCount + 1 : 0;
-  const waitMs = waits[Math.min(checkCount, waits.length - 1)] ?? DAY_MS;
+  const ownMs = waits[Math.min(checkCount, waits.length - 1)] ?? DAY_MS;
+  // A gateway may ask for patience, but no longer than we would have waited in the end.
+  const waitMs = Math.max(ownMs, Math.min(retryAfterMs, DAY_MS));
   return { ...attempt, status, checkCount, nextCheckAt: new Date(at.getTime() + waitMs), updatedAt: at };
 }

@@ -60,15 +60,20 @@ export type ChargeRequest = {
   description: string;
 };
 
-export type Prepared = { kind: 'prepared'; ref: string } | { kind: 'unknown'; reason: string };
+export type Prepared =
+  | { kind: 'prepared'; ref: string }
+  | { kind: 'unknown'; reason: string; retryAfterMs?: number };
 
-/** The state of a charge that was confirmed. Only `settled` and `declined` are final. `hard`: billing rule 33, not to be retried with this method. */
+/**
+ * The state of a charge that was confirmed. Only `settled` and `declined` are final. `hard`: billing rule 33, not to be
+ * retried with this method. `retryAfterMs`: the gateway asks not to be asked again sooner (429, 503).
+ */
 export type Outcome =
   | { kind: 'settled'; ref: string }
   | { kind: 'declined'; ref: string; hard: boolean; code: string; message: string }
   | { kind: 'requires_action'; ref: string; url: string }
   | { kind: 'pending'; ref: string }
-  | { kind: 'unknown'; ref: string | null; reason: string };
+  | { kind: 'unknown'; ref: string | null; reason: string; retryAfterMs?: number };
 
 export type RefundRequest = {
   idempotencyKey: string;

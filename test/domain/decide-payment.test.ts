@@ -66,6 +66,24 @@ describe('what the gateway said of a charge', () => {
       { checkCount: 91, nextCheckAt: msLater(DAY_MS) },
     ],
     [
+      'no answer, and the gateway asks for a minute: a minute',
+      {},
+      { ...unknown, retryAfterMs: 60_000 },
+      { nextCheckAt: msLater(60_000) },
+    ],
+    [
+      'no answer again, and the gateway asks for less than we wait anyway: as ever',
+      { status: 'unknown', checkCount: 0 },
+      { ...unknown, retryAfterMs: 1_000 },
+      { nextCheckAt: msLater(30_000) },
+    ],
+    [
+      'a gateway that asks for a year gets a day',
+      {},
+      { ...unknown, retryAfterMs: 365 * DAY_MS },
+      { nextCheckAt: msLater(DAY_MS) },
+    ],
+    [
       'an answer after none begins to count anew',
       { status: 'unknown', checkCount: 4 },
       pending,

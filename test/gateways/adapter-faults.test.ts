@@ -77,11 +77,33 @@ describe('an answer that cannot be understood is unknown', () => {
     ['a required action without its page', http('200 OK', charge({ status: 'requires_action' })), 'close'],
   ] as const)('%s', async (_, bytes, end) => {
     const gateway = await rawGateway(bytes, end);
-    expect(await gateway.prepare(await request())).toEqual({ kind: 'unknown', reason: expect.any(String) });
+    expect(await gateway.prepare(await request())).toMatchObject({
+      kind: 'unknown',
+      reason: expect.any(String),
+    });
     const unknown = { kind: 'unknown', ref: 'ch_1', reason: expect.any(String) };
-    expect(await gateway.confirm('ch_1', { asOf: T0 })).toEqual(unknown);
-    expect(await gateway.retrieve('ch_1', { asOf: T0 })).toEqual(unknown);
+    expect(await gateway.confirm('ch_1', { asOf: T0 })).toMatchObject(unknown);
+    expect(await gateway.retrieve('ch_1', { asOf: T0 })).toMatchObject(unknown);
     await expect(gateway.attachMethod('tok_succeeds')).rejects.toMatchObject({ code: 'gateway_unavailable' });
+  });
+
+  test.each([
+    ['seconds', '90', 90_000],
+    ['a date', new Date(Date.now() + 3_600_000).toUTCString(), 3_600_000],
+    ['a date that has passed', new Date(Date.now() - 3_600_000).toUTCString(), null],
+    ['words', 'soon', null],
+  ])('how long to wait is passed on: %s', async (_, header, expectedMs) => {
+    const gateway = await rawGateway(http('429 Slow down', '{}', `retry-after: ${header}\r\n`));
+    const answers = [
+      await gateway.prepare(await request()),
+      await gateway.confirm('ch_1', { asOf: T0 }),
+      await gateway.retrieve('ch_1', { asOf: T0 }),
+    ];
+    for (const answer of answers) {
+      const asked = answer.kind === 'unknown' ? (answer.retryAfterMs ?? null) : Number.NaN;
+      if (expectedMs === null) expect(asked).toBeNull();
+      else expect(Math.abs(Number(asked) - expectedMs)).toBeLessThan(10_000);
+    }
   });
 
   test('nobody listens', async () => {

@@ -52,7 +52,7 @@ async function prepare(http: Exchange, request: ChargeRequest): Promise<Prepared
     clock: request.clock,
     description: request.description,
   });
-  if (answer.kind === 'none') return { kind: 'unknown', reason: answer.reason };
+  if (answer.kind === 'none') return { ...answer, kind: 'unknown' };
   if (answer.status >= 400) return refusedPrepare(answer, request.attemptId);
 
   const charge = readCharge(answer.body);
@@ -91,7 +91,7 @@ async function ask(
     what === 'confirm'
       ? await http.send('POST', `/v1/charges/${ref}/confirm`, { as_of })
       : await http.send('GET', `/v1/charges/${ref}?as_of=${encodeURIComponent(as_of)}`);
-  if (answer.kind === 'none') return unknown(ref, answer.reason);
+  if (answer.kind === 'none') return { ...answer, kind: 'unknown', ref };
   if (answer.status >= 400)
     return unknown(ref, readError(answer.body)?.message ?? `The gateway answered ${answer.status}.`);
 

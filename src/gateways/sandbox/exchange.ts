@@ -1,9 +1,13 @@
 import { Agent, request } from 'undici';
+import { clock } from '../../platform/clock.ts';
 
 /** Larger answers are cut off and count as garbage. */
 const RESPONSE_BYTES_MAX = 64 * 1024;
 
-export type Answer = { kind: 'answer'; status: number; body: unknown } | { kind: 'none'; reason: string };
+export type Answer =
+  | { kind: 'answer'; status: number; body: unknown }
+  /** `retryAfterMs`: how long the gateway asks to be left alone; absent when it does not say. */
+  | { kind: 'none'; reason: string; retryAfterMs?: number };
 
 export type Exchange = AsyncDisposable & {
   /** One request and its whole answer within the time limit. Never throws: no usable answer is `none`, with a reason fit for a log. */
@@ -29,7 +33,7 @@ export function exchange(baseUrl: string, timeoutMs: number): Exchange {
           ...(body && { body: JSON.stringify(body) }),
         });
         const text = await response.body.text();
-        return understood(response.statusCode, text);
+        return understood(response.statusCode, text, pauseAsked(response.headers['retry-after']));
       } catch (error) {
         return { kind: 'none', reason: reasonOf(error, timeoutMs) };
       }
@@ -41,15 +45,22 @@ export function exchange(baseUrl: string, timeoutMs: number): Exchange {
 }
 
 /** Answers that say nothing about the charge (5xx, 429, redirects, no JSON) are no answers. */
-function understood(status: number, text: string): Answer {
+function understood(status: number, text: string, pause: { retryAfterMs?: number }): Answer {
   if (status >= 500 || status === 429 || status < 200 || (status >= 300 && status < 400)) {
-    return { kind: 'none', reason: `The gateway answered ${status}.` };
+    return { kind: 'none', reason: `The gateway answered ${status}.`, ...pause };
   }
   try {
     return { kind: 'answer', status, body: JSON.parse(text) };
   } catch {
     return { kind: 'none', reason: `The gateway answered ${status} with a body that is not JSON.` };
   }
+}
+
+/** `Retry-After`, as seconds or as an HTTP date; what cannot be read or lies in the past asks for nothing. */
+function pauseAsked(header: string | string[] | undefined): { retryAfterMs?: number } {
+  const text = typeof header === 'string' ? header.trim() : '';
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - clock.now().getTime();
+  return ms > 0 ? { retryAfterMs: ms } : {};
 }
 
 /** By name and code, not `instanceof`: Node's own errors are of another realm under test. */
