@@ -4,6 +4,7 @@ import type { ChargeRequest, Gateway, Outcome, Prepared } from '../src/gateways/
 import type { ChargePlan } from '../src/persistence/begin-charge.ts';
 import { clockOf } from '../src/persistence/find.ts';
 import { findConnection, saveGatewayRef } from '../src/persistence/gateway-facts.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import type { ActivityDeps } from './deps.ts';
 
 type Charge = Extract<ChargePlan, { kind: 'charge' }>;
@@ -53,7 +54,9 @@ export async function askGateway(
     description: `invoice ${attempt.invoiceId}`,
   });
   if (prepared.kind !== 'prepared') return prepared;
+  crashPoint('charge.prepared');
   await deps.database.withTenant(tenantId, (tx) => saveGatewayRef(tx, id, prepared.ref));
+  crashPoint('charge.refStored');
   return outcomeOf(await gateway.confirm(prepared.ref, { asOf }));
 }
 

@@ -10,6 +10,7 @@ import { lockSubscription, type SubscriptionFacts } from '../src/persistence/sub
 import { stateOf } from '../src/persistence/subscription-state.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { applyDecision, changeSubscription } from '../src/persistence/write-subscription.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import { noteFailure } from './blocked.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { toFailure } from './failure.ts';
@@ -54,7 +55,7 @@ export type BillingActivities = ReturnType<typeof createBillingActivities>;
 
 async function runStep(deps: ActivityDeps, step: StepName, input: StepInput): Promise<SubscriptionAnswer> {
   try {
-    return await deps.database.withTenant(input.tenantId, async (tx) => {
+    const made = await deps.database.withTenant(input.tenantId, async (tx) => {
       const facts = await lockSubscription(tx, input.subscriptionId);
       if (!facts) throw new DomainError('not_found', `subscription ${input.subscriptionId} has no row`);
       const stepKey = `${step}:${input.at}`;
@@ -77,8 +78,11 @@ async function runStep(deps: ActivityDeps, step: StepName, input: StepInput): Pr
         result: answer,
         doneAt: write.wallNow,
       });
+      crashPoint('step.beforeCommit');
       return answer;
     });
+    crashPoint('step.afterCommit');
+    return made;
   } catch (error) {
     const blocked = await noteFailure(deps, { ...input, step }, error);
     if (blocked) return { state: blocked, collect: null, waits: false, stale: true };

@@ -5,6 +5,7 @@ import { stateOf } from '../src/persistence/subscription-state.ts';
 import { SubscriptionSchema } from '../src/persistence/subscriptions.ts';
 import { tell } from '../src/persistence/write.ts';
 import { subjectOf } from '../src/persistence/write-subscription.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { firstLine, isPassing } from './failure.ts';
 
@@ -26,7 +27,7 @@ export async function noteFailure(
     { subscriptionId: input.subscriptionId, step: input.step, at: input.at, err: error },
     'a step failed',
   );
-  return deps.database.withTenant(input.tenantId, async (tx) => {
+  const blocked = await deps.database.withTenant(input.tenantId, async (tx) => {
     const facts = await lockSubscription(tx, input.subscriptionId);
     if (!facts) return null;
     const { subscription, priced } = facts;
@@ -34,6 +35,7 @@ export async function noteFailure(
     const blockedReason = failureCount >= FAILURES_MAX ? reason : null;
     const changed = { ...subscription, failureCount, blockedReason };
     await updateRows(tx, SubscriptionSchema, { id: subscription.id }, { failureCount, blockedReason });
+    crashPoint('failure.beforeCommit');
     if (!blockedReason) return null;
     const write = writeOf(deps, tx, input.tenantId, new Date(input.at), {
       correlationId: null,
@@ -47,4 +49,6 @@ export async function noteFailure(
     }
     return stateOf(tx, changed);
   });
+  crashPoint('failure.afterCommit');
+  return blocked;
 }

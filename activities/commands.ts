@@ -25,6 +25,7 @@ import {
   applyDecision,
   subjectOf,
 } from '../src/persistence/write-subscription.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import { newSubscription } from './create-subscription.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { isPassing, toFailure } from './failure.ts';
@@ -43,7 +44,9 @@ export function createCommandActivities(deps: ActivityDeps) {
   return {
     async applyCommand(input: CommandInput): Promise<CommandAnswer> {
       try {
-        return await deps.database.withTenant(input.tenantId, (tx) => apply(deps, tx, input));
+        const applied = await deps.database.withTenant(input.tenantId, (tx) => apply(deps, tx, input));
+        crashPoint('apply.afterCommit');
+        return applied;
       } catch (error) {
         // A refusal has rolled everything back, so its reason is written in a transaction of its own.
         if (isPassing(error)) throw toFailure(error, true);
@@ -85,6 +88,7 @@ async function apply(deps: ActivityDeps, tx: Tx, input: CommandInput): Promise<C
   });
   const applied = facts ? await change(write, facts, command) : await create(write, command);
   await finishCommand(tx, command.id, { status: 'applied', result: {}, finishedAt });
+  crashPoint('apply.beforeCommit');
   return { outcome: 'applied', state: await stateOf(tx, applied.subscription), collect: applied.collect };
 }
 
@@ -182,15 +186,18 @@ async function refuse(deps: ActivityDeps, input: CommandInput, error: unknown): 
         message: 'The command could not be applied. Nothing was changed; please report the request id.',
       };
   try {
-    return await deps.database.withTenant(input.tenantId, async (tx) => {
+    const state = await deps.database.withTenant(input.tenantId, async (tx) => {
       const facts = await lockSubscription(tx, input.subscriptionId);
       await finishCommand(tx, input.commandId, {
         status: 'refused',
         result: refusal,
         finishedAt: deps.now(),
       });
-      return { outcome: 'refused', state: facts && (await stateOf(tx, facts.subscription)), collect: null };
+      crashPoint('refusal.beforeCommit');
+      return facts && (await stateOf(tx, facts.subscription));
     });
+    crashPoint('refusal.afterCommit');
+    return { outcome: 'refused', state, collect: null };
   } catch (failure) {
     throw toFailure(failure, true);
   }

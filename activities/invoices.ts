@@ -6,6 +6,7 @@ import { lockOwed, type Owed, timeZoneOf } from '../src/persistence/lock-owed.ts
 import type { Write } from '../src/persistence/write.ts';
 import { finalizeInvoice, tellOfInvoice } from '../src/persistence/write-invoice.ts';
 import { followInvoices, nudgeSubscription } from '../src/persistence/write-subscription.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { toFailure } from './failure.ts';
 
@@ -17,7 +18,7 @@ export function createInvoiceActivities(deps: ActivityDeps) {
     (perform: (write: Write, owed: Owed) => Promise<void>) =>
     async (input: InvoiceStepInput): Promise<InvoiceState> => {
       try {
-        return await deps.database.withTenant(input.tenantId, async (tx) => {
+        const state = await deps.database.withTenant(input.tenantId, async (tx) => {
           const write = writeOf(deps, tx, input.tenantId, new Date(input.at), {
             correlationId: null,
             causationId: `invoice/${input.invoiceId}`,
@@ -26,8 +27,11 @@ export function createInvoiceActivities(deps: ActivityDeps) {
           if (!owed) throw new DomainError('not_found', `invoice ${input.invoiceId} has no row`);
           await perform(write, owed);
           const now = await lockInvoice(tx, input.invoiceId);
+          crashPoint('invoiceStep.beforeCommit');
           return invoiceStateOf(tx, now ?? owed);
         });
+        crashPoint('invoiceStep.afterCommit');
+        return state;
       } catch (error) {
         throw toFailure(error);
       }

@@ -18,6 +18,7 @@ import { stateOf } from '../src/persistence/subscription-state.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { recordOutcome } from '../src/persistence/write-charge.ts';
 import { nudgeInvoice, nudgeSubscription } from '../src/persistence/write-subscription.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import { askGateway } from './ask-gateway.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { isPassing, toFailure } from './failure.ts';
@@ -88,12 +89,16 @@ async function chargeOnce(deps: ActivityDeps, charge: Charge): Promise<ChargeOut
     const write = writeOf(deps, tx, tenantId, at, cause);
     const owed = await lockOwed(write, invoiceId);
     if (!owed) throw new DomainError('not_found', `invoice ${invoiceId} has no row`);
-    return payNow
-      ? beginPayNow(write, owed, payNow)
-      : beginDueCharge(write, owed, await findTenant(tx, tenantId));
+    const begun = payNow
+      ? await beginPayNow(write, owed, payNow)
+      : await beginDueCharge(write, owed, await findTenant(tx, tenantId));
+    crashPoint('attempt.beforeCommit');
+    return begun;
   });
   if (plan.kind === 'done') return plan.outcome;
+  crashPoint('attempt.afterCommit');
   const outcome = await askGateway(deps, plan, at);
+  crashPoint('charge.answered');
   await deps.database.withTenant(tenantId, async (tx) => {
     const write = writeOf(deps, tx, tenantId, at, cause);
     await recordOutcome(
@@ -102,15 +107,20 @@ async function chargeOnce(deps: ActivityDeps, charge: Charge): Promise<ChargeOut
       outcome,
       await findTenant(tx, tenantId),
     );
+    crashPoint('outcome.beforeCommit');
   });
+  crashPoint('outcome.afterCommit');
   return outcome;
 }
 
 async function payOnce(deps: ActivityDeps, input: PayInput, command: Command): Promise<void> {
-  const end = (status: 'applied' | 'refused' | 'expired', result: Record<string, unknown> | null) =>
-    deps.database.withTenant(input.tenantId, (tx) =>
-      finishCommand(tx, command.id, { status, result, finishedAt: deps.now() }),
-    );
+  const end = async (status: 'applied' | 'refused' | 'expired', result: Record<string, unknown> | null) => {
+    await deps.database.withTenant(input.tenantId, async (tx) => {
+      await finishCommand(tx, command.id, { status, result, finishedAt: deps.now() });
+      crashPoint('pay.beforeCommit');
+    });
+    crashPoint('pay.afterCommit');
+  };
   const cause = { correlationId: command.requestId, causationId: command.id };
   const { payment_method: paymentMethodId } = payCommand.parse(command.body);
   const payNow = { commandId: command.id, paymentMethodId, expired: deps.now() > command.expiresAt };
@@ -156,7 +166,7 @@ async function answer(
   input: Omit<ChargeInput, 'at'> & { at: string | null },
   at: Date,
 ): Promise<ChargeAnswer> {
-  return deps.database.withTenant(input.tenantId, async (tx) => {
+  const now = await deps.database.withTenant(input.tenantId, async (tx) => {
     const glance = await findRow(tx, InvoiceSchema, { id: input.invoiceId });
     // Locked before the facts are read: whoever changes them meanwhile owes a nudge that must not be taken back here.
     const owner = glance?.subscriptionId ? await lockSubscription(tx, glance.subscriptionId) : null;
@@ -166,6 +176,9 @@ async function answer(
     const write = writeOf(deps, tx, input.tenantId, at, { correlationId: null, causationId: null });
     if (owner && input.by === 'invoice') await nudgeSubscription(write, owner.subscription.id);
     if (input.by === 'subscription') await handOver(write, facts.invoice, invoice);
+    crashPoint('handOver.beforeCommit');
     return { invoice, subscription: owner && (await stateOf(tx, owner.subscription)) };
   });
+  crashPoint('handOver.afterCommit');
+  return now;
 }

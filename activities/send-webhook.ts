@@ -12,6 +12,7 @@ import {
 } from '../src/persistence/drain-deliveries.ts';
 import { recordEvents } from '../src/persistence/events.ts';
 import { disableEndpoint, lockEndpoint, noteEndpointHealth } from '../src/persistence/webhooks.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import type { Logger } from '../src/platform/logger.ts';
 import type { Metrics } from '../src/platform/metrics.ts';
 import type { Answer, SafeSender } from '../src/platform/safe-fetch.ts';
@@ -43,8 +44,13 @@ export async function sendWebhook(deps: WebhookDeps, now: () => Date, one: Webho
   const { endpoint, secrets, delivery, stopping } = one;
   const { database } = deps;
   const startedAt = now();
-  const begun = await database.withTenant(delivery.tenantId, (tx) => beginAttempt(tx, delivery, startedAt));
+  const begun = await database.withTenant(delivery.tenantId, async (tx) => {
+    const attempt = await beginAttempt(tx, delivery, startedAt);
+    crashPoint('webhookAttempt.beforeCommit');
+    return attempt;
+  });
   if (!begun) return;
+  crashPoint('webhookAttempt.afterCommit');
 
   const body = webhookBody(delivery.event);
   const headers = {
@@ -55,6 +61,7 @@ export async function sendWebhook(deps: WebhookDeps, now: () => Date, one: Webho
   const beganMs = performance.now();
   const answer = await deps.sender.post(endpoint.url, headers, body, stopping);
   const latencyMs = Math.round(performance.now() - beganMs);
+  crashPoint('webhookAttempt.answered');
 
   const at = now();
   if (stopping.aborted && !isSuccess(answer)) {
@@ -71,7 +78,9 @@ export async function sendWebhook(deps: WebhookDeps, now: () => Date, one: Webho
     // The endpoint before its deliveries, always, so that two transactions never wait for each other.
     await noteEndpointHealth(tx, endpoint.id, isSuccess(answer) ? 'success' : 'failure', at);
     await finishAttempt(tx, delivery, { ...finished, decision: decision.delivery });
+    crashPoint('webhookOutcome.beforeCommit');
   });
+  crashPoint('webhookOutcome.afterCommit');
   count(deps, decision.delivery.status, endpoint, answer);
 }
 
@@ -97,6 +106,7 @@ async function closeEndpoint(
       createdAt: finished.at,
     },
   ]);
+  crashPoint('endpointDisabled.beforeCommit');
 }
 
 function count(

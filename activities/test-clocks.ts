@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { TestClock } from '../src/domain/test-clock.ts';
 import { type Due, dueOnClock, findClock, liveOnClock, saveClock } from '../src/persistence/advance-clock.ts';
 import { endClock } from '../src/persistence/end-clock.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import type { TestClockInput, TickOutcome } from '../workflows/messages.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { firstLine, toFailure } from './failure.ts';
@@ -63,8 +64,13 @@ async function advance(deps: ClockDeps, clock: TestClock): Promise<void> {
 async function clearAway(deps: ClockDeps, { tenantId, id, nowAt }: TestClock): Promise<void> {
   const cause = { correlationId: null, causationId: `test_clock/${id}` };
   const part = () =>
-    deps.database.withTenant(tenantId, (tx) => endClock(writeOf(deps, tx, tenantId, nowAt, cause), id));
+    deps.database.withTenant(tenantId, async (tx) => {
+      const more = await endClock(writeOf(deps, tx, tenantId, nowAt, cause), id);
+      crashPoint('clockEnd.beforeCommit');
+      return more;
+    });
   while (await part());
+  crashPoint('clockEnd.afterCommit');
 }
 
 /** One turn for the earliest entity of each customer. */
@@ -81,6 +87,7 @@ async function oneRound(deps: ClockDeps, clock: TestClock): Promise<void> {
   clock.status = earliest ? 'advancing' : 'ready';
   const { nowAt, status, entitiesTotal } = clock;
   await save(deps, clock, { nowAt, status, entitiesTotal, entitiesDone: entitiesTotal - waiting });
+  crashPoint('clockRound.afterCommit');
   const turns = [...Map.groupBy(due, ({ customerId }) => customerId).values()];
   const takeTurns = async () => {
     for (let turn = turns.shift(); turn; turn = turns.shift()) await oneTurn(deps, clock, turn);
@@ -103,6 +110,7 @@ async function oneTurn(deps: ClockDeps, clock: TestClock, due: readonly Due[]): 
     throw refused ? new EntityFailure(first.entityId, firstLine(error.cause ?? error)) : error;
   });
   if (outcome === 'busy') return sleep(BUSY_PAUSE_MS);
+  crashPoint('clockTurn.taken');
   if (outcome.failure) throw new EntityFailure(first.entityId, outcome.failure);
   if (outcome.steps === 0) await assertMoved(deps, clock, first);
 }

@@ -9,6 +9,7 @@ import {
 } from '../src/persistence/drain-deliveries.ts';
 import { deadLetterPending, findEndpoint } from '../src/persistence/webhooks.ts';
 import { clock } from '../src/platform/clock.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import type { Vault } from '../src/platform/vault.ts';
 import { webhookSecretPlace } from '../src/platform/webhook-signature.ts';
 import type { WebhookEndpointInput } from '../workflows/messages.ts';
@@ -56,6 +57,7 @@ export function createWebhookActivities(deps: WebhookDeps) {
           });
           if (endpoint?.status !== 'enabled') return await closed(tenantId, endpointId, endpoint);
           if (claimed.length === 0) break;
+          crashPoint('delivery.claimed');
           await sendAll(deps, now, { endpoint, claimed, mayBegin, stopping });
         }
         if (stopping.aborted) throw stopped();
@@ -73,9 +75,11 @@ export function createWebhookActivities(deps: WebhookDeps) {
     endpoint: WebhookEndpoint | null,
   ): Promise<DrainResult> {
     const state = endpoint ? 'disabled' : 'deleted';
-    await deps.database.withTenant(tenantId, (tx) =>
-      deadLetterPending(tx, endpointId, `The endpoint is ${state}.`, now()),
-    );
+    await deps.database.withTenant(tenantId, async (tx) => {
+      await deadLetterPending(tx, endpointId, `The endpoint is ${state}.`, now());
+      crashPoint('deadLetters.beforeCommit');
+    });
+    crashPoint('deadLetters.afterCommit');
     return { state, pending: 0, next: null, failingSince: null };
   }
 

@@ -8,6 +8,7 @@ import {
   storeAnswer,
 } from '../src/persistence/idempotency.ts';
 import { databaseTrouble, isLockTimeout } from '../src/persistence/trouble.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import { newId } from '../src/platform/ids.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Call, Method, Route } from './route.ts';
@@ -64,15 +65,20 @@ export async function runWrite(
       key && (await inTransaction(route, call, (tx) => findIdempotencyKey(tx, call.tenantId, key)));
     if (known) return replay(known, fingerprint, seal);
     prepared = await work.prepare(call);
+    crashPoint('write.prepared');
   }
-  return inTransaction(route, call, async (tx) => {
+  const answer = await inTransaction(route, call, async (tx) => {
     const known = key === null ? null : await claim(tx, call.tenantId, key, fingerprint);
     if (known) return replay(known, fingerprint, seal);
+    crashPoint('write.keyClaimed');
     const body = JSON.stringify(await work.handler(tx, call, prepared));
     const { status } = route.response;
     if (key !== null) await storeAnswer(tx, call.tenantId, key, { status, body: seal.close(body) });
+    crashPoint('write.beforeCommit');
     return { status, body, replayed: false };
   });
+  crashPoint('write.afterCommit');
+  return answer;
 }
 
 /** Takes the key, or answers what is known of it. Throws `idempotency_key_in_use` after two seconds of waiting. */

@@ -15,6 +15,7 @@ import { leaseCommand, releaseLease, storeAnswer } from '../src/persistence/idem
 import { databaseTrouble } from '../src/persistence/trouble.ts';
 import { isBetweenRuns } from '../src/platform/between-runs.ts';
 import { clock } from '../src/platform/clock.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import { newId } from '../src/platform/ids.ts';
 import { commandUpdate, taskQueue, WORKFLOWS, workflowId } from '../workflows/messages.ts';
 import type { ApiDeps } from './deps.ts';
@@ -47,9 +48,13 @@ export async function runCommand(
   const begun = await inTransaction(route, call, (tx) => begin(tx, route, call, request));
   if (begun.kind === 'answered') return begun.answer;
   const { sent } = begun;
+  crashPoint('command.afterCommit');
   try {
     await deliver(call, sent);
-    return await inTransaction(route, call, (tx) => finish(tx, route, call, request.key, sent));
+    crashPoint('command.updateAnswered');
+    const answer = await inTransaction(route, call, (tx) => finish(tx, route, call, request.key, sent));
+    crashPoint('commandAnswer.afterCommit');
+    return answer;
   } catch (error) {
     // The next attempt need not wait for the lease to run out. Where even this fails, the lease does end.
     await inTransaction(route, call, (tx) => releaseLease(tx, call.tenantId, request.key)).catch(
@@ -110,6 +115,7 @@ async function begin(
     resourceId: asked.subjectId,
     leaseSeconds,
   });
+  crashPoint('command.beforeCommit');
   return { kind: 'begun', sent: sentOf(command) };
 }
 
@@ -184,6 +190,7 @@ async function finish(tx: Tx, route: Route, call: Call, key: string, sent: Sent)
       : problemAnswer(refusalOf(command), call);
   // An answer that may change when repeated (the gateway was away) is not kept.
   if (answer.status < 500) await storeAnswer(tx, call.tenantId, key, answer);
+  crashPoint('commandAnswer.beforeCommit');
   return { ...answer, replayed: false };
 }
 

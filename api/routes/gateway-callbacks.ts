@@ -3,6 +3,7 @@ import { DomainError } from '../../src/domain/errors.ts';
 import { found } from '../../src/persistence/find-by-reference.ts';
 import { findConnectionByToken, receiveCallback } from '../../src/persistence/gateway-callbacks.ts';
 import { clock } from '../../src/platform/clock.ts';
+import { crashPoint } from '../../src/platform/crash-point.ts';
 import { type Route, rawRoute } from '../route.ts';
 
 const callback = rawRoute({
@@ -36,11 +37,15 @@ const callback = rawRoute({
         column: 'gateway_connections.secret',
         rowId: connection.id,
       });
-    const secrets = [connection.secretSealed, connection.previousSecretSealed].flatMap((sealed) =>
-      sealed === null ? [] : open(sealed),
-    );
+    const { previousSecretSealed, previousSecretExpiresAt } = connection;
+    const rotating = previousSecretExpiresAt !== null && previousSecretExpiresAt > now;
+    const secrets = [
+      open(connection.secretSealed),
+      ...(rotating && previousSecretSealed ? [open(previousSecretSealed)] : []),
+    ];
     const read = deps.gateways.parseCallback(connection.gateway, { rawBody, headers, secrets, now });
     if (read.kind === 'invalid') {
+      deps.metrics.gatewayCallbacks.inc({ outcome: 'refused' });
       deps.logger.warn(
         { connectionId: connection.id, reason: read.reason },
         'a gateway callback was refused',
@@ -51,7 +56,11 @@ const callback = rawRoute({
       );
     }
     const news = { connection, eventId: read.eventId, type: read.type, gatewayRef: read.ref, now };
-    await deps.database.withTenant(connection.tenantId, (tx) => receiveCallback(tx, news));
+    await deps.database.withTenant(connection.tenantId, async (tx) => {
+      await receiveCallback(tx, news);
+      crashPoint('callback.beforeCommit');
+    });
+    crashPoint('callback.afterCommit');
     return { status: 200, contentType: 'application/json', body: JSON.stringify({ received: true }) };
   },
 });

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type Config, loadEnv, toConfig } from '../platform/config.ts';
+import { armCrashPoint } from '../platform/crash-point.ts';
 import { Lifecycle, stopOnSignals } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
 import { readDevSecrets, withDevSecrets } from '../platform/secrets.ts';
@@ -11,6 +12,7 @@ export async function runProcess(
 ): Promise<void> {
   try {
     const config = await completeConfig();
+    armCrashPoint(config.crashAt);
     const logger = createLogger(config);
     const lifecycle = new Lifecycle({ onTrouble: (part, err) => logger.error({ err }, `stopping ${part}`) });
     stopOnSignals(lifecycle, (line) => logger.info(line));

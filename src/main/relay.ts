@@ -14,6 +14,7 @@ import {
   placeEvents,
 } from '../persistence/relay.ts';
 import { clock } from '../platform/clock.ts';
+import { crashPoint } from '../platform/crash-point.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { WakeList } from './wake-list.ts';
@@ -74,21 +75,24 @@ async function carryEvents(relay: Relay): Promise<boolean> {
     if (!(await leadRelay(tx))) return null;
     const at = now();
     const placed = await placeEvents(tx, PLACE_MAX);
+    const endpoints = placed.length > 0 ? await fanOut(tx, placed, at) : [];
+    if (placed.length > 0) crashPoint('placement.beforeCommit');
     return {
       at,
-      more: placed.length === PLACE_MAX,
-      endpoints: placed.length > 0 ? await fanOut(tx, placed, at) : [],
+      placed: placed.length,
+      endpoints,
       due: sweeping ? await endpointsDue(tx, at) : null,
     };
   });
   if (!done) return false;
+  if (done.placed > 0) crashPoint('placement.afterCommit');
   wakes.add(done.endpoints);
   if (done.due) {
     relay.sweptMs = performance.now();
     wakes.sweep(done.due, done.at);
     relay.metrics?.webhookOldestDueSeconds.set(longestWait(done.due, done.at));
   }
-  return done.more;
+  return done.placed === PLACE_MAX;
 }
 
 /** Seconds. */
@@ -107,6 +111,7 @@ async function wakeEndpoints(relay: Relay): Promise<boolean> {
         tenantId,
         input: { tenantId, endpointId },
       });
+      crashPoint('wake.sent');
     } catch (error) {
       // The sweep finds it again.
       relay.logger.warn({ err: error, endpoint: endpointId }, 'a webhook endpoint could not be woken');
@@ -138,6 +143,7 @@ async function carryNudges(relay: Relay): Promise<boolean> {
   const { database, now } = relay;
   const leaseUntil = new Date(now().getTime() + NUDGE_LEASE_MS);
   const nudges = await database.asSystem('relay', (tx) => claimNudges(tx, now(), leaseUntil, NUDGES_MAX));
+  if (nudges.length > 0) crashPoint('nudge.claimed');
   await inParallel(nudges, async (nudge) => {
     const failure = await signal(relay, {
       ...NUDGED[nudge.kind](nudge),
@@ -149,11 +155,13 @@ async function carryNudges(relay: Relay): Promise<boolean> {
     );
     if (failure !== null)
       relay.logger.warn({ workflow: nudge.workflowId, failure }, 'a nudge could not be delivered');
+    else crashPoint('nudge.sent');
     await database.asSystem('relay', (tx) =>
       failure === null
         ? settleNudge(tx, nudge)
         : postponeNudge(tx, nudge.workflowId, failure, retryAt(nudge, now())),
     );
+    crashPoint('nudge.afterCommit');
   });
   return nudges.length === NUDGES_MAX;
 }
@@ -163,7 +171,12 @@ function retryAt({ attempts }: Nudge, now: Date): Date {
 }
 
 async function closeCommands({ database, now, logger }: Relay): Promise<boolean> {
-  const expired = await database.asSystem('relay', (tx) => expireCommands(tx, now()));
+  const expired = await database.asSystem('relay', async (tx) => {
+    const count = await expireCommands(tx, now());
+    if (count > 0) crashPoint('expiry.beforeCommit');
+    return count;
+  });
+  if (expired > 0) crashPoint('expiry.afterCommit');
   if (expired > 0) logger.warn({ expired }, 'commands expired before they were applied');
   return false;
 }

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import type { CrashAt } from './crash-point.ts';
 
 /**
  * What a process of Perennial needs to run, complete. Made in two pure steps, `readEnv` and `toConfig`; between them
@@ -45,6 +46,8 @@ export type Config = {
   /** Absolute. Where development keeps its database, its logs and its secrets. */
   dataDir: string;
   logLevel: LogLevel;
+  /** Where this process is to die, for fault tests; never set in production. */
+  crashAt: CrashAt | null;
 };
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -82,6 +85,12 @@ const cidrList = text.transform((value, ctx) => {
   }
   return ranges;
 });
+const crashAt = text.transform((value, ctx): CrashAt => {
+  const match = /^([a-z][A-Za-z]*\.[a-z][A-Za-z]*):([1-9]\d{0,2})$/.exec(value);
+  if (match?.[1]) return { name: match[1], passage: Number(match[2]) };
+  ctx.addIssue('must be the name of a crash point and the passage to die at, such as step.beforeCommit:1');
+  return z.NEVER;
+});
 
 const envSchema = z.object({
   DATABASE_URL: url('postgres|postgresql').optional(),
@@ -105,6 +114,8 @@ const envSchema = z.object({
   PERENNIAL_WEBHOOK_ALLOW: cidrList.default([]),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   RATE_LIMIT_PER_MINUTE: count(1, 10_000_000).default(6_000),
+  CRASH_AT: crashAt.optional(),
+  NODE_ENV: text.optional(),
   PATH: z.string().default(''),
   XDG_CACHE_HOME: text.optional(),
 });
@@ -157,6 +168,11 @@ export function toConfig(env: Env): Config {
       `Settings are missing:\n  ${missing.map(([name, remedy]) => `${name}: ${remedy}`).join('\n  ')}`,
     );
   }
+  if (env.CRASH_AT && env.NODE_ENV === 'production') {
+    throw new ConfigError(
+      'CRASH_AT is set and NODE_ENV is production: this process would kill itself in the middle of its work, as only a fault test wants. Unset CRASH_AT.',
+    );
+  }
   const httpPort = env.PORT ?? DEFAULT_PORT;
   return {
     database: {
@@ -191,6 +207,7 @@ export function toConfig(env: Env): Config {
     webhookAllow: env.PERENNIAL_WEBHOOK_ALLOW,
     dataDir: resolve(env.PERENNIAL_DATA_DIR),
     logLevel: env.LOG_LEVEL,
+    crashAt: env.CRASH_AT ?? null,
   };
 }
 

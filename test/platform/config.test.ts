@@ -66,8 +66,24 @@ describe('the environment', () => {
     ['PERENNIAL_OPERATOR_KEY', 'short', /PERENNIAL_OPERATOR_KEY: must have at least 20 characters/],
     ['LOG_LEVEL', 'loud', /LOG_LEVEL: /],
     ['RATE_LIMIT_PER_MINUTE', '0', /RATE_LIMIT_PER_MINUTE: /],
+    [
+      'CRASH_AT',
+      'step.beforeCommit',
+      /CRASH_AT: must be the name of a crash point and the passage to die at/,
+    ],
   ])('refuses %s=%s in a sentence that names it', (name, value, message) => {
     expect(() => configOf({ [name]: value })).toThrow(message);
+  });
+
+  it('takes a crash point, and never in production', () => {
+    expect(configOf({}).crashAt).toBeNull();
+    expect(configOf({ CRASH_AT: 'step.beforeCommit:2' }).crashAt).toEqual({
+      name: 'step.beforeCommit',
+      passage: 2,
+    });
+    expect(() => configOf({ CRASH_AT: 'step.beforeCommit:2', NODE_ENV: 'production' })).toThrow(
+      /CRASH_AT is set and NODE_ENV is production: this process would kill itself .* Unset CRASH_AT\./,
+    );
   });
 
   it('never repeats the value of a secret in a refusal', () => {
