@@ -221,13 +221,15 @@ create table gateway_connections (
   secret_sealed text not null,
   previous_secret_sealed text,
   created_at timestamp(3) with time zone not null,
-  updated_at timestamp(3) with time zone not null
+  updated_at timestamp(3) with time zone not null,
+  previous_secret_expires_at timestamp(3) with time zone
 );
 alter table gateway_connections add constraint gateway_connections_pkey PRIMARY KEY (id);
 alter table gateway_connections add constraint gateway_connections_callback_token_key UNIQUE (callback_token);
 alter table gateway_connections add constraint gateway_connections_tenant_id_gateway_key UNIQUE (tenant_id, gateway);
 alter table gateway_connections add constraint gateway_connections_tenant_id_id_key UNIQUE (tenant_id, id);
 alter table gateway_connections add constraint gateway_connections_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table gateway_connections add constraint gateway_connections_check CHECK (((previous_secret_sealed IS NULL) = (previous_secret_expires_at IS NULL)));
 alter table gateway_connections enable row level security;
 alter table gateway_connections force row level security;
 create policy app_own_tenant on gateway_connections to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));

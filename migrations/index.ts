@@ -7,6 +7,7 @@ import { Migration20261121100500_create_payments } from './Migration202611211005
 import { Migration20261121100600_create_events } from './Migration20261121100600_create_events.ts';
 import { Migration20261121100700_link_attempts_to_commands } from './Migration20261121100700_link_attempts_to_commands.ts';
 import { Migration20261121100800_let_owner_become_login } from './Migration20261121100800_let_owner_become_login.ts';
+import { Migration20261121101000_end_former_callback_secrets } from './Migration20261121101000_end_former_callback_secrets.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
 export const migrationsList = [
@@ -19,4 +20,5 @@ export const migrationsList = [
   Migration20261121100600_create_events,
   Migration20261121100700_link_attempts_to_commands,
   Migration20261121100800_let_owner_become_login,
+  Migration20261121101000_end_former_callback_secrets,
 ].map((migration) => ({ name: migration.name, class: migration }));

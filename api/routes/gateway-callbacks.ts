@@ -56,11 +56,13 @@ const callback = rawRoute({
       );
     }
     const news = { connection, eventId: read.eventId, type: read.type, gatewayRef: read.ref, now };
-    await deps.database.withTenant(connection.tenantId, async (tx) => {
-      await receiveCallback(tx, news);
+    const outcome = await deps.database.withTenant(connection.tenantId, async (tx) => {
+      const received = await receiveCallback(tx, news);
       crashPoint('callback.beforeCommit');
+      return received;
     });
     crashPoint('callback.afterCommit');
+    deps.metrics.gatewayCallbacks.inc({ outcome });
     return { status: 200, contentType: 'application/json', body: JSON.stringify({ received: true }) };
   },
 });

@@ -5,6 +5,7 @@ import { deliveryRoutes } from './deliveries.ts';
 import { documentationRoutes } from './documentation.ts';
 import { eventRoutes } from './events.ts';
 import { gatewayCallbackRoutes } from './gateway-callbacks.ts';
+import { gatewayConnectionRoutes } from './gateway-connections.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { operationRoutes } from './operations.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
@@ -33,6 +34,7 @@ const described: readonly Route[] = [
   ...testClockRoutes,
   ...apiKeyRoutes,
   ...tenantRoutes,
+  ...gatewayConnectionRoutes,
   ...operationRoutes,
 ];
 

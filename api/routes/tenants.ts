@@ -191,6 +191,7 @@ export async function openTenant(tx: Tx, vault: Vault, tenant: Tenant): Promise<
         rowId: id,
       }),
       previousSecretSealed: null,
+      previousSecretExpiresAt: null,
       createdAt: tenant.createdAt,
       updatedAt: tenant.createdAt,
     });

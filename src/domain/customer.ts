@@ -42,6 +42,8 @@ export type GatewayConnection = {
   callbackToken: string;
   secretSealed: string;
   previousSecretSealed: string | null;
+  /** Set exactly when there is a former secret: from then on it is refused. */
+  previousSecretExpiresAt: Date | null;
   createdAt: Date;
   updatedAt: Date;
 };

@@ -62,6 +62,7 @@ export const GatewayConnectionSchema = new EntitySchema<GatewayConnection>({
     callbackToken: text,
     secretSealed: text,
     previousSecretSealed: optionalText,
+    previousSecretExpiresAt: optionalInstant,
     createdAt: instant,
     updatedAt: instant,
   },

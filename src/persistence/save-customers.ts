@@ -4,7 +4,7 @@ import type { TestClock } from '../domain/test-clock.ts';
 import { CustomerSchema, GatewayConnectionSchema, PaymentMethodSchema } from './customers.ts';
 import type { Tx } from './doors.ts';
 import { PaymentAttemptSchema } from './payments.ts';
-import { findRow, findRows, insertRow, updateRows } from './rows.ts';
+import { findRow, findRows, insertRow, lockRow, updateRows } from './rows.ts';
 import { SubscriptionSchema } from './subscriptions.ts';
 import { TestClockSchema } from './test-clocks.ts';
 import { isTaken } from './trouble.ts';
@@ -60,6 +60,31 @@ export function findTestClock(tx: Tx, id: string): Promise<TestClock | null> {
 
 export function insertGatewayConnection(tx: Tx, connection: GatewayConnection): Promise<GatewayConnection> {
   return insertRow(tx, GatewayConnectionSchema, connection);
+}
+
+/** The secret that signs callbacks from now on; the former one is good until `previousExpiresAt`, null: no longer. */
+export async function rotateCallbackSecret(
+  tx: Tx,
+  connection: GatewayConnection,
+  { secretSealed, previousExpiresAt, at }: { secretSealed: string; previousExpiresAt: Date | null; at: Date },
+): Promise<GatewayConnection> {
+  const changes = {
+    secretSealed,
+    previousSecretSealed: previousExpiresAt ? connection.secretSealed : null,
+    previousSecretExpiresAt: previousExpiresAt,
+    updatedAt: at,
+  };
+  await updateRows(tx, GatewayConnectionSchema, { id: connection.id }, changes);
+  return { ...connection, ...changes };
+}
+
+/** A tenant's account at a gateway, locked; across tenants, so it needs the system door. */
+export function lockConnectionOf(
+  tx: Tx,
+  tenantId: string,
+  gateway: string,
+): Promise<GatewayConnection | null> {
+  return lockRow(tx, GatewayConnectionSchema, { tenantId, gateway });
 }
 
 async function uniqueExternalId<T>(write: () => Promise<T>): Promise<T> {

@@ -35,6 +35,12 @@ export function createMetrics() {
       help: 'How long the oldest webhook delivery that is due has waited for a worker; 0 when none waits',
       registers,
     }),
+    gatewayCallbacks: new Counter({
+      name: 'perennial_gateway_callbacks_total',
+      help: 'Callbacks of payment gateways, by what became of them; refused: the signature did not fit',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     repairs: new Counter({
       name: 'perennial_repairs_total',
       help: 'What reconciliation had to drive on, by kind',

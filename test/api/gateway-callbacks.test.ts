@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { gateways } from '../../src/gateways/registry.ts';
 import { signCallback } from '../../src/gateways/sandbox/signature.ts';
@@ -85,4 +85,53 @@ test('an address nobody has, another tenant, another gateway', async () => {
 
 test('a body beyond 64 KB', async () => {
   expect((await send('x'.repeat(65_537))).status).toBe(413);
+});
+
+describe('a rotated secret', () => {
+  const rotate = (body: object) =>
+    api.send('post', `/v1/tenants/${tenantId}/gateways/sandbox/rotate_secret`, {
+      key: api.operatorKey,
+      body,
+    });
+  const secretNow = async () => {
+    const [connection] = await rows(sql`select * from gateway_connections where tenant_id = ${tenantId}`);
+    return api.deps.vault.open(String(connection?.['secret_sealed']), {
+      tenantId,
+      column: 'gateway_connections.secret',
+      rowId: String(connection?.['id']),
+    });
+  };
+  const answered = async (id: string, by: string) => (await send(callback(id), { by })).status;
+
+  test('is good beside its former one while that lasts, and alone afterwards', async () => {
+    const former = secret;
+    const made = await rotate({ previous_expires_in_hours: 1 });
+    expect([made.status, made.body]).toMatchObject([
+      200,
+      { gateway: 'sandbox', tenant: tenantId, previous_secret_expires_at: expect.any(String) },
+    ]);
+    secret = await secretNow();
+    expect(made.text).not.toContain(secret);
+    expect([await answered('gevt_5', former), await answered('gevt_6', secret)]).toEqual([200, 200]);
+
+    await rows(
+      sql`update gateway_connections set previous_secret_expires_at = now() - interval '1 second' where tenant_id = ${tenantId}`,
+    );
+    expect([await answered('gevt_7', former), await answered('gevt_8', secret)]).toEqual([401, 200]);
+  });
+
+  test('can end its former one at once, and what was refused is counted', async () => {
+    const former = secret;
+    expect((await rotate({ previous_expires_in_hours: 0 })).body).toMatchObject({
+      previous_secret_expires_at: null,
+    });
+    secret = await secretNow();
+    const refused = async () => {
+      const { values } = await api.deps.metrics.gatewayCallbacks.get();
+      return values.find(({ labels }) => labels.outcome === 'refused')?.value ?? 0;
+    };
+    const before = await refused();
+    expect([await answered('gevt_9', former), await answered('gevt_10', secret)]).toEqual([401, 200]);
+    expect(await refused()).toBe(before + 1);
+  });
 });

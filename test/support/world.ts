@@ -357,6 +357,7 @@ async function insertTenant(
       gateway: 'sandbox',
       callbackToken: newId('gwc'),
       previousSecretSealed: null,
+      previousSecretExpiresAt: null,
       createdAt: now,
       updatedAt: now,
       secretSealed: vault.seal('callback-secret-of-this-test', {
