@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { type ErrorCode, isDomainError } from '../src/domain/errors.ts';
+import { databaseTrouble } from '../src/persistence/trouble.ts';
 
 /**
  * Whether a refusal may go away by itself. Everything that a person or a deployment has to change first is not retried;
@@ -59,7 +60,7 @@ const PASSES_BY_ITSELF: Record<ErrorCode, boolean> = {
   callback_signature_invalid: false,
 };
 
-/** PostgreSQL's answers that mean "again, please": lost connections, serialization failures, deadlocks, resources, shutdown. */
+/** More of PostgreSQL's answers that mean "again, please": serialization failures, resources, shutdown, a full disk. */
 const PASSING_SQLSTATES = /^(08|40|53|57|58)/;
 const PASSING_SYSTEM = new Set([
   'ECONNREFUSED',
@@ -73,6 +74,7 @@ const PASSING_SYSTEM = new Set([
 /** Whether the same call may succeed later without anybody changing anything. */
 export function isPassing(error: unknown): boolean {
   if (isDomainError(error)) return PASSES_BY_ITSELF[error.code];
+  if (databaseTrouble(error) !== null) return true;
   const { code, message, cause } = (error ?? {}) as { code?: unknown; message?: unknown; cause?: unknown };
   if (typeof code === 'string' && (PASSING_SQLSTATES.test(code) || PASSING_SYSTEM.has(code))) return true;
   if (

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { instantOut } from '../../src/contract/common.ts';
 import { DomainError } from '../../src/domain/errors.ts';
@@ -52,6 +53,11 @@ const live = rawRoute({
     Promise.resolve({ status: 200, contentType: 'application/json', body: JSON.stringify({ status: 'ok' }) }),
 });
 
+/** Whoever asks about health does not wait long, and a database that is slower than this serves nobody. */
+const READY_MS_MAX = 3_000;
+const silence = () => sleep(READY_MS_MAX, undefined, { ref: false });
+const refuse = () => Promise.reject(new Error('the database does not answer'));
+
 const pollerState = z.enum(['polled', 'not_polled', 'unknown']);
 
 const ready = rawRoute({
@@ -76,7 +82,7 @@ const ready = rawRoute({
   },
   async handler({ deps }) {
     const [database, polled] = await Promise.all([
-      deps.database.asSystem('readiness', pingDatabase).then(
+      Promise.race([deps.database.asSystem('readiness', pingDatabase), silence().then(refuse)]).then(
         () => 'ok' as const,
         () => 'unavailable' as const,
       ),
@@ -86,6 +92,7 @@ const ready = rawRoute({
     const status = database !== 'ok' ? 'unavailable' : allPolled ? 'ok' : 'degraded';
     return {
       status: status === 'unavailable' ? 503 : 200,
+      headers: status === 'unavailable' ? { 'Retry-After': '2' } : {},
       contentType: 'application/json',
       body: JSON.stringify({ status, database, pollers: polled }),
     };

@@ -14,6 +14,8 @@ import { createVault } from '../platform/vault.ts';
 
 /** Requests wait for a workflow to take their command; then they are told to come again. */
 const COMMAND_DEADLINE_MS = 20_000;
+/** No request may take longer than that in the database; the caller is told to come again, too. */
+const STATEMENT_MS_MAX = 10_000;
 const SWEEP_EVERY_MS = 10 * 60 * 1000;
 const SWEEP_BATCH = 5_000;
 
@@ -26,7 +28,14 @@ export async function runApi(
   await using starting = new AsyncDisposableStack();
   const { url: databaseUrl, assumeLoginRole, poolSize } = config.database;
   const database = starting.use(
-    await connect({ url: databaseUrl, assumeLoginRole, poolSize, applicationName: 'perennial api' }),
+    await connect({
+      url: databaseUrl,
+      assumeLoginRole,
+      poolSize,
+      applicationName: 'perennial api',
+      statementMsMax: STATEMENT_MS_MAX,
+      cutsSilence: true,
+    }),
   );
   const connection = Connection.lazy(connectionOptions(config.temporal));
   starting.defer(() => connection.close());

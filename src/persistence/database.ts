@@ -1,4 +1,6 @@
 import { MikroORM } from '@mikro-orm/postgresql';
+import { takeBackBroken } from '../platform/broken-connections.ts';
+import { impatientSocket } from '../platform/impatient-socket.ts';
 import { type Database, doorsOf } from './doors.ts';
 import { ENTITIES } from './entities.ts';
 
@@ -11,10 +13,21 @@ export type DatabaseOptions = {
    * that a forgotten door is refused there too. Needs a direct connection or a pooler in session mode.
    */
   assumeLoginRole?: boolean;
+  /** A statement that takes longer is ended by the server; 30 seconds unless told. */
+  statementMsMax?: number;
+  /**
+   * Whether a server that does not even end statements is given up: one that is frozen, or cut off without a word. For
+   * processes that serve; without it a transaction may set itself a longer limit.
+   */
+  cutsSilence?: boolean;
 };
+
+/** How much later than at its own limit an answer may come. */
+const SILENCE_MARGIN_MS = 2_000;
 
 /** Opens the pool and hands out the two doors; nothing else of the ORM leaves this room. */
 export async function connect(options: DatabaseOptions): Promise<Database> {
+  const { statementMsMax = 30_000 } = options;
   const orm = await MikroORM.init({
     clientUrl: options.url,
     entities: ENTITIES,
@@ -25,8 +38,12 @@ export async function connect(options: DatabaseOptions): Promise<Database> {
       application_name: options.applicationName,
       ...(options.assumeLoginRole ? { options: '-c role=perennial_login' } : {}),
       connectionTimeoutMillis: 5_000,
-      statement_timeout: 30_000,
+      statement_timeout: statementMsMax,
       idle_in_transaction_session_timeout: 60_000,
+      onPoolCreated: takeBackBroken,
+      ...(options.cutsSilence
+        ? { keepAlive: true, stream: () => impatientSocket(statementMsMax + SILENCE_MARGIN_MS) }
+        : {}),
     },
   });
   return doorsOf(orm);

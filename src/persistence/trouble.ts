@@ -5,13 +5,14 @@
  */
 export type DatabaseTrouble = 'away' | 'busy' | 'conflict';
 
-const AWAY = /^(08...|53...|57P0[1-4]|25P03)$/;
+const AWAY = /^(08...|53...|57P0[1-5]|58030|25P0[34])$/;
 const SOCKET = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
   'ETIMEDOUT',
   'ENOTFOUND',
+  'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENOENT',
 ]);

@@ -6,12 +6,17 @@ export type Proxy = AsyncDisposable & {
   /** Cuts every connection and takes no new ones. */
   cut(): Promise<void>;
   restore(): Promise<void>;
+  /** Lets connections stand and be made, but carries nothing over any of them: the server has become silent. */
+  mute(): void;
+  /** Carries what comes over connections made from now on. */
+  unmute(): void;
 };
 
 /** Stands between a process and a server, so that a test can take the server away from it for a while. */
 export async function startProxy(target: string): Promise<Proxy> {
   const to = new URL(target);
   const open = new Set<Socket>();
+  let isMuted = false;
   const server = createServer((socket) => {
     const upstream = connect(Number(to.port), to.hostname);
     for (const end of [socket, upstream]) {
@@ -23,7 +28,7 @@ export async function startProxy(target: string): Promise<Proxy> {
         upstream.destroy();
       });
     }
-    socket.pipe(upstream).pipe(socket);
+    if (!isMuted) socket.pipe(upstream).pipe(socket);
   });
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   await listen(0);
@@ -40,6 +45,13 @@ export async function startProxy(target: string): Promise<Proxy> {
     url: url.href,
     cut,
     restore: () => listen(port),
+    mute() {
+      isMuted = true;
+      for (const socket of open) socket.unpipe().pause();
+    },
+    unmute() {
+      isMuted = false;
+    },
     [Symbol.asyncDispose]: () => (server.listening ? cut() : Promise.resolve()),
   };
 }
