@@ -69,7 +69,7 @@ export async function runWorker(
   await using starting = new AsyncDisposableStack();
   const { url, assumeLoginRole, poolSize } = config.database;
   const database = starting.use(
-    await connect({ url, assumeLoginRole, poolSize, applicationName: 'perennial worker' }),
+    await connect({ url, assumeLoginRole, poolSize, applicationName: 'perennial worker', cutsSilence: true }),
   );
   const connection = await connectNatively(config);
   starting.defer(() => connection.close());
