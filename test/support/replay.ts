@@ -1,41 +1,28 @@
-import { fileURLToPath } from 'node:url';
-import type { Client, WorkflowHandle } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import type { Client } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { bundleForReplay } from '../replay/bundle.ts';
+import { type Life, type Replayed, replay, whatDiverged } from '../replay/replay.ts';
 
-/** Replaying: the workflow code of today, fed with what happened, has to come to the same decisions. */
+/** Replaying in tests: the workflow code of today, fed with what happened, has to come to the same decisions. */
 
-type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
-type Told = { workflowId: string; history: History };
+let bundle: ReturnType<typeof bundleForReplay> | null = null;
 
-let bundle: Promise<WorkflowBundleOption> | null = null;
-
-function todaysWorkflows(): Promise<WorkflowBundleOption> {
-  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-  bundle ??= bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
-  return bundle;
+export async function replayToday(lives: Iterable<Life> | AsyncIterable<Life>): Promise<Replayed[]> {
+  bundle ??= bundleForReplay();
+  return replay(await bundle, lives);
 }
 
-/** Replays histories one after the other and answers which of them did not come out the same, and why. */
-export async function diverging(histories: Iterable<Told> | AsyncIterable<Told>): Promise<string[]> {
-  const failed: string[] = [];
-  let replayed = 0;
-  for await (const { workflowId, error } of Worker.runReplayHistories(
-    { workflowBundle: await todaysWorkflows() },
-    histories,
-  )) {
-    replayed += 1;
-    if (error) failed.push(`${workflowId}: ${error.message}`);
-  }
-  if (replayed === 0) throw new Error('there was nothing to replay');
-  return failed;
+/** Replays lives and answers what did not come out the same, and why. */
+export async function diverging(lives: Iterable<Life> | AsyncIterable<Life>): Promise<string[]> {
+  const replayed = await replayToday(lives);
+  if (replayed.length === 0) throw new Error('there was nothing to replay');
+  return replayed.flatMap(whatDiverged);
 }
 
 /** Every run of every workflow in the namespace, ended or not. */
-export async function* historiesOf(client: Client): AsyncGenerator<Told> {
+export async function* historiesOf(client: Client): AsyncGenerator<Life> {
   for await (const { workflowId, runId } of client.workflow.list()) {
-    yield {
-      workflowId: `${workflowId} ${runId}`,
-      history: await client.workflow.getHandle(workflowId, runId).fetchHistory(),
-    };
+    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    yield { name: `${workflowId} ${runId}`, json: JSON.parse(historyToJSON(history)), locals: null };
   }
 }
