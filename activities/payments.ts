@@ -85,6 +85,7 @@ type Charge = {
 
 async function chargeOnce(deps: ActivityDeps, charge: Charge): Promise<ChargeOutcome | null> {
   const { tenantId, invoiceId, at, cause, payNow } = charge;
+  const beganMs = performance.now();
   const plan = await deps.database.withTenant(tenantId, async (tx) => {
     const write = writeOf(deps, tx, tenantId, at, cause);
     const owed = await lockOwed(write, invoiceId);
@@ -97,7 +98,7 @@ async function chargeOnce(deps: ActivityDeps, charge: Charge): Promise<ChargeOut
   });
   if (plan.kind === 'done') return plan.outcome;
   crashPoint('attempt.afterCommit');
-  const outcome = await askGateway(deps, plan, at);
+  const outcome = withPauseFrom(await askGateway(deps, plan, at), performance.now() - beganMs);
   crashPoint('charge.answered');
   await deps.database.withTenant(tenantId, async (tx) => {
     const write = writeOf(deps, tx, tenantId, at, cause);
@@ -111,6 +112,12 @@ async function chargeOnce(deps: ActivityDeps, charge: Charge): Promise<ChargeOut
   });
   crashPoint('outcome.afterCommit');
   return outcome;
+}
+
+/** A pause the gateway asks for begins with its answer, while the outcome is written down as of before the question. */
+function withPauseFrom(outcome: ChargeOutcome, askingMs: number): ChargeOutcome {
+  if (outcome.kind !== 'unknown' || outcome.retryAfterMs === undefined) return outcome;
+  return { ...outcome, retryAfterMs: outcome.retryAfterMs + Math.ceil(askingMs) };
 }
 
 async function payOnce(deps: ActivityDeps, input: PayInput, command: Command): Promise<void> {

@@ -1,4 +1,6 @@
+import { GATEWAY_OUTAGES } from './gateway.ts';
 import type { Outage } from './outage.ts';
+import { POSTGRES_OUTAGES } from './postgres.ts';
 
 /** In the order in which `npm run faults -- outages` plays them. */
-export const OUTAGES: readonly Outage[] = [];
+export const OUTAGES: readonly Outage[] = [...POSTGRES_OUTAGES, ...GATEWAY_OUTAGES];
