@@ -168,11 +168,17 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     });
     exits.set(part, exit);
   };
+  // A child's handle keeps nobody awake, so whoever waits for its end has to stay awake himself.
+  const gone = async (part: Part): Promise<void> => {
+    const awake = setInterval(() => {}, 1_000);
+    await exits.get(part);
+    clearInterval(awake);
+  };
   const kill = async (part: Part): Promise<void> => {
     const child = running.get(part);
     if (!child) return;
     signalTree(child.pid, 'SIGKILL');
-    await exits.get(part);
+    await gone(part);
   };
   const signal = (part: Part, name: NodeJS.Signals) => {
     const child = running.get(part);
@@ -182,7 +188,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     // Who is frozen hears nothing.
     signal(part, 'SIGCONT');
     await running.get(part)?.stop();
-    await exits.get(part);
+    await gone(part);
   };
   opening.defer(async () => {
     for (const part of PARTS.toReversed()) await stop(part).catch(() => kill(part));
