@@ -29,6 +29,7 @@ import { connectionOptions } from '../platform/temporal.ts';
 import { createVault } from '../platform/vault.ts';
 import { startRelay } from './relay.ts';
 import { sendTick } from './send-tick.ts';
+import { billingSettings, GATEWAY_SETTINGS } from './worker-settings.ts';
 
 /** Below the 15 seconds of the charge's activity, for its two calls. */
 const GATEWAY_TIMEOUT_MS = 6_000;
@@ -106,9 +107,7 @@ export async function runWorker(
       ...createInvoiceActivities(deps),
       ...createTestClockActivities({ ...deps, tick: sendTick(client, prefix) }),
     },
-    // Every database step holds one connection of the pool.
-    maxConcurrentLocalActivityExecutions: poolSize,
-    stickyQueueScheduleToStartTimeout: '30 seconds',
+    ...billingSettings(poolSize),
   };
   const workers = await Promise.all([
     Worker.create(billing),
@@ -116,7 +115,7 @@ export async function runWorker(
       ...common,
       taskQueue: taskQueue('gateway', prefix),
       activities: payments,
-      maxConcurrentActivityTaskExecutions: 50,
+      ...GATEWAY_SETTINGS,
     }),
     Worker.create({
       ...common,

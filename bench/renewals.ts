@@ -1,0 +1,184 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { sql } from 'kysely';
+import { query } from '../src/persistence/rows.ts';
+import { clock } from '../src/platform/clock.ts';
+import { sentences } from '../test/faults/report.ts';
+import { openStage, type Part, type Stage } from '../test/faults/stage.ts';
+import { WORKFLOWS, workflowId } from '../workflows/messages.ts';
+import { type BareWorker, startBareWorker } from './bare-worker.ts';
+import { type Bench, type BenchOptions, quantile, rounded, type Workload } from './harness.ts';
+import { inParallel } from './in-parallel.ts';
+import { PERIOD_MS, plantSubscriptions } from './plant.ts';
+import { cpuMsOf } from './processes.ts';
+
+/** Everybody's period ends in the same second, and everybody is charged. */
+export const renewals: Workload = {
+  unit: 'renewals/s',
+  better: 'higher',
+  goal: 0.7,
+  open: (options) => open(options, true),
+};
+
+/** The same for invoices that are sent: one transaction, and no gateway. */
+export const renewalsUnpaid: Workload = { ...renewals, open: (options) => open(options, false) };
+
+const SIZE = 500;
+/** Time to start the workflows before their timers fire. */
+const LEAD_MS_EACH = 25;
+const LEAD_MS_MIN = 5_000;
+const PATIENCE_MS = 180_000;
+const STARTS_AT_ONCE = 32;
+
+const NEXT_STEP_AT = defineSearchAttributeKey('BillingNextStepAt', 'DATETIME');
+
+type Cpu = Record<string, number>;
+type Scene = {
+  stage: Stage;
+  client: Client;
+  bare: BareWorker;
+  size: number;
+  charged: boolean;
+  renewed: string[];
+  spent: { ours: Cpu[]; baseline: Cpu[] };
+};
+
+async function open({ size, say }: BenchOptions, charged: boolean): Promise<Bench> {
+  await using opening = new AsyncDisposableStack();
+  const parts: Part[] = charged ? ['gateway', 'worker'] : ['worker'];
+  const stage = opening.use(await openStage({ say, durable: true, parts }));
+  const bare = opening.use(await startBareWorker(stage));
+  const scene: Scene = {
+    stage,
+    client: await stage.client(),
+    bare,
+    size: size ?? SIZE,
+    charged,
+    renewed: [],
+    spent: { ours: [], baseline: [] },
+  };
+  const stack = opening.move();
+  return {
+    ours: () => renewOurs(scene),
+    baseline: () => renewBare(scene),
+    check: () => check(scene),
+    details: () => ({
+      size: scene.size,
+      cpu_ms_per_renewal: { ours: medians(scene.spent.ours), baseline: medians(scene.spent.baseline) },
+    }),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function renewOurs(scene: Scene): Promise<number> {
+  const { stage, client, size, charged } = scene;
+  const { tenantId } = stage;
+  const dueAt = dueSoon(size);
+  const ids = await plantSubscriptions(stage, { count: size, dueAt, charged });
+  scene.renewed.push(...ids);
+  const start = (subscriptionId: string) =>
+    client.workflow.start(WORKFLOWS.subscription, {
+      workflowId: workflowId.subscription(subscriptionId),
+      taskQueue: 'billing',
+      args: [{ tenantId, subscriptionId }],
+    });
+  await inParallel(ids, STARTS_AT_ONCE, start);
+  const round = await timeRenewals(scene, WORKFLOWS.subscription, dueAt);
+  scene.spent.ours.push(round.spent);
+  // What the relay still does for these events belongs to nobody else's round.
+  await stage.quiet();
+  return round.perSecond;
+}
+
+async function renewBare(scene: Scene): Promise<number> {
+  const { client, size, charged } = scene;
+  const dueAt = dueSoon(size);
+  const input = { dueAt: dueAt.toISOString(), nextAt: afterPeriod(dueAt).toISOString(), charges: charged };
+  const ids = Array.from({ length: size }, (_, index) => `bare/${dueAt.getTime()}/${index}`);
+  await inParallel(ids, STARTS_AT_ONCE, (id) =>
+    client.workflow.start('bareRenewal', { workflowId: id, taskQueue: 'bare-billing', args: [input] }),
+  );
+  const round = await timeRenewals(scene, 'bareRenewal', dueAt);
+  scene.spent.baseline.push(round.spent);
+  return round.perSecond;
+}
+
+/** From the common due instant until the last workflow shows its next one; both sides are watched the same way. */
+async function timeRenewals(
+  scene: Scene,
+  type: string,
+  dueAt: Date,
+): Promise<{ perSecond: number; spent: Cpu }> {
+  const { size } = scene;
+  await untilShown(scene, type, dueAt, 20);
+  const aheadMs = dueAt.getTime() - clock.now().getTime();
+  if (aheadMs < 200)
+    throw new Error(`${size} workflows were not started in time; the machine is too busy for this size`);
+  await sleep(aheadMs);
+  const before = cpuNow(scene);
+  const startedMs = performance.now();
+  await untilShown(scene, type, afterPeriod(dueAt), 50);
+  const seconds = (performance.now() - startedMs) / 1000;
+  const after = cpuNow(scene);
+  const spent = Object.fromEntries(
+    Object.entries(after).map(([part, ms]) => [part, (ms - (before[part] ?? 0)) / size]),
+  );
+  return { perSecond: size / seconds, spent };
+}
+
+async function untilShown({ client, size }: Scene, type: string, at: Date, everyMs: number): Promise<void> {
+  const query = `WorkflowType = '${type}' AND ${NEXT_STEP_AT.name} = '${at.toISOString()}'`;
+  for (const endsAtMs = performance.now() + PATIENCE_MS; ; await sleep(everyMs)) {
+    const { count } = await client.workflow.count(query);
+    if (count === size) return;
+    if (performance.now() > endsAtMs)
+      throw new Error(`only ${count} of ${size} workflows of type ${type} wait for ${at.toISOString()}`);
+  }
+}
+
+function cpuNow({ stage, bare }: Scene): Cpu {
+  const parts: Part[] = ['worker', 'temporal', 'postgres', 'gateway'];
+  return {
+    ...Object.fromEntries(parts.map((part) => [part, cpuMsOf(stage.pid(part))])),
+    bare_worker: cpuMsOf(bare.pid),
+  };
+}
+
+/** Everything was done, once, and every promise is kept. */
+async function check({ stage, renewed, charged }: Scene): Promise<string[]> {
+  await stage.quiet();
+  const [row] = await stage.database.withTenant(stage.tenantId, (tx) =>
+    query<{ invoices: number; paid: number; periods: number }>(
+      tx,
+      sql`select count(*)::int as invoices, count(*) filter (where status = 'paid')::int as paid,
+          (select count(*)::int from billed_periods where reason = 'billed') as periods
+        from invoices where subscription_id = any(${renewed}::text[])`,
+    ),
+  );
+  const expected = { invoices: renewed.length, paid: charged ? renewed.length : 0, periods: renewed.length };
+  const wrong = Object.entries(expected)
+    .filter(([what, count]) => row?.[what as keyof typeof expected] !== count)
+    .map(([what, count]) => `${what}: ${row?.[what as keyof typeof expected]} instead of ${count}`);
+  return [...wrong, ...sentences(await stage.invariants())];
+}
+
+function dueSoon(size: number): Date {
+  return new Date(clock.now().getTime() + LEAD_MS_MIN + size * LEAD_MS_EACH);
+}
+
+function afterPeriod(at: Date): Date {
+  return new Date(at.getTime() + PERIOD_MS);
+}
+
+/** The middle of each part's CPU milliseconds per renewal; the first round warmed up. */
+function medians(rounds: readonly Cpu[]): Cpu {
+  const counted = rounds.slice(1);
+  const parts = Object.keys(counted[0] ?? {});
+  const medianOf = (part: string) =>
+    quantile(
+      counted.map((round) => round[part] ?? 0).toSorted((a, b) => a - b),
+      0.5,
+    );
+  return Object.fromEntries(parts.map((part) => [part, rounded(medianOf(part))]));
+}

@@ -1,0 +1,14 @@
+import type { Workload } from './harness.ts';
+
+/** Every workload by its name on the command line; loaded when it is asked for. */
+export const WORKLOADS: Record<string, { about: string; load: () => Promise<Workload> }> = {
+  renewals: {
+    about:
+      '500 subscriptions renew and are charged in the same second, against bare workflows of the same shape',
+    load: async () => (await import('./renewals.ts')).renewals,
+  },
+  'renewals-unpaid': {
+    about: 'the same for subscriptions whose invoices are sent, so that nothing is charged',
+    load: async () => (await import('./renewals.ts')).renewalsUnpaid,
+  },
+};
