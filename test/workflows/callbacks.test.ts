@@ -3,7 +3,9 @@ import { sql } from 'kysely';
 import { runApi } from '../../src/main/run-api.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { freePort } from '../../src/platform/port.ts';
+import { workflowId } from '../../workflows/messages.ts';
 import { eventually, moneyOf } from '../support/money.ts';
+import { record } from '../support/record.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 /** In real time: the gateway's signed callbacks arrive at the API, and the invoice asks the gateway. */
@@ -52,6 +54,10 @@ test('a pending charge settles by callback', async () => {
   expect(await money.events(attempt.id)).toEqual(['payment.pending', 'payment.succeeded']);
   expect(await inbox(attempt.gatewayRef)).toEqual(['charge.settled applied']);
   expect(await money.attempts(customer)).toHaveLength(1);
+  const [paid] = await money.invoices(id);
+  await world.client.workflow.getHandle(workflowId.invoice(paid?.id ?? '')).result();
+  await record(world, 'pending-then-callback', workflowId.subscription(id));
+  await record(world, 'pending-then-callback-invoice', workflowId.invoice(paid?.id ?? ''));
 });
 
 test('a pending charge that the bank returns makes the subscription past due', async () => {

@@ -5,6 +5,8 @@ import { checkInvariants } from '../../src/main/invariants/ask.ts';
 import { InvoiceSchema } from '../../src/persistence/invoices.ts';
 import { findRow, findRows } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
+import { workflowId } from '../../workflows/messages.ts';
+import { record } from '../support/record.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 const DAY_MS = 86_400_000;
@@ -40,6 +42,9 @@ test('a subscription that slept for ten days works through every day, in order, 
     days.map((day) => [day, day]),
   );
   expect(await find(id)).toMatchObject({ status: 'active', nextStep: 'close_period' });
+  const { raw } = await world.client.workflow.getHandle(workflowId.subscription(id)).describe();
+  const firstRun = raw.workflowExecutionInfo?.firstRunId ?? undefined;
+  await record(world, 'catch-up-after-absence', workflowId.subscription(id), firstRun);
 });
 
 test('a trial that ended while nobody was there is charged, and the periods after it are billed', async () => {

@@ -19,6 +19,7 @@ import { createSafeSender, type SafeSender } from '../../src/platform/safe-fetch
 import { connectTemporal } from '../../src/platform/temporal.ts';
 import { recheckSignal, taskQueue, workflowId } from '../../workflows/messages.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { record } from '../support/record.ts';
 import { createTestNamespace } from '../support/temporal.ts';
 import { Receiver, seedEndpoint, seedEvents, seedTenant, vault, verify } from '../support/webhooks.ts';
 
@@ -140,9 +141,16 @@ describe('from a fact to a verified webhook', () => {
     const endpoint = await seedEndpoint(database, tenantId, receiver.url);
     await seedEvents(database, tenantId, 1);
     await until('the first attempt', async () => receiver.received.length === 1);
-    await until('the wait', async () => (await deliveries())[0]?.lastStatus === 500);
+    await until('the wait', async () => {
+      const { events } = await handleOf(endpoint.id).fetchHistory();
+      return events?.some((event) => event.timerStartedEventAttributes);
+    });
+    expect(await deliveries()).toMatchObject([{ lastStatus: 500 }]);
+    const world = { client };
+    await record(world, 'endpoint-waiting-for-a-retry', workflowId.webhookEndpoint(endpoint.id));
     receiver.status(200);
     await ended(endpoint.id);
+    await record(world, 'endpoint-with-retries', workflowId.webhookEndpoint(endpoint.id));
     expect(receiver.received).toHaveLength(2);
     const [first, second] = receiver.received.map(({ headers }) => Number(headers['webhook-timestamp']));
     expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(4);
