@@ -11,7 +11,15 @@ import {
 import { DomainError } from '../src/domain/errors.ts';
 import { API_VERSION, type EventType } from '../src/domain/event.ts';
 import type { WebhookDelivery, WebhookEndpoint } from '../src/domain/webhook.ts';
-import { findDeliveryOf, insertDeliveries, REPLAY_MAX, replayEvents } from '../src/persistence/deliveries.ts';
+import {
+  findDelivery,
+  findDeliveryOf,
+  insertDeliveries,
+  lockDelivery,
+  REPLAY_MAX,
+  replayEvents,
+  resendDeliveries,
+} from '../src/persistence/deliveries.ts';
 import type { Tx } from '../src/persistence/doors.ts';
 import { recordEvents } from '../src/persistence/events.ts';
 import { found } from '../src/persistence/find-by-reference.ts';
@@ -151,6 +159,22 @@ export async function sendTest(tx: Tx, call: On, at: Date): Promise<WebhookDeliv
   const eventId = await tellOf(tx, call, 'webhook_endpoint.test', endpoint, at);
   await insertDeliveries(tx, [{ tenantId: call.tenantId, endpointId: endpoint.id, eventId }], at);
   return found(await findDeliveryOf(tx, endpoint.id, eventId), 'delivery');
+}
+
+/**
+ * Sends a delivery again from the beginning of the schedule, also one that arrived. Throws `not_found`,
+ * `webhook_endpoint_disabled`, `delivery_not_resendable`.
+ */
+export async function resendDelivery(tx: Tx, id: string, at: Date): Promise<WebhookDelivery> {
+  const { endpointId } = found(await findDelivery(tx, id), 'delivery');
+  // The endpoint before its deliveries, as the worker does.
+  assertEnabled(await lockLiveEndpoint(tx, endpointId));
+  const delivery = found(await lockDelivery(tx, id), 'delivery');
+  if (delivery.leaseUntil && delivery.leaseUntil > at) {
+    throw new DomainError('delivery_not_resendable', 'It is being sent right now; look again in a minute.');
+  }
+  await resendDeliveries(tx, [id], at);
+  return found(await findDelivery(tx, id), 'delivery');
 }
 
 /** Throws `webhook_endpoint_disabled`: nothing is sent to a disabled endpoint, whoever asks. */

@@ -8,17 +8,11 @@ import {
   presentDelivery,
   presentDeliveryWithAttempts,
 } from '../../src/contract/webhooks.ts';
-import { DomainError } from '../../src/domain/errors.ts';
-import {
-  attemptsOf,
-  findDelivery,
-  lockDelivery,
-  resendDeliveries,
-} from '../../src/persistence/deliveries.ts';
+import { attemptsOf, findDelivery } from '../../src/persistence/deliveries.ts';
 import { found } from '../../src/persistence/find-by-reference.ts';
 import { databaseNow } from '../../src/persistence/find-commands.ts';
 import { WebhookDeliverySchema } from '../../src/persistence/webhooks.ts';
-import { assertEnabled, lockLiveEndpoint } from '../change-webhook-endpoint.ts';
+import { resendDelivery } from '../change-webhook-endpoint.ts';
 import { listRows, pageOf, presentList } from '../list.ts';
 import { type Route, route } from '../route.ts';
 
@@ -79,16 +73,7 @@ const resend = route({
   errors: ['not_found', 'webhook_endpoint_disabled', 'delivery_not_resendable'],
   kind: 'write',
   async handler(tx, { params }) {
-    const { endpointId } = found(await findDelivery(tx, params.id), 'delivery');
-    // The endpoint before its deliveries, as the worker does.
-    assertEnabled(await lockLiveEndpoint(tx, endpointId));
-    const delivery = found(await lockDelivery(tx, params.id), 'delivery');
-    const at = await databaseNow(tx);
-    if (delivery.leaseUntil && delivery.leaseUntil > at) {
-      throw new DomainError('delivery_not_resendable', 'It is being sent right now; look again in a minute.');
-    }
-    await resendDeliveries(tx, [delivery.id], at);
-    return presentDelivery(found(await findDelivery(tx, delivery.id), 'delivery'));
+    return presentDelivery(await resendDelivery(tx, params.id, await databaseNow(tx)));
   },
 });
 

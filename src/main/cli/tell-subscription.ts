@@ -1,0 +1,94 @@
+import { presentSubscription } from '../../contract/subscriptions.ts';
+import { formatUnitPrice } from '../../domain/money.ts';
+import type { SubscriptionStory } from '../../persistence/find-story.ts';
+import { type Fact, facts, instant, whenSeen } from './lines.ts';
+import {
+  customerName,
+  invoiceReport,
+  invoicesSection,
+  sharedReport,
+  sharedSections,
+  tenantName,
+} from './tell-shared.ts';
+import { type WorkflowState, workflowFacts } from './workflow-state.ts';
+
+/** The story of a subscription as a person reads it. */
+export function subscriptionLines(
+  story: SubscriptionStory,
+  workflow: WorkflowState,
+  wallNow: Date,
+): string[] {
+  const { subscription: row, tenant, customer, clock } = story;
+  // Under a test clock only the clock's time says what is late.
+  const now = clock?.now ?? wallNow;
+  const at = (date: Date | null) => date && whenSeen(date, now);
+  const period =
+    row.currentPeriodStart && row.currentPeriodEnd
+      ? `${instant(row.currentPeriodStart)} to ${instant(row.currentPeriodEnd)}`
+      : null;
+  return [
+    `${row.id}  ${row.status}${row.blockedReason ? ', BLOCKED' : ''}`,
+    ...facts([
+      ['tenant', tenantName(tenant)],
+      ['customer', customerName(customer)],
+      ['external id', row.externalId],
+      ['plan', `${row.planId}, version ${row.planVersion}: ${itemsOf(story)}`],
+      ['test clock', clock && `${clock.id}, where it is ${instant(clock.now)}`],
+      ['period', period],
+      ['next step', nextStepOf(story, now)],
+      ['failures', row.failureCount > 0 ? `${row.failureCount} of this step` : null],
+      ...blockedFacts(story),
+      ['past due', at(row.pastDueSince)],
+      ['unpaid', at(row.unpaidSince)],
+      ['expires', at(row.expiresAt)],
+      ['ends', row.endedAt ? null : at(row.cancelAt)],
+      ['ended', at(row.endedAt)],
+      ...workflowFacts(workflow),
+    ]),
+    ...invoicesSection(story.unfinished, now),
+    ...sharedSections(story, now),
+  ];
+}
+
+/** The same as one JSON object; its fields are listed in docs/operating.md. */
+export function subscriptionReport(
+  story: SubscriptionStory,
+  workflow: WorkflowState,
+): Record<string, unknown> {
+  // What a tenant keeps in metadata is his business.
+  const { metadata: _metadata, ...subscription } = presentSubscription(story.subscription, story.priced);
+  return {
+    subscription: { ...subscription, failure_count: story.subscription.failureCount },
+    ...sharedReport(story),
+    unfinished_invoices: story.unfinished.map(({ invoice, next }) => invoiceReport(invoice, next)),
+    workflow,
+  };
+}
+
+function itemsOf({ priced }: SubscriptionStory): string {
+  return priced
+    .map(({ item, price, quantity }) => {
+      const every =
+        price.intervalCount === 1 ? price.intervalUnit : `${price.intervalCount} ${price.intervalUnit}s`;
+      return `${item.key} × ${quantity.toFixed()} at ${formatUnitPrice(price.unitAmount)} ${price.currency} per ${every}`;
+    })
+    .join(', ');
+}
+
+/** Five minutes late is what the metric counts, too. */
+const LATE_MS = 300_000;
+
+function nextStepOf({ subscription, clock }: SubscriptionStory, now: Date): string {
+  const { nextStep, nextStepAt } = subscription;
+  if (!nextStep || !nextStepAt) return 'none';
+  const late = now.getTime() - nextStepAt.getTime() > LATE_MS && !clock;
+  return `${nextStep} at ${whenSeen(nextStepAt, now)}${late ? '  LATE' : ''}`;
+}
+
+function blockedFacts({ subscription: { id, blockedReason } }: SubscriptionStory): Fact[] {
+  if (blockedReason === null) return [];
+  return [
+    ['blocked', blockedReason],
+    ['', `mend the cause, then: npm run cli -- subscription retry ${id}`],
+  ];
+}
