@@ -11,6 +11,7 @@ export const WORKFLOWS = {
   invoice: 'invoice',
   webhookEndpoint: 'webhookEndpoint',
   testClock: 'testClock',
+  reconcile: 'reconcile',
 } as const;
 
 export type Queue = 'billing' | 'gateway' | 'webhooks';

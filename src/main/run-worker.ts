@@ -14,6 +14,7 @@ import { createBillingActivities } from '../../activities/billing.ts';
 import { createCommandActivities } from '../../activities/commands.ts';
 import { createInvoiceActivities } from '../../activities/invoices.ts';
 import { createPaymentActivities } from '../../activities/payments.ts';
+import { createReconcileActivities } from '../../activities/reconcile.ts';
 import { createTestClockActivities } from '../../activities/test-clocks.ts';
 import { createWebhookActivities } from '../../activities/webhooks.ts';
 import { taskQueue } from '../../workflows/messages.ts';
@@ -27,8 +28,11 @@ import { createMetrics, type Metrics } from '../platform/metrics.ts';
 import { createSafeSender } from '../platform/safe-fetch.ts';
 import { connectionOptions } from '../platform/temporal.ts';
 import { createVault } from '../platform/vault.ts';
+import { engineOf } from './engine.ts';
+import { keepReconciling, noteRepair } from './reconcile.ts';
 import { startRelay } from './relay.ts';
 import { sendTick } from './send-tick.ts';
+import { timeActivities } from './time-activities.ts';
 import { billingSettings, GATEWAY_SETTINGS } from './worker-settings.ts';
 
 /** Below the 15 seconds of the charge's activity, for its two calls. */
@@ -94,7 +98,14 @@ export async function runWorker(
   const sender = starting.use(createSafeSender({ allow: config.webhookAllow }));
   const payments = createPaymentActivities(deps);
   const prefix = '';
-  const common = { connection, namespace, shutdownGraceTime: '5 seconds' } as const;
+  const interceptors = { activity: [timeActivities(metrics)] };
+  const common = { connection, namespace, shutdownGraceTime: '5 seconds', interceptors } as const;
+  const repairing = {
+    database,
+    engine: engineOf(client, prefix),
+    now: clock.now,
+    onRepair: noteRepair(logger, metrics),
+  };
   const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
   const workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
   const billing: WorkerOptions = {
@@ -106,6 +117,7 @@ export async function runWorker(
       ...createCommandActivities(deps),
       ...createInvoiceActivities(deps),
       ...createTestClockActivities({ ...deps, tick: sendTick(client, prefix) }),
+      ...createReconcileActivities(repairing),
     },
     ...billingSettings(poolSize),
   };
@@ -137,6 +149,8 @@ export async function runWorker(
     await Promise.all(running);
   });
   starting.use(startRelay({ database, client, taskQueuePrefix: prefix, logger, metrics }));
+  const schedule = { client, connection: clientConnection, namespace, taskQueuePrefix: prefix, logger };
+  starting.use(keepReconciling(schedule));
   logger.info({ address: config.temporal.address, namespace }, 'the worker runs');
   const stack = starting.move();
   return { broken: broken.promise, [Symbol.asyncDispose]: () => stack.disposeAsync() };

@@ -52,7 +52,8 @@ export async function receiveCallback(
   return status;
 }
 
-async function checkAtOnce(tx: Tx, attempt: PaymentAttempt, now: Date): Promise<void> {
+/** The next look at a charge is now, by its customer’s time, and its invoice is told. */
+export async function checkAtOnce(tx: Tx, attempt: PaymentAttempt, now: Date): Promise<void> {
   const at = (await clockOf(tx, attempt.customerId))?.now ?? now;
   if (attempt.nextCheckAt === null || attempt.nextCheckAt > at) {
     await updateRows(tx, PaymentAttemptSchema, { id: attempt.id }, { nextCheckAt: at });

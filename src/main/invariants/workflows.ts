@@ -11,7 +11,7 @@ import { WORKFLOWS, workflowId } from '../../../workflows/messages.ts';
 import type { Database } from '../../persistence/doors.ts';
 import type { Broken, BrokenRow } from '../../persistence/invariants/promised.ts';
 import { readOnly } from '../../persistence/invariants/promised.ts';
-import { findWakeUp, type WakeUp, wakeUpsAfter } from '../../persistence/invariants/wake-ups.ts';
+import { type WakeUp, wakeUpsAfter, wakeUpsOf } from '../../persistence/invariants/wake-ups.ts';
 import { answered } from './gateway-log.ts';
 
 /** What is asked of Temporal: the row is the truth, and its workflow has to know it. */
@@ -59,7 +59,7 @@ async function findSuspects(database: Database, client: Client, at: Date): Promi
   const suspects: string[] = [];
   for (let afterId: string | null = ''; afterId !== null; ) {
     const from: string = afterId;
-    const page = await readOnly(database, (tx) => wakeUpsAfter(tx, from, PAGE));
+    const page = await readOnly(database, (tx) => wakeUpsAfter(tx, from, PAGE, { at }));
     for (const wakeUp of page) {
       const id = workflowId.subscription(wakeUp.id);
       if (compare(wakeUp.id, wakeUp, running.get(id) ?? null, at)) suspects.push(wakeUp.id);
@@ -85,7 +85,7 @@ async function stillWrong(
     found = [];
     const wrong: string[] = [];
     for (const id of left) {
-      const wakeUp = await readOnly(database, (tx) => findWakeUp(tx, id));
+      const [wakeUp = null] = await readOnly(database, (tx) => wakeUpsOf(tx, [id], at));
       const suspect = compare(id, wakeUp, await describe(client, id), at);
       if (!suspect) continue;
       found.push(suspect);

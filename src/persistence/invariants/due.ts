@@ -1,26 +1,23 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { nextInvoiceStep } from '../../domain/invoice-step.ts';
 import type { Tx } from '../doors.ts';
 import { findInvoiceFacts } from '../invoice-facts.ts';
 import { query } from '../rows.ts';
 import type { BrokenRow, Promised } from './promised.ts';
 
-const LATE_MS = 300_000;
+/** Nothing in the present may be this much behind its instant without somebody looking into it. */
+export const LATE_MS = 300_000;
 
 /** What is due happens: the other half of promise 2 of `docs/promises.md`. */
 export const DUE_PROMISES: readonly Promised[] = [
   {
-    // Calendar billing is spread over up to ten minutes; a blocked subscription waits for a person and says so.
     promise: 'nothing_overdue',
     sentence:
       'No living subscription is more than five minutes late with its next step, and none under a test clock that is ready.',
     query: (at) => sql`
       select sub.tenant_id, sub.id as subscription_id, sub.status, sub.next_step, sub.next_step_at, sub.test_clock_id
       from subscriptions sub left join test_clocks clock on clock.id = sub.test_clock_id
-      where sub.ended_at is null and sub.blocked_reason is null and case
-        when sub.test_clock_id is null then
-          sub.next_step_at < ${late(at)}::timestamptz - case sub.billing_cycle when 'calendar' then interval '10 minutes' else interval '0' end
-        else clock.status = 'ready' and sub.next_step_at < clock.now_at end`,
+      where ${isLate(at)} or (sub.ended_at is null and sub.blocked_reason is null and clock.status = 'ready' and sub.next_step_at < clock.now_at)`,
   },
   {
     promise: 'no_invoice_overdue',
@@ -35,6 +32,15 @@ export const DUE_PROMISES: readonly Promised[] = [
       select tenant_id, workflow_id, attempts, last_error, next_attempt_at from nudges where next_attempt_at < ${late(at)}`,
   },
 ];
+
+/**
+ * Whether the subscription `sub` in the present is late with its next step. Calendar billing is spread over up to ten
+ * minutes; a blocked subscription waits for a person and says so.
+ */
+export function isLate(at: Date): RawBuilder<boolean> {
+  return sql`(sub.next_step_at < ${late(at)}::timestamptz - case sub.billing_cycle when 'calendar' then interval '10 minutes' else interval '0' end
+    and sub.next_step_at < ${late(at)} and sub.ended_at is null and sub.blocked_reason is null and sub.test_clock_id is null)`;
+}
 
 function late(at: Date): string {
   return new Date(at.getTime() - LATE_MS).toISOString();
