@@ -9,6 +9,7 @@ import {
   Runtime,
   Worker,
   type WorkerOptions,
+  type WorkflowBundleOption,
 } from '@temporalio/worker';
 import { createBillingActivities } from '../../activities/billing.ts';
 import { createCommandActivities } from '../../activities/commands.ts';
@@ -64,11 +65,15 @@ let runtimeInstalled = false;
 /** Settles when a worker gave up by itself (its namespace is gone, its key is refused), and never otherwise. */
 type RunningWorkers = AsyncDisposable & { broken: Promise<Error> };
 
-/** Runs the workers and the relay in this process until it is disposed. `metrics`: the API's, when it runs beside us. */
+/**
+ * Runs the workers and the relay in this process until it is disposed. `metrics`: the API's, when it runs beside us.
+ * `workflows`: other workflow code than that of this folder, for example that of an older version.
+ */
 export async function runWorker(
   config: Config,
   logger: Logger,
   metrics: Metrics = createMetrics(),
+  workflows: WorkflowBundleOption | null = null,
 ): Promise<RunningWorkers> {
   logThrough(logger);
   await using starting = new AsyncDisposableStack();
@@ -107,7 +112,8 @@ export async function runWorker(
     onRepair: noteRepair(logger, metrics),
   };
   const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-  const workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  const bundling = { workflowsPath, logger: new DefaultLogger('ERROR') };
+  const workflowBundle = workflows ?? (await bundleWorkflowCode(bundling));
   const billing: WorkerOptions = {
     ...common,
     taskQueue: taskQueue('billing', prefix),

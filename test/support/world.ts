@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, isGrpcServiceError, WithStartWorkflowOperation } from '@temporalio/client';
+import type { WorkflowBundleOption } from '@temporalio/worker';
 import type { CreateCommand } from '../../src/contract/commands.ts';
 import type { CommandKind } from '../../src/domain/command.ts';
 import type { Customer } from '../../src/domain/customer.ts';
@@ -28,6 +29,7 @@ import { isBetweenRuns } from '../../src/platform/between-runs.ts';
 import { type Config, readEnv, toConfig } from '../../src/platform/config.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { createLogger } from '../../src/platform/logger.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
 import { connectTemporal } from '../../src/platform/temporal.ts';
 import { createVault } from '../../src/platform/vault.ts';
 import { commandUpdate, WORKFLOWS, workflowId } from '../../workflows/messages.ts';
@@ -86,6 +88,9 @@ export async function createWorld(
     async startWorker(): Promise<void> {
       worker ??= await runWorker(config, logger);
     },
+    /** A worker with other workflow code, beside that of this world or instead of it. */
+    extraWorker: (workflows: WorkflowBundleOption): Promise<AsyncDisposable> =>
+      runWorker(config, logger, createMetrics(), workflows),
     async clock(at: string): Promise<string> {
       const id = newId('clk');
       const nowAt = new Date(at);
