@@ -36,3 +36,6 @@ export interface Engine {
   /** Lets the workflow read its row again. `orStart`: one that does not run is started; otherwise that is no trouble. */
   recheck(entity: Pick<Entity, 'kind' | 'id'> & { tenantId: string | null }, orStart: boolean): Promise<void>;
 }
+
+/** Whom a nudge concerns, by its kind in the row. */
+export const NUDGED = { subscription: 'subscription', invoice: 'invoice', test_clock: 'testClock' } as const;

@@ -9,7 +9,7 @@ import {
   unexpiredCommands,
   unplacedEvents,
 } from '../../src/persistence/repairs/left-behind.ts';
-import type { Entity } from '../engine.ts';
+import { type Entity, NUDGED } from '../engine.ts';
 import { asSystem, before, eachSuspect, type Pass, type Repair, type RepairDeps } from './repair.ts';
 
 /** What the relay and the workflows do anyway, for the case that none of them did. */
@@ -30,14 +30,12 @@ export const expiredCommands: Pass = async function* (deps, { dryRun }) {
   for (const { id, tenantId } of left) yield { kind: 'command_expired', id, tenantId, sentence };
 };
 
-const ENTITY_OF = { subscription: 'subscription', invoice: 'invoice', test_clock: 'testClock' } as const;
-
 export const nudges: Pass = async function* (deps, { dryRun }) {
   const left = await asSystem(deps, (tx) => forgottenNudges(tx, before(deps), BATCH));
   yield* eachSuspect(left, async (nudge: Nudge) => {
     const { tenantId, entityId: id, kind } = nudge;
     if (!dryRun) {
-      await deps.engine.recheck({ kind: ENTITY_OF[kind], tenantId, id }, true);
+      await deps.engine.recheck({ kind: NUDGED[kind], tenantId, id }, true);
       await asSystem(deps, (tx) => settleNudge(tx, nudge));
     }
     const sentence = 'Its workflow was not told that its row changed: it is told now.';

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { defineSearchAttributeKey } from '@temporalio/common';
-import { recheckSignal, taskQueue, WORKFLOWS, workflowId } from '../../workflows/messages.ts';
+import { type Engine, NUDGED } from '../../activities/engine.ts';
 import type { Database } from '../persistence/doors.ts';
-import { type Nudge, type NudgeKind, postponeNudge, settleNudge } from '../persistence/nudges.ts';
+import { type Nudge, postponeNudge, settleNudge } from '../persistence/nudges.ts';
 import {
   claimNudges,
   type Endpoint,
@@ -16,7 +15,7 @@ import {
 import { clock } from '../platform/clock.ts';
 import { crashPoint } from '../platform/crash-point.ts';
 import type { Logger } from '../platform/logger.ts';
-import type { Metrics } from '../platform/metrics.ts';
+import { engineOf } from './engine.ts';
 import { WakeList } from './wake-list.ts';
 
 export type RelayOptions = {
@@ -24,7 +23,6 @@ export type RelayOptions = {
   client: Client;
   taskQueuePrefix: string;
   logger: Logger;
-  metrics?: Pick<Metrics, 'webhookOldestDueSeconds'>;
   now?: () => Date;
   pollMs?: number;
 };
@@ -35,8 +33,6 @@ const COMMANDS_MS = 60_000;
 const NUDGES_MAX = 100;
 const NUDGE_LEASE_MS = 30_000;
 const SIGNALS_AT_ONCE = 20;
-const SIGNAL_DEADLINE_MS = 5_000;
-const TENANT = defineSearchAttributeKey('BillingTenant', 'KEYWORD');
 
 /**
  * Carries what transactions left behind to whom it concerns: events to their place in the feed and to deliveries,
@@ -48,7 +44,8 @@ export function startRelay(options: RelayOptions): AsyncDisposable {
   const { logger, pollMs = 250 } = options;
   const stopping = new AbortController();
   const now = options.now ?? clock.now;
-  const relay = { ...options, now, wakes: new WakeList(), sweptMs: 0 };
+  const engine = engineOf(options.client, options.taskQueuePrefix);
+  const relay = { ...options, engine, now, wakes: new WakeList(), sweptMs: 0 };
   const every = (name: string, eachMs: number, work: () => Promise<boolean>) =>
     repeat({ name, eachMs, logger, signal: stopping.signal, work });
   const loops = [
@@ -65,7 +62,7 @@ export function startRelay(options: RelayOptions): AsyncDisposable {
   };
 }
 
-type Relay = RelayOptions & { now: () => Date; wakes: WakeList; sweptMs: number };
+type Relay = RelayOptions & { engine: Engine; now: () => Date; wakes: WakeList; sweptMs: number };
 
 /** Places a batch of events and owes it to endpoints, in one transaction; wakes come after the commit. */
 async function carryEvents(relay: Relay): Promise<boolean> {
@@ -90,27 +87,15 @@ async function carryEvents(relay: Relay): Promise<boolean> {
   if (done.due) {
     relay.sweptMs = performance.now();
     wakes.sweep(done.due, done.at);
-    relay.metrics?.webhookOldestDueSeconds.set(longestWait(done.due, done.at));
   }
   return done.placed === PLACE_MAX;
-}
-
-/** Seconds. */
-function longestWait(due: readonly { dueAt: Date }[], now: Date): number {
-  return Math.max(0, ...due.map(({ dueAt }) => (now.getTime() - dueAt.getTime()) / 1_000));
 }
 
 async function wakeEndpoints(relay: Relay): Promise<boolean> {
   const endpoints = relay.wakes.take(relay.now());
   await inParallel(endpoints, async ({ tenantId, endpointId }: Endpoint) => {
     try {
-      await signal(relay, {
-        workflow: WORKFLOWS.webhookEndpoint,
-        id: workflowId.webhookEndpoint(endpointId),
-        queue: 'webhooks',
-        tenantId,
-        input: { tenantId, endpointId },
-      });
+      await relay.engine.recheck({ kind: 'webhookEndpoint', tenantId, id: endpointId }, true);
       crashPoint('wake.sent');
     } catch (error) {
       // The sweep finds it again.
@@ -120,36 +105,16 @@ async function wakeEndpoints(relay: Relay): Promise<boolean> {
   return false;
 }
 
-const NUDGED: Record<NudgeKind, (nudge: Nudge) => Pick<Message, 'workflow' | 'id' | 'input'>> = {
-  subscription: ({ tenantId, entityId }) => ({
-    workflow: WORKFLOWS.subscription,
-    id: workflowId.subscription(entityId),
-    input: { tenantId, subscriptionId: entityId },
-  }),
-  invoice: ({ tenantId, entityId }) => ({
-    workflow: WORKFLOWS.invoice,
-    id: workflowId.invoice(entityId),
-    input: { tenantId, invoiceId: entityId },
-  }),
-  test_clock: ({ tenantId, entityId }) => ({
-    workflow: WORKFLOWS.testClock,
-    id: workflowId.testClock(entityId),
-    input: { tenantId, clockId: entityId },
-  }),
-};
-
 /** Delivers due nudges. They are held by a lease, not by a transaction: nobody waits for us while we talk to Temporal. */
 async function carryNudges(relay: Relay): Promise<boolean> {
-  const { database, now } = relay;
+  const { database, engine, now } = relay;
   const leaseUntil = new Date(now().getTime() + NUDGE_LEASE_MS);
   const nudges = await database.asSystem('relay', (tx) => claimNudges(tx, now(), leaseUntil, NUDGES_MAX));
   if (nudges.length > 0) crashPoint('nudge.claimed');
   await inParallel(nudges, async (nudge) => {
-    const failure = await signal(relay, {
-      ...NUDGED[nudge.kind](nudge),
-      queue: 'billing',
-      tenantId: nudge.tenantId,
-    }).then(
+    const { kind, tenantId, entityId: id, ended } = nudge;
+    // Nothing is left to do for what has ended, so only a workflow that still runs is told.
+    const failure = await engine.recheck({ kind: NUDGED[kind], tenantId, id }, !ended).then(
       () => null,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
@@ -179,28 +144,6 @@ async function closeCommands({ database, now, logger }: Relay): Promise<boolean>
   if (expired > 0) crashPoint('expiry.afterCommit');
   if (expired > 0) logger.warn({ expired }, 'commands expired before they were applied');
   return false;
-}
-
-type Message = {
-  workflow: string;
-  id: string;
-  queue: 'billing' | 'webhooks';
-  tenantId: string;
-  input: Record<string, string>;
-};
-
-/** One dataless signal, to the running workflow or to one started for it. */
-async function signal({ client, taskQueuePrefix }: Relay, message: Message): Promise<void> {
-  const deadline = clock.now().getTime() + SIGNAL_DEADLINE_MS;
-  await client.withDeadline(deadline, () =>
-    client.workflow.signalWithStart(message.workflow, {
-      workflowId: message.id,
-      taskQueue: taskQueue(message.queue, taskQueuePrefix),
-      args: [message.input],
-      signal: recheckSignal,
-      typedSearchAttributes: [{ key: TENANT, value: message.tenantId }],
-    }),
-  );
 }
 
 async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

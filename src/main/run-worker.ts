@@ -154,7 +154,7 @@ export async function runWorker(
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.all(running);
   });
-  starting.use(startRelay({ database, client, taskQueuePrefix: prefix, logger, metrics }));
+  starting.use(startRelay({ database, client, taskQueuePrefix: prefix, logger }));
   const schedule = { client, connection: clientConnection, namespace, taskQueuePrefix: prefix, logger };
   starting.use(keepReconciling(schedule));
   logger.info({ address: config.temporal.address, namespace }, 'the worker runs');

@@ -99,13 +99,22 @@ export async function expireCommands(tx: Tx, at: Date): Promise<number> {
   return rows.length;
 }
 
-/** Takes nudges that are due. They are due again when the lease ends, unless they were settled or postponed. */
-export async function claimNudges(tx: Tx, at: Date, leaseUntil: Date, limit: number): Promise<Nudge[]> {
-  return query<Nudge>(
+/**
+ * Takes nudges that are due. They are due again when the lease ends, unless they were settled or postponed. `ended`: the
+ * subscription they are for has ended.
+ */
+export async function claimNudges(
+  tx: Tx,
+  at: Date,
+  leaseUntil: Date,
+  limit: number,
+): Promise<(Nudge & { ended: boolean })[]> {
+  return query<Nudge & { ended: boolean }>(
     tx,
     sql`update nudges set next_attempt_at = ${leaseUntil.toISOString()}
       where workflow_id in (select workflow_id from nudges where next_attempt_at <= ${at.toISOString()}
         order by next_attempt_at limit ${limit} for update skip locked)
-      returning workflow_id as "workflowId", tenant_id as "tenantId", kind, entity_id as "entityId", version, attempts`,
+      returning workflow_id as "workflowId", tenant_id as "tenantId", kind, entity_id as "entityId", version, attempts,
+        exists (select from subscriptions sub where sub.id = nudges.entity_id and sub.ended_at is not null) as ended`,
   );
 }

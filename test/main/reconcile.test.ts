@@ -4,6 +4,7 @@ import { reconcile } from '../../activities/reconcile.ts';
 import type { Repair } from '../../activities/repairs/repair.ts';
 import { engineOf } from '../../src/main/engine.ts';
 import { CommandSchema } from '../../src/persistence/commands.ts';
+import { nudge } from '../../src/persistence/nudges.ts';
 import { PaymentAttemptSchema } from '../../src/persistence/payments.ts';
 import { findRow, insertRow, query, updateRows } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
@@ -105,6 +106,20 @@ test('a row that ended while its workflow was not told: the workflow reads it an
   expect(kinds(await repairs())).toEqual([`subscription_ended ${id}`]);
   await eventually(async () => (await statusOf(workflowId.subscription(id))) === 'COMPLETED');
   await settled();
+});
+
+test('a nudge for what has ended starts no workflow', async () => {
+  const { id } = await subscribed();
+  await world.command(id, 'cancel', { mode: 'now', at: null, reason: null });
+  await settled();
+  const { runId } = await world.client.workflow.getHandle(workflowId.subscription(id)).describe();
+  const at = new Date();
+  await world.inTenant((tx) =>
+    nudge(tx, { tenantId: world.tenantId, kind: 'subscription', entityId: id, notBefore: at }),
+  );
+  await settled();
+  const now = await world.client.workflow.getHandle(workflowId.subscription(id)).describe();
+  expect([now.runId, now.status.name]).toEqual([runId, 'COMPLETED']);
 });
 
 test('a workflow that waits for another instant than its row reads the row', async () => {
