@@ -47,6 +47,14 @@ export async function inTransaction<T>(route: Route, call: Call, work: (tx: Tx) 
   }
 }
 
+/** The same for whoever only looks: nothing is locked, nothing begins, so nothing has to be run again. */
+export function looking<T>(route: Route, call: Call, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const { database } = call.deps;
+  return route.auth === 'tenant'
+    ? database.lookAsTenant(call.tenantId, work)
+    : database.asSystem(route.operationId, work);
+}
+
 /** A direct write: the key, the effect, its events and the stored answer in one transaction. */
 export async function runWrite(
   route: Route,

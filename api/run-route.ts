@@ -2,7 +2,7 @@ import type { Request } from 'express';
 import { DomainError } from '../src/domain/errors.ts';
 import { type Authenticator, authorize, type Principal } from './authenticate.ts';
 import type { ApiDeps } from './deps.ts';
-import { type Answer, fingerprintOf, idempotencyKeyOf, inTransaction, runWrite } from './idempotency.ts';
+import { type Answer, fingerprintOf, idempotencyKeyOf, looking, runWrite } from './idempotency.ts';
 import { checkText, parseJson } from './parse-json.ts';
 import type { Call, Route } from './route.ts';
 import { runCommand } from './send-command.ts';
@@ -86,7 +86,7 @@ async function perform(
   const { key, fingerprint } = request;
   switch (work.kind) {
     case 'read': {
-      const body = JSON.stringify(await inTransaction(route, call, (tx) => work.handler(tx, call)));
+      const body = JSON.stringify(await looking(route, call, (tx) => work.handler(tx, call)));
       return { status: route.response.status, body, replayed: false };
     }
     case 'write':

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { connect } from '../persistence/database.ts';
 import type { Database } from '../persistence/doors.ts';
+import { ping } from '../persistence/save-tenants.ts';
 import { type Config, type Env, loadEnv, readEnv } from '../platform/config.ts';
 
 /**
@@ -53,11 +54,11 @@ export async function openDatabase(env: Settings, reason: string): Promise<Datab
   const database = await connect({
     url,
     assumeLoginRole: owner === url,
-    poolSize: 1,
+    poolSize: 5,
     applicationName: `perennial ${reason}`,
   });
   try {
-    await database.asSystem(reason, async () => {});
+    await database.asSystem(reason, ping);
     return database;
   } catch (error) {
     await database.close();

@@ -3,7 +3,7 @@ import type { Period } from '../domain/calendar.ts';
 import { Decimal } from '../domain/money.ts';
 
 /** `numeric(precision, scale)` as an exact Decimal. Throws instead of letting PostgreSQL round a value away. */
-class DecimalColumn extends Type<Decimal, string> {
+export class DecimalColumn extends Type<Decimal, string> {
   readonly precision: number;
   readonly scale: number;
 
@@ -44,7 +44,7 @@ export const amountColumn = new DecimalColumn(20, 4);
 export const rateColumn = new DecimalColumn(30, 12);
 
 /** A half-open `tstzrange` as a Period. */
-class PeriodColumn extends Type<Period, string> {
+export class PeriodColumn extends Type<Period, string> {
   override convertToDatabaseValue(value: Period): string {
     if (value === null || value === undefined) return value;
     return `["${value.start.toISOString()}","${value.end.toISOString()}")`;

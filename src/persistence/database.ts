@@ -1,5 +1,5 @@
 import { MikroORM } from '@mikro-orm/postgresql';
-import { takeBackBroken } from '../platform/broken-connections.ts';
+import type { Pool } from 'pg';
 import { impatientSocket } from '../platform/impatient-socket.ts';
 import { type Database, doorsOf } from './doors.ts';
 import { ENTITIES } from './entities.ts';
@@ -28,6 +28,7 @@ const SILENCE_MARGIN_MS = 2_000;
 /** Opens the pool and hands out the two doors; nothing else of the ORM leaves this room. */
 export async function connect(options: DatabaseOptions): Promise<Database> {
   const { statementMsMax = 30_000 } = options;
+  const made = Promise.withResolvers<Pool>();
   const orm = await MikroORM.init({
     clientUrl: options.url,
     entities: ENTITIES,
@@ -40,11 +41,13 @@ export async function connect(options: DatabaseOptions): Promise<Database> {
       connectionTimeoutMillis: 5_000,
       statement_timeout: statementMsMax,
       idle_in_transaction_session_timeout: 60_000,
-      onPoolCreated: takeBackBroken,
+      onPoolCreated: (pool: Pool) => made.resolve(pool),
       ...(options.cutsSilence
         ? { keepAlive: true, stream: () => impatientSocket(statementMsMax + SILENCE_MARGIN_MS) }
         : {}),
     },
   });
-  return doorsOf(orm);
+  // Makes the pool. Nobody is connected yet: a database that is away must not keep a process from starting.
+  orm.em.getKysely();
+  return doorsOf(orm, await made.promise);
 }

@@ -77,18 +77,16 @@ export async function insertCoverage(
   coverage: readonly Coverage[],
   lineIds: readonly string[],
 ): Promise<void> {
-  for (const { itemId, period, reason, line } of coverage) {
-    const lineId = line === null ? null : (lineIds[line] ?? null);
-    await tx.insert(BilledPeriodSchema, {
-      tenantId,
-      itemId,
-      side: 'fee',
-      period,
-      reason,
-      lineId,
-      voidedAt: null,
-    });
-  }
+  const rows = coverage.map(({ itemId, period, reason, line }) => ({
+    tenantId,
+    itemId,
+    side: 'fee' as const,
+    period,
+    reason,
+    lineId: line === null ? null : (lineIds[line] ?? null),
+    voidedAt: null,
+  }));
+  await insertRows(tx, BilledPeriodSchema, rows);
 }
 
 /** How many of the subscription's invoices are open and overdue, and since when the oldest is. */

@@ -98,7 +98,7 @@ export const ItemSegmentSchema = new EntitySchema<ItemSegment>({
   },
 });
 
-export const BilledPeriodSchema = new EntitySchema<BilledPeriod & { id: string; voidedAt: Date | null }>({
+export const BilledPeriodSchema = new EntitySchema<BilledPeriod & { id?: string; voidedAt: Date | null }>({
   name: 'BilledPeriod',
   tableName: 'billed_periods',
   properties: {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import pg from 'pg';
+import { connect } from '../../src/persistence/database.ts';
 import { type Database, doorsOf, type Tx } from '../../src/persistence/doors.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { newId } from '../../src/platform/ids.ts';
@@ -13,7 +14,7 @@ const ours = newId('ten');
 const theirs = newId('ten');
 
 let testDatabase: TestDatabase;
-let orm: MikroORM;
+let pool: pg.Pool;
 let database: Database;
 let owner: pg.Client;
 let tables: string[];
@@ -21,13 +22,13 @@ let tables: string[];
 beforeAll(async () => {
   testDatabase = await createTestDatabase();
   // One connection, so that whatever a transaction leaves behind is what the next one finds.
-  orm = await MikroORM.init({
+  pool = new pg.Pool({ connectionString: testDatabase.url, max: 1 });
+  const orm = await MikroORM.init({
     clientUrl: testDatabase.url,
     entities: [],
     discovery: { warnWhenNoEntities: false },
-    pool: { min: 0, max: 1 },
   });
-  database = doorsOf(orm);
+  database = doorsOf(orm, pool);
   owner = await loggedIn(testDatabase.ownerUrl);
   tables = await tenantTables(owner);
   await disarm(owner);
@@ -38,7 +39,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await owner?.end();
-  await orm?.close();
+  await database?.close();
   await testDatabase?.[Symbol.asyncDispose]();
 });
 
@@ -199,12 +200,12 @@ describe("a tenant's door", () => {
 });
 
 describe('a pooled connection', () => {
-  const state = () =>
-    orm.em
-      .getConnection()
-      .execute<{ pid: number; role: string; tenant: string | null }[]>(
-        `select pg_backend_pid() as pid, current_user::text as role, nullif(current_setting('app.tenant_id', true), '') as tenant`,
-      );
+  const state = async () => {
+    const { rows } = await pool.query<{ pid: number; role: string; tenant: string | null }>(
+      `select pg_backend_pid() as pid, current_user::text as role, nullif(current_setting('app.tenant_id', true), '') as tenant`,
+    );
+    return rows;
+  };
 
   test('forgets role and tenant with the transaction, also with one that failed', async () => {
     const before = await state();
@@ -220,6 +221,20 @@ describe('a pooled connection', () => {
     expect(await state()).toEqual(before);
     await database.asSystem('test', (tx) => tenantsIn(tx, 'customers'));
     expect(await state()).toEqual(before);
+    await database.lookAsTenant(ours, (tx) => tenantsIn(tx, 'customers'));
+    expect(await state()).toEqual(before);
+    await expect(database.lookAsTenant(ours, (tx) => query(tx, sql`select 1 / 0`))).rejects.toThrow(
+      'division by zero',
+    );
+    expect(await state()).toEqual(before);
+  });
+
+  test('does not call a transaction committed in which a statement failed', async () => {
+    const careless = database.withTenant(ours, async (tx) => {
+      await query(tx, sql`select 1 / 0`).catch(() => null);
+    });
+    await expect(careless).rejects.toThrow('a statement had failed');
+    expect(await state()).toMatchObject([{ role: 'perennial_login', tenant: null }]);
   });
 
   test('serves the next tenant as if it had never seen another', async () => {
@@ -228,14 +243,21 @@ describe('a pooled connection', () => {
     }
   });
 
+  test('shows a looker its own rows only, refuses him every write, and remembers nothing of him', async () => {
+    for (const tenantId of [ours, theirs, ours]) {
+      expect(await database.lookAsTenant(tenantId, (tx) => tenantsIn(tx, 'customers'))).toEqual([tenantId]);
+      const write = database.lookAsTenant(tenantId, (tx) =>
+        query(tx, sql`update customers set name = 'changed' where tenant_id = ${tenantId} returning id`),
+      );
+      await expect(write).rejects.toMatchObject({ code: '25006' });
+    }
+    expect(
+      await attempt(`update customers set name = 'changed' where tenant_id = '${ours}' returning id`),
+    ).toBe('1 rows');
+  });
+
   test('keeps a nested door to itself: the inner one waits for a connection of its own', async () => {
-    const wide = await MikroORM.init({
-      clientUrl: testDatabase.url,
-      entities: [],
-      discovery: { warnWhenNoEntities: false },
-      pool: { min: 0, max: 2 },
-    });
-    await using doors = doorsOf(wide);
+    await using doors = await connect({ url: testDatabase.url, poolSize: 2, applicationName: 'test' });
     const seen = await doors.withTenant(ours, async (outer) => [
       await doors.withTenant(theirs, (inner) => tenantsIn(inner, 'customers')),
       await tenantsIn(outer, 'customers'),

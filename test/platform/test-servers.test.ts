@@ -1,7 +1,9 @@
 import { Client } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import { sql } from 'kysely';
 import pg from 'pg';
 import { connect } from '../../src/persistence/database.ts';
+import { query } from '../../src/persistence/rows.ts';
 import { connectTemporal } from '../../src/platform/temporal.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { createTestNamespace } from '../support/temporal.ts';
@@ -13,7 +15,7 @@ describe('what every test file is given', () => {
     expect(first.url).not.toBe(second.url);
     await using database = await connect({ url: first.url, poolSize: 2, applicationName: 'test' });
     const rows = await database.asSystem('test', (tx) =>
-      tx.execute('select count(*)::int as n from accounts'),
+      query(tx, sql`select count(*)::int as n from accounts`),
     );
     expect(rows).toEqual([{ n: 0 }]);
 

@@ -64,7 +64,7 @@ export const ROOMS: readonly Room[] = [
   {
     folder: 'src/persistence',
     imports: ['src/domain', 'src/platform', 'migrations'],
-    packages: ['@mikro-orm/*', 'kysely'],
+    packages: ['@mikro-orm/*', 'kysely', 'pg'],
     node: true,
   },
 

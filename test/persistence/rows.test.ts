@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { sql } from 'kysely';
+import { plantInvoices } from '../../bench/api/plant-invoices.ts';
+import { Decimal } from '../../src/domain/money.ts';
+import { CustomerSchema } from '../../src/persistence/customers.ts';
+import { connect } from '../../src/persistence/database.ts';
+import type { Database, Tx } from '../../src/persistence/doors.ts';
+import { InvoiceSchema } from '../../src/persistence/invoices.ts';
+import { findRow, findRows, insertRows, query, updateRows } from '../../src/persistence/rows.ts';
+import { findEndpoint } from '../../src/persistence/webhooks.ts';
+import { newId } from '../../src/platform/ids.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { seedEndpoint, seedTenant } from '../support/webhooks.ts';
+
+let testDatabase: TestDatabase;
+let database: Database;
+let tenantId: string;
+const at = new Date('2026-03-29T01:00:00.120Z');
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase();
+  database = await connect({ url: testDatabase.url, poolSize: 3, applicationName: 'rows test' });
+  tenantId = await seedTenant(database);
+});
+afterAll(async () => {
+  await database?.close();
+  await testDatabase?.[Symbol.asyncDispose]();
+});
+
+const inTenant = <T>(work: (tx: Tx) => Promise<T>) => database.withTenant(tenantId, work);
+
+const customer = (name: string) => ({
+  id: newId('cus'),
+  tenantId,
+  externalId: null,
+  name,
+  email: null,
+  timeZone: null,
+  currency: null,
+  testClockId: null,
+  metadata: { quote: `it's "${name}" \\ \u{1F600}` },
+  deletedAt: null,
+  createdAt: at,
+  updatedAt: at,
+});
+
+describe('rows', () => {
+  test('come back as they went in: instants, amounts, objects, lists, nulls', async () => {
+    const whole = customer("O'Brien; drop table customers");
+    await inTenant((tx) => insertRows(tx, CustomerSchema, [whole]));
+    expect(await inTenant((tx) => findRow(tx, CustomerSchema, { id: whole.id }))).toEqual(whole);
+
+    const [invoiceId = ''] = await plantInvoices(database, tenantId, 1);
+    const invoice = await inTenant((tx) => findRow(tx, InvoiceSchema, { id: invoiceId }));
+    expect(invoice?.total).toBeInstanceOf(Decimal);
+    expect(invoice?.total.toFixed(2)).toBe('30.00');
+    expect(invoice?.finalizedAt).toBeInstanceOf(Date);
+
+    const endpoint = await seedEndpoint(database, tenantId, 'https://example.com/', {
+      eventTypes: ['invoice.paid', 'invoice.voided'],
+    });
+    expect((await inTenant((tx) => findEndpoint(tx, endpoint.id)))?.eventTypes).toEqual(endpoint.eventTypes);
+  });
+
+  test('are instants of the same moment whatever the zone of the session', async () => {
+    const one = customer('zone');
+    await inTenant((tx) => insertRows(tx, CustomerSchema, [one]));
+    const found = await inTenant(async (tx) => {
+      await query(tx, sql`set local time zone 'Asia/Kolkata'`);
+      return findRow(tx, CustomerSchema, { id: one.id });
+    });
+    expect(found?.createdAt).toEqual(at);
+  });
+
+  test('are found by every kind of comparison, and by nothing that is not understood', async () => {
+    const people = ['one', 'two', 'three'].map(customer);
+    const ids = people.map(({ id }) => id);
+    await inTenant((tx) => insertRows(tx, CustomerSchema, people));
+    const changed = await inTenant((tx) =>
+      updateRows(tx, CustomerSchema, { id: ids, name: 'two' }, { deletedAt: at, email: 'a@b.c' }),
+    );
+    expect(changed).toBe(1);
+    const names = async (where: Record<string, unknown>) =>
+      (
+        await inTenant((tx) =>
+          findRows(tx, CustomerSchema, { id: { $in: ids }, ...where } as never, {
+            orderBy: { id: 'asc' },
+          }),
+        )
+      ).map(({ name }) => name);
+    expect(await names({})).toEqual(['one', 'two', 'three']);
+    expect(await names({ deletedAt: null })).toEqual(['one', 'three']);
+    expect(await names({ deletedAt: { $ne: null } })).toEqual(['two']);
+    expect(await names({ name: { $ne: 'one' } })).toEqual(['two', 'three']);
+    expect(await names({ name: ['one', 'three'] })).toEqual(['one', 'three']);
+    expect(await names({ createdAt: { $gte: at, $lt: new Date(at.getTime() + 1) } })).toHaveLength(3);
+    expect(await names({ createdAt: { $gt: at } })).toEqual([]);
+    expect(await inTenant((tx) => findRows(tx, CustomerSchema, { id: { $in: [] } }))).toEqual([]);
+    await expect(names({ name: { $like: '%' } })).rejects.toThrow('$like is not known');
+    await expect(names({ nickname: 'x' })).rejects.toThrow('no property nickname');
+    await expect(names({ name: undefined })).rejects.toThrow('has no value');
+  });
+
+  test('that nobody has room for at once go in one after the other, all or none', async () => {
+    const many = Array.from({ length: 6_000 }, (_, n) => customer(`many ${n}`));
+    await inTenant((tx) => insertRows(tx, CustomerSchema, many));
+    const count = () =>
+      inTenant((tx) =>
+        query<{ n: number }>(tx, sql`select count(*)::int as n from customers where name like 'many %'`),
+      );
+    expect(await count()).toEqual([{ n: 6_000 }]);
+    const twice = [...many.slice(0, 1), customer('many more')];
+    await expect(inTenant((tx) => insertRows(tx, CustomerSchema, twice))).rejects.toMatchObject({
+      code: '23505',
+    });
+    expect(await count()).toEqual([{ n: 6_000 }]);
+  });
+});
