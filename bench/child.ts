@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
@@ -19,19 +19,23 @@ export async function startChild(
 ): Promise<Child> {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const child = fork(path, { env: { ...process.env, ...env }, execArgv, serialization: 'advanced' });
-  const [ready] = await Promise.race([once(child, 'message'), ended(child, script)]);
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const lost = gone.then(() => {
+    throw new Error(`${script} ended with ${String(child.exitCode ?? child.signalCode)}`);
+  });
+  // Whoever asks hears of it; at the end it is what we want.
+  lost.catch(() => {});
+  const [ready] = await Promise.race([once(child, 'message'), lost]);
   if (ready !== READY) throw new Error(`${script} says ${String(ready)} instead of being ready`);
   return {
     pid: child.pid ?? 0,
     async ask<Answer>(question: object) {
       child.send(question);
-      const [answer] = await Promise.race([once(child, 'message'), ended(child, script)]);
+      const [answer] = await Promise.race([once(child, 'message'), lost]);
       if (isFailure(answer)) throw new Error(`${script}: ${answer.failure}`);
       return answer as Answer;
     },
     async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null) return;
-      const gone = once(child, 'exit');
       child.kill();
       await gone;
     },
@@ -52,11 +56,6 @@ export function serve(answer: (question: never) => Promise<object>): void {
 }
 
 const READY = 'ready';
-
-async function ended(child: ChildProcess, script: string): Promise<never> {
-  const [code, signal] = await once(child, 'exit');
-  throw new Error(`${script} ended with ${String(code ?? signal)}`);
-}
 
 function isFailure(answer: unknown): answer is { failure: string } {
   return typeof answer === 'object' && answer !== null && 'failure' in answer;

@@ -11,4 +11,9 @@ export const WORKLOADS: Record<string, { about: string; load: () => Promise<Work
     about: 'the same for subscriptions whose invoices are sent, so that nothing is charged',
     load: async () => (await import('./renewals.ts')).renewalsUnpaid,
   },
+  api: {
+    about:
+      'GET of an invoice and a page of fifty at saturation, against a bare Express with the same statements',
+    load: async () => (await import('./api.ts')).api,
+  },
 };
