@@ -1,4 +1,5 @@
 import type { Say } from '../../src/main/progress.ts';
+import { runCrashPoints } from './crash-points.ts';
 import { OUTAGES } from './outages/index.ts';
 import { messageOf, type Trial } from './report.ts';
 
@@ -16,6 +17,10 @@ type Suite = { does: string; run: (options: SuiteOptions) => Promise<Trial[]> };
 
 /** What `npm run faults -- <name>` can do. */
 export const SUITES: Readonly<Record<string, Suite>> = {
+  'crash-points': {
+    does: 'kills worker and API at each crash point of the code, at its first and its second passage',
+    run: runCrashPoints,
+  },
   outages: {
     does: 'takes away, freezes, fills and confuses what Perennial depends on, then heals it',
     run: runOutages,
@@ -23,16 +28,18 @@ export const SUITES: Readonly<Record<string, Suite>> = {
 };
 
 /** One after the other, each on a stage of its own; one that cannot even be played counts as broken. */
-async function runOutages({ say, short, only }: SuiteOptions): Promise<Trial[]> {
+async function runOutages({ say, short, only, seed }: SuiteOptions): Promise<Trial[]> {
   const trials: Trial[] = [];
   for (const outage of OUTAGES.filter(({ name }) => name.includes(only))) {
     say(`\n${outage.name}: ${outage.title}`);
-    const trial = await outage.run({ short, say: (line) => say(`  ${line}`) }).catch((error: unknown) => ({
-      fault: outage.name,
-      times: 1,
-      recoverySeconds: 0,
-      broken: [`it could not be played: ${messageOf(error)}`],
-    }));
+    const trial = await outage
+      .run({ short, seed, say: (line) => say(`  ${line}`) })
+      .catch((error: unknown) => ({
+        fault: outage.name,
+        times: 1,
+        recoverySeconds: 0,
+        broken: [`it could not be played: ${messageOf(error)}`],
+      }));
     trials.push(trial);
     say(
       trial.broken.length === 0

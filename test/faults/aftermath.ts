@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
+import { readOnly } from '../../src/persistence/invariants/promised.ts';
+import { query } from '../../src/persistence/rows.ts';
+import type { Told } from './crash-story.ts';
+import type { Stage } from './stage.ts';
+
+type Looking = Pick<Stage, 'database' | 'receiver'>;
+
+/** Waits until nobody has anything left to do for these tenants; whoever held a lease and died makes that long. */
+export async function untilSettled(
+  { database }: Looking,
+  told: readonly Told[],
+  timeoutMs: number,
+): Promise<void> {
+  const tenants = told.map(({ tenantId }) => tenantId);
+  for (const endsAtMs = performance.now() + timeoutMs; ; await sleep(1_000)) {
+    const left = await readOnly(database, (tx) => query<{ what: string }>(tx, unfinished(tenants)));
+    if (left.length === 0) return;
+    if (performance.now() > endsAtMs)
+      throw new Error(`not settled after ${timeoutMs / 1000} s: ${left.map(({ what }) => what).join(', ')}`);
+  }
+}
+
+const unfinished = (tenants: readonly string[]) => sql`
+  with mine as (select unnest(${[...tenants]}::text[]) as tenant_id)
+  select 'command ' || id as what from commands join mine using (tenant_id) where status = 'pending'
+  union all select 'attempt ' || id from payment_attempts join mine using (tenant_id) where status in ('in_flight', 'unknown')
+  union all select 'clock ' || id from test_clocks join mine using (tenant_id) where status = 'advancing'
+  union all select 'nudge ' || workflow_id from nudges join mine using (tenant_id)
+  union all select 'event ' || id from events join mine using (tenant_id) where position is null
+  union all select 'delivery ' || id from webhook_deliveries join mine using (tenant_id)
+    where status = 'pending' and (lease_until is not null or next_attempt_at <= now())`;
+
+/**
+ * What became of everybody, counted: equal to what an undisturbed telling of the same story comes to, or a crash has
+ * changed what a customer gets or pays.
+ */
+export async function outcomeOf({ database }: Looking, told: readonly Told[]): Promise<string[]> {
+  const tenants = told.map(({ tenantId }) => tenantId);
+  const rows = await readOnly(database, (tx) =>
+    query<{ what: string; times: number }>(
+      tx,
+      sql`with mine as (select unnest(${tenants}::text[]) as tenant_id)
+        select what, count(*)::int as times from (
+          select 'customer' as what from customers join mine using (tenant_id)
+          union all select 'payment method' from payment_methods join mine using (tenant_id)
+          union all select 'plan' from plans join mine using (tenant_id)
+          union all select 'webhook endpoint, ' || status from webhook_endpoints join mine using (tenant_id)
+          union all select 'command ' || kind || ', ' || status from commands join mine using (tenant_id)
+          union all select 'subscription, ' || status || case when blocked_reason is null then '' else ', blocked' end
+            from subscriptions join mine using (tenant_id)
+          union all select 'invoice over ' || total || ', ' || status from invoices join mine using (tenant_id)
+          union all select 'charge of ' || amount || ', ' || status from payment_attempts join mine using (tenant_id)
+        ) told group by what order by what`,
+    ),
+  );
+  return rows.map(({ what, times }) => `${times} × ${what}`);
+}
+
+/** A sentence for each event that a healthy endpoint is said to have got, but did not, or has not got at all. */
+export async function unheard({ database, receiver }: Looking, told: readonly Told[]): Promise<string[]> {
+  const endpoints = told.map(({ endpointId }) => endpointId);
+  const deliveries = await readOnly(database, (tx) =>
+    query<{ event_id: string; status: string; type: string }>(
+      tx,
+      sql`select delivery.event_id, delivery.status, event.type from webhook_deliveries delivery
+        join events event on event.id = delivery.event_id where delivery.endpoint_id = any(${endpoints}::text[])`,
+    ),
+  );
+  return deliveries.flatMap(({ event_id, status, type }) => {
+    const heard = receiver.seen().has(event_id);
+    if (heard && status === 'delivered') return [];
+    return [`the event ${event_id} (${type}) is ${status}, and ${heard ? 'arrived' : 'never arrived'}`];
+  });
+}

@@ -1,0 +1,170 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { updateRows } from '../../src/persistence/rows.ts';
+import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
+import { type Caller, callerOf } from './caller.ts';
+import type { OddReceiver } from './odd-receiver.ts';
+import type { Stage } from './stage.ts';
+
+/** A tenant that has lived through the story, and the program that drove it. */
+export type Told = { tenantId: string; endpointId: string; caller: Caller };
+
+const STARTS_AT = '2028-01-31T14:00:00.000Z';
+const POLL_MS = 100;
+
+/**
+ * Something of everything that moves money or state, in a few seconds, for tenants of its own: first payments that
+ * succeed, are declined, are pending; renewals, dunning, overdue invoices, drafts; commands taken and refused; test
+ * clocks advanced and deleted; a step that always fails; webhooks to a healthy, a stumbling and two vanished endpoints.
+ */
+export async function playStory(stage: Stage, receiver: OddReceiver): Promise<Told[]> {
+  const operator = callerOf(stage.http, stage.operatorKey);
+  const [prompt, patient] = await Promise.all([
+    openTenant(stage, operator, 0),
+    openTenant(stage, operator, 1),
+  ]);
+  const { caller } = prompt;
+  // First of all, so that nothing happens unheard.
+  for (const url of [receiver.goneUrl(1), receiver.goneUrl(2)])
+    await caller.post('/v1/webhook_endpoints', { url });
+  await caller.post('/v1/webhook_endpoints', { url: receiver.stumblingUrl, event_types: ['invoice.paid'] });
+  const plan = await planOf(caller);
+  await Promise.all([
+    pending(caller, plan),
+    pending(caller, plan),
+    declinedThenPaid(caller, plan),
+    declinedThenPaid(caller, plan),
+    canceled(caller, plan),
+    failing(stage, prompt, plan),
+    onClock(caller, plan),
+    drafts(patient.caller),
+    deletedClock(patient.caller),
+  ]);
+  return [prompt, patient];
+}
+
+async function openTenant(stage: Stage, operator: Caller, graceHours: number): Promise<Told> {
+  const account = await operator.post('/v1/accounts', { name: 'Crash' });
+  const terms = { account: account.id, mode: 'test', name: 'Crash', invoice_grace_hours: graceHours };
+  const tenant = await operator.post('/v1/tenants', terms);
+  const { key } = await operator.post(`/v1/tenants/${tenant.id}/keys`, { name: 'crash' });
+  const caller = callerOf(stage.http, String(key));
+  const endpoint = await caller.post('/v1/webhook_endpoints', { url: stage.receiver.url });
+  stage.receiver.trust(String(endpoint['secret']));
+  return { tenantId: tenant.id, endpointId: endpoint.id, caller };
+}
+
+async function planOf(caller: Caller): Promise<string> {
+  const price = { key: 'base', model: 'flat', currency: 'USD', unit_amount: '20.00' };
+  const prices = [{ ...price, interval: { unit: 'month', count: 1 } }];
+  return (await caller.post('/v1/plans', { name: 'Fee', prices })).id;
+}
+
+async function customer(caller: Caller, token: string | null, clock?: string): Promise<string> {
+  const { id } = await caller.post('/v1/customers', { name: 'Ada', ...(clock ? { test_clock: clock } : {}) });
+  if (token) await caller.post(`/v1/customers/${id}/payment_methods`, { token });
+  return id;
+}
+
+/** The gateway says "pending", and later calls back. */
+async function pending(caller: Caller, plan: string): Promise<void> {
+  const payer = await customer(caller, 'tok_pending_succeeds');
+  const subscription = await caller.post('/v1/subscriptions', { customer: payer, plan });
+  await until(caller, `/v1/subscriptions/${subscription.id}`, ({ status }) => status === 'active');
+}
+
+/** The first payment is declined; the customer brings another card and pays now. */
+async function declinedThenPaid(caller: Caller, plan: string): Promise<void> {
+  const payer = await customer(caller, 'tok_insufficient_funds');
+  const subscription = await caller.post('/v1/subscriptions', { customer: payer, plan });
+  const path = `/v1/subscriptions/${subscription.id}`;
+  // A worker that died with the charge left it unknown; it is found out before anything else can be paid.
+  const open = await until(caller, path, ({ latest_invoice: id }) => typeof id === 'string');
+  await until(caller, `/v1/invoices/${String(open['latest_invoice'])}`, hasNothingUnderWay(caller));
+  await caller.post(`/v1/customers/${payer}/payment_methods`, { token: 'tok_succeeds', default: true });
+  await caller.post(`/v1/invoices/${String(open['latest_invoice'])}/pay`);
+}
+
+function hasNothingUnderWay(caller: Caller): (invoice: Record<string, unknown>) => Promise<boolean> {
+  return async ({ id }) => {
+    const { data } = await caller.get(`/v1/payments?invoice=${String(id)}`);
+    return Array.isArray(data) && data.length > 0 && data.every(({ status }) => status === 'failed');
+  };
+}
+
+/** Takes two commands that cannot be, one that can, and one that ends it. */
+async function canceled(caller: Caller, plan: string): Promise<void> {
+  const payer = await customer(caller, 'tok_succeeds');
+  const subscription = await caller.post('/v1/subscriptions', { customer: payer, plan });
+  const path = `/v1/subscriptions/${subscription.id}`;
+  await caller.post(`${path}/end_trial`, {}, [409, 422]);
+  await caller.post(`${path}/cancel`, { mode: 'period_end' });
+  await caller.post(`${path}/uncancel`);
+  await caller.post(`${path}/end_trial`, {}, [409, 422]);
+  await caller.post(`${path}/cancel`, { mode: 'now' });
+}
+
+/** A row that no code of ours would write: its periods cannot be calculated, so its step fails until it is blocked. */
+async function failing(stage: Stage, { tenantId, caller }: Told, plan: string): Promise<void> {
+  const payer = await customer(caller, 'tok_succeeds');
+  const billing_anchor = new Date(Date.now() + 5_000).toISOString();
+  const terms = { customer: payer, plan, billing_anchor, proration_basis: 'second' };
+  const subscription = await caller.post('/v1/subscriptions', terms);
+  await stage.database.withTenant(tenantId, (tx) =>
+    updateRows(tx, SubscriptionSchema, { id: subscription.id }, { timeZone: 'Nowhere/Land' }),
+  );
+}
+
+/** Two months on a test clock: a trial that ends, a renewal that is declined once, invoices that become overdue. */
+async function onClock(caller: Caller, plan: string): Promise<void> {
+  const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
+  const subscribe = async (token: string | null, terms: object) => {
+    const payer = await customer(caller, token, clock.id);
+    await caller.post('/v1/subscriptions', { customer: payer, plan, ...terms });
+    return payer;
+  };
+  const [short] = await Promise.all([
+    subscribe('tok_succeeds', {}),
+    subscribe('tok_pending_succeeds', { trial_days: 14 }),
+    subscribe(null, { collection_method: 'send_invoice', net_days: 7 }),
+  ]);
+  const card = { token: 'tok_insufficient_funds_first_1', default: true };
+  await caller.post(`/v1/customers/${short}/payment_methods`, card);
+  await advance(caller, clock.id, '2028-03-10T12:00:00.000Z');
+  await advance(caller, clock.id, '2028-04-02T12:00:00.000Z');
+}
+
+/** A tenant whose invoices wait as drafts for an hour; afterwards everything on the clock is ended. */
+async function drafts(caller: Caller): Promise<void> {
+  const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
+  const payer = await customer(caller, 'tok_succeeds', clock.id);
+  await caller.post('/v1/subscriptions', { customer: payer, plan: await planOf(caller) });
+  await advance(caller, clock.id, '2028-04-02T12:00:00.000Z');
+  await caller.remove(`/v1/test_clocks/${clock.id}`);
+}
+
+async function deletedClock(caller: Caller): Promise<void> {
+  const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
+  await customer(caller, null, clock.id);
+  await caller.remove(`/v1/test_clocks/${clock.id}`);
+}
+
+async function advance(caller: Caller, clock: string, to: string): Promise<void> {
+  await caller.post(`/v1/test_clocks/${clock}/advance`, { to });
+  const stands = await until(caller, `/v1/test_clocks/${clock}`, ({ status }) => status !== 'advancing');
+  if (stands['status'] !== 'ready') throw new Error(`the test clock is ${JSON.stringify(stands)}`);
+}
+
+type Seen = Record<string, unknown>;
+const PATIENCE_MS = 300_000;
+
+async function until(
+  caller: Caller,
+  path: string,
+  isSo: (seen: Seen) => boolean | Promise<boolean>,
+): Promise<Seen> {
+  for (const endsAtMs = performance.now() + PATIENCE_MS; ; await sleep(POLL_MS)) {
+    const seen = await caller.get(path);
+    if (await isSo(seen)) return seen;
+    if (performance.now() > endsAtMs) throw new Error(`${path} is still ${JSON.stringify(seen)}`);
+  }
+}
