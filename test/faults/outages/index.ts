@@ -1,7 +1,13 @@
 import { CALLBACK_OUTAGES } from './callbacks.ts';
 import { GATEWAY_OUTAGES } from './gateway.ts';
+import { MUTATION_OUTAGES } from './mutations.ts';
 import type { Outage } from './outage.ts';
 import { POSTGRES_OUTAGES } from './postgres.ts';
 
 /** In the order in which `npm run faults -- outages` plays them. */
-export const OUTAGES: readonly Outage[] = [...POSTGRES_OUTAGES, ...GATEWAY_OUTAGES, ...CALLBACK_OUTAGES];
+export const OUTAGES: readonly Outage[] = [
+  ...POSTGRES_OUTAGES,
+  ...GATEWAY_OUTAGES,
+  ...CALLBACK_OUTAGES,
+  ...MUTATION_OUTAGES,
+];
