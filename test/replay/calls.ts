@@ -28,7 +28,8 @@ const named = z.object({ name: z.string() });
 /** An event of a history in Temporal's JSON, as far as it is looked at. */
 const event = z.object({
   eventId: z.string(),
-  workflowExecutionStartedEventAttributes: z.object({ taskQueue: named }).nullish(),
+  eventType: z.string(),
+  workflowExecutionStartedEventAttributes: z.object({ workflowType: named, taskQueue: named }).nullish(),
   activityTaskScheduledEventAttributes: z
     .object({ activityId: z.string(), activityType: named, taskQueue: named, input: payloads })
     .nullish(),
@@ -53,11 +54,23 @@ const event = z.object({
 export const historyJson = z.object({ events: z.array(event) });
 export type HistoryJson = z.infer<typeof historyJson>;
 
+function beginningOf({ events }: HistoryJson) {
+  const beginning = events[0]?.workflowExecutionStartedEventAttributes;
+  if (!beginning) throw new Error('A history begins with the start of its workflow.');
+  return beginning;
+}
+
 /** The queue that the workflow ran on. */
-export function queueOf({ events }: HistoryJson): string {
-  const queue = events[0]?.workflowExecutionStartedEventAttributes?.taskQueue.name;
-  if (queue === undefined) throw new Error('A history begins with the start of its workflow.');
-  return queue;
+export const queueOf = (history: HistoryJson): string => beginningOf(history).taskQueue.name;
+
+export const typeOf = (history: HistoryJson): string => beginningOf(history).workflowType.name;
+
+/** How it ended (`completed`, `continued_as_new` …), and null when it goes on. */
+export function endOf({ events }: HistoryJson): string | null {
+  const [, end] = /^EVENT_TYPE_WORKFLOW_EXECUTION_(.*)$/.exec(events.at(-1)?.eventType ?? '') ?? [];
+  return end && /^(COMPLETED|CONTINUED_AS_NEW|FAILED|TERMINATED|TIMED_OUT|CANCELED)$/.test(end)
+    ? end.toLowerCase()
+    : null;
 }
 
 /** The calls that a history tells of, in its order. */

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { workflowId } from '../../workflows/messages.ts';
+import { WORKFLOWS, workflowId } from '../../workflows/messages.ts';
 import { keptWorld } from '../support/kept-world.ts';
 import { moneyOf } from '../support/money.ts';
 import { record } from '../support/record.ts';
@@ -32,6 +32,21 @@ const until = (id: string, name: 'timerStartedEventAttributes' | 'activityTaskSc
         ),
     (found) => found > 0,
   );
+
+test('rows and workflows were compared when the worker began', async () => {
+  const [comparison] = await eventually(
+    () => completed(WORKFLOWS.reconcile),
+    ({ length }) => length > 0,
+  );
+  await record(world, 'reconciled-at-boot', comparison ?? '');
+});
+
+async function completed(type: string): Promise<string[]> {
+  const ids: string[] = [];
+  const query = `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`;
+  for await (const { workflowId: id } of world.client.workflow.list({ query })) ids.push(id);
+  return ids;
+}
 
 describe('under a test clock', () => {
   test('a trial becomes a paid year', async () => {
