@@ -1,3 +1,4 @@
+import { isAway } from '../../api/send-command.ts';
 import { isDomainError } from '../domain/errors.ts';
 import { databaseTrouble } from '../persistence/trouble.ts';
 import { type Answer, type Command, Refused, Unusable } from './cli/command.ts';
@@ -6,6 +7,7 @@ import { openDesk } from './cli/desk.ts';
 import { events } from './cli/events.ts';
 import { invoice } from './cli/invoice.ts';
 import { key } from './cli/key.ts';
+import { reconcile } from './cli/reconcile.ts';
 import { subscription } from './cli/subscription.ts';
 import { tenant } from './cli/tenant.ts';
 import { flagLines, parseFlags } from './flags.ts';
@@ -19,6 +21,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'invoice show': invoice.show,
   'delivery retry': delivery.retry,
   'events replay': events.replay,
+  reconcile,
   'tenant create': tenant.create,
   'key create': key.create,
 };
@@ -81,7 +84,10 @@ async function run(
     throw new Unusable(messageOf(error));
   });
   await using desk = await openDesk(env, called);
-  return await found.run({ desk, words, given });
+  const say = (line: string) => {
+    if (!asJson) console.log(line);
+  };
+  return await found.run({ desk, words, given, say });
 }
 
 function withoutCommand(): number {
@@ -124,6 +130,11 @@ function failureOf(error: unknown): Failure {
     return {
       kind: 'unusable',
       message: `The database is busy (${messageOf(error)}); nothing was done, try again.`,
+    };
+  if (isAway(error))
+    return {
+      kind: 'unusable',
+      message: `Temporal does not answer (${messageOf(error)}); what was done stays done, try again.`,
     };
   return { kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

@@ -9,6 +9,8 @@ type Call<G> = {
   /** The words that `takes` names, in order. */
   words: string[];
   given: G;
+  /** Tells a person of something while it goes on; says nothing under `--json`. */
+  say(line: string): void;
 };
 
 /** One verb of the operators' command line. */

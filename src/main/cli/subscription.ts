@@ -7,7 +7,7 @@ import { findSubscriptionStory, nudgeOwed } from '../../persistence/find-story.t
 import { nudge } from '../../persistence/nudges.ts';
 import { unblockSubscription } from '../../persistence/unblock-subscription.ts';
 import { clock } from '../../platform/clock.ts';
-import { type Answer, command, Refused } from './command.ts';
+import { command, Refused } from './command.ts';
 import type { Desk } from './desk.ts';
 import { whenSeen } from './lines.ts';
 import { locate } from './locate.ts';
@@ -51,12 +51,19 @@ and says what came of it. Exit code 1 when it is not blocked, or is blocked agai
       if (!freed) throw new Refused(notBlocked(row));
       return row;
     });
-    const after = before.testClockId ? before : await watch(desk, before);
-    if (after.blockedReason && after.revision > before.revision + 1)
+    if (before.testClockId)
+      return {
+        lines: [
+          `${id} is no longer blocked. It goes on when its test clock ${before.testClockId} is advanced.`,
+        ],
+        json: { subscription: id, retried: true, went_on: false, next_step: nextOf(before) },
+      };
+    const after = await watch(desk, before);
+    if (after.blockedReason)
       throw new Refused(`${id} was tried and is blocked again: ${after.blockedReason}`);
     return {
       lines: [`${id} is no longer blocked. ${outcome(before, after)}`],
-      json: { subscription: id, retried: true, went_on: wentOn(before, after), ...nextOf(after) },
+      json: { subscription: id, retried: true, went_on: wentOn(before, after), next_step: nextOf(after) },
     };
   },
 });
@@ -103,16 +110,14 @@ function wentOn(before: Subscription, after: Subscription): boolean {
   return after.nextStepAt?.getTime() !== before.nextStepAt?.getTime() || after.nextStep !== before.nextStep;
 }
 
-function nextOf({ nextStep, nextStepAt, blockedReason }: Subscription): Answer['json'] {
-  const at = nextStepAt?.toISOString() ?? null;
-  return { next_step: nextStep && { step: nextStep, at }, blocked_reason: blockedReason };
+function nextOf({ nextStep, nextStepAt }: Subscription): { step: string; at: Date } | null {
+  return nextStep && nextStepAt && { step: nextStep, at: nextStepAt };
 }
 
 function outcome(before: Subscription, after: Subscription): string {
-  const { id, nextStep, nextStepAt, testClockId } = after;
-  if (testClockId) return `It goes on when its test clock ${testClockId} is advanced.`;
+  const { id, nextStep, nextStepAt, status } = after;
   if (wentOn(before, after)) {
-    if (!nextStep || !nextStepAt) return `It was tried and is ${after.status} now.`;
+    if (!nextStep || !nextStepAt) return `It was tried and is ${status} now.`;
     return `It went on: next ${nextStep} at ${whenSeen(nextStepAt, clock.now())}.`;
   }
   return `It was not tried in ${WATCHED_MS / 1_000} s: look whether a worker runs, then: npm run cli -- subscription show ${id}`;

@@ -1,6 +1,7 @@
 import { presentSubscription } from '../../contract/subscriptions.ts';
 import { formatUnitPrice } from '../../domain/money.ts';
 import type { SubscriptionStory } from '../../persistence/find-story.ts';
+import { LATE_MS } from '../../persistence/invariants/due.ts';
 import { type Fact, facts, instant, whenSeen } from './lines.ts';
 import {
   customerName,
@@ -74,9 +75,6 @@ function itemsOf({ priced }: SubscriptionStory): string {
     })
     .join(', ');
 }
-
-/** Five minutes late is what the metric counts, too. */
-const LATE_MS = 300_000;
 
 function nextStepOf({ subscription, clock }: SubscriptionStory, now: Date): string {
   const { nextStep, nextStepAt } = subscription;

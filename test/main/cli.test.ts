@@ -1,0 +1,152 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { hashApiKey } from '../../api/api-key.ts';
+import { findKeyHolder } from '../../src/persistence/api-keys.ts';
+import { newId } from '../../src/platform/ids.ts';
+import { freePort } from '../../src/platform/port.ts';
+import { disarm, plant, plantTenant } from '../persistence/plant-rows.ts';
+import { runCli } from '../support/cli.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { keptWorld } from '../support/kept-world.ts';
+import type { World } from '../support/world.ts';
+
+const theWorld = keptWorld({ env: { LOG_LEVEL: 'fatal' } });
+let world: World;
+beforeAll(async () => {
+  world = theWorld();
+});
+
+const cli = (args: readonly string[], env: Record<string, string | null> = {}) => runCli(world, args, env);
+
+describe('whatever is called', () => {
+  const UNKNOWN = 'sub_01kaj3n6xve9ytv0w4s5h7m2pq';
+  const verbs = [
+    ['subscription', 'show', UNKNOWN],
+    ['subscription', 'retry', UNKNOWN],
+    ['subscription', 'recheck', UNKNOWN],
+    ['invoice', 'show', 'INV-999999'],
+    ['delivery', 'retry', 'del_01kaj3n6xve9ytv0w4s5h7m2pq'],
+    ['events', 'replay', '--from', '2026-01-01T00:00:00Z', '--endpoint', 'we_01kaj3n6xve9ytv0w4s5h7m2pq'],
+    ['key', 'create', '--name', 'x', '--tenant', 'ten_01kaj3n6xve9ytv0w4s5h7m2pq'],
+  ];
+
+  test.each(verbs)('%s %s says that an id is unknown, and how it is looked for', async (...args) => {
+    const ended = await cli(args);
+    expect(ended).toMatchObject({ code: 2, out: '' });
+    expect(ended.err).toMatch(/^There is no .* in this database\. It is looked for by an id/);
+  });
+
+  const commands = [...verbs.map((words) => words.slice(0, 2).join(' ')), 'tenant create', 'reconcile'];
+  test.each(commands)('%s knows which flags there are', async (called) => {
+    const bogus = await cli([...called.split(' '), '--bogus']);
+    expect(bogus).toMatchObject({ code: 2, out: '' });
+    expect(bogus.err).toMatch(/^Unknown option '--bogus'/);
+    expect(bogus.err).toContain(`npm run cli -- ${called}`);
+    expect(bogus.err).toMatch(/--json .*\n.*--help/);
+  });
+
+  test('without a command, or with one that is not there, the commands are listed', async () => {
+    expect((await cli(['--help'])).out).toContain('subscription retry <id or external id>');
+    const help = await cli(['subscription', 'retry', '--help']);
+    expect(help).toMatchObject({ code: 0, err: '' });
+    expect(help.out).toContain('npm run cli -- subscription retry <id or external id> [flags]');
+    expect(help.out).toContain('Exit code: 0 done; 1 refused');
+    const unknown = await cli(['subscription', 'destroy', '--json']);
+    expect(unknown).toMatchObject({
+      code: 2,
+      json: { error: { kind: 'unusable', message: 'There is no command "subscription destroy".' } },
+    });
+    expect(unknown.err).toContain('subscription retry <id or external id>');
+    expect(await cli(['subscription', 'show'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('<id or external id> is missing.'),
+    });
+    expect(await cli(['subscription', 'show', 'one', 'two'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("Unexpected argument 'two'"),
+    });
+  });
+
+  test('a database that is away, or that nobody named, is said so', async () => {
+    const nowhere = `postgres://perennial_login:x@127.0.0.1:${await freePort()}/perennial`;
+    const away = await cli(['subscription', 'show', UNKNOWN, '--json'], { DATABASE_URL: nowhere });
+    expect(away).toMatchObject({ code: 2, json: { error: { kind: 'unusable' } } });
+    expect(away.err).toMatch(
+      /^The database at 127\.0\.0\.1:\d+ does not answer \(.*\): is `npm start` running/,
+    );
+    expect(away.err).not.toContain('perennial_login');
+    const unnamed = await cli(['subscription', 'show', UNKNOWN], { DATABASE_URL: null });
+    expect(unnamed).toMatchObject({ code: 2, err: expect.stringContaining('DATABASE_URL is not set') });
+  });
+});
+
+test('a name that two tenants use is not guessed at', async () => {
+  await using another = await createTestDatabase();
+  const owner = new pg.Client({ connectionString: another.ownerUrl });
+  await owner.connect();
+  const tenants = [newId('ten'), newId('ten')].sort();
+  try {
+    await disarm(owner);
+    for (const tenantId of tenants) {
+      await plantTenant(owner, tenantId);
+      await plant(owner, 'subscriptions', tenantId);
+    }
+    await owner.query(`update subscriptions set external_id = 'twice'`);
+  } finally {
+    await owner.end();
+  }
+  const env = { DATABASE_URL: another.url, DATABASE_OWNER_URL: another.ownerUrl };
+  const ended = await cli(['subscription', 'recheck', 'external:twice'], env);
+  expect(ended.code).toBe(2);
+  const places = tenants.map((tenantId) => `  row of ${tenantId}  of ${tenantId}\n`);
+  expect(ended.err).toBe(
+    `Several tenants call a subscription twice: name one by its id, or add --tenant <id>.\n${places.join('')}`,
+  );
+});
+
+describe('tenants and keys', () => {
+  test('a tenant is opened, and a key that works is shown once', async () => {
+    const opened = await cli(['tenant', 'create', '--name', 'Acme', '--mode', 'test', '--json']);
+    expect(opened.code).toBe(0);
+    const tenant = opened.json['tenant'] as { id: string; account: string };
+    const made = await cli([
+      'key',
+      'create',
+      '--tenant',
+      tenant.id,
+      '--name',
+      'backend',
+      '--scopes',
+      'read',
+      '--json',
+    ]);
+    const shown = made.json['api_key'] as { id: string; key: string; scopes: string[] };
+    expect(shown.scopes).toEqual(['read']);
+    const holder = await world.database.asSystem('test', (tx) =>
+      findKeyHolder(tx, hashApiKey(shown.key, world.config.secrets.keyPepper)),
+    );
+    expect(holder).toMatchObject({ tenantId: tenant.id, mode: 'test', scopes: ['read'] });
+
+    const again = await cli([
+      'tenant',
+      'create',
+      '--name',
+      'B',
+      '--mode',
+      'test',
+      '--account',
+      tenant.account,
+    ]);
+    expect(again).toMatchObject({ code: 1, err: expect.stringContaining('has a test tenant already') });
+  });
+
+  test('what is missing or malformed is named by its flag', async () => {
+    expect((await cli(['tenant', 'create', '--name', 'Acme', '--mode', 'real'])).err).toMatch(/^--mode: /);
+    expect((await cli(['tenant', 'create', '--mode', 'test'])).err).toBe('--name is missing.\n');
+    expect((await cli(['key', 'create', '--name', 'x'])).err).toMatch(/^Name the tenant/);
+    const bare = await cli(['tenant', 'create', '--name', 'A', '--mode', 'live'], {
+      PERENNIAL_MASTER_KEY: null,
+    });
+    expect(bare).toMatchObject({ code: 2, err: expect.stringContaining('PERENNIAL_KEY_PEPPER') });
+  });
+});
