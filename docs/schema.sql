@@ -126,6 +126,7 @@ alter table commands add constraint commands_tenant_id_fkey FOREIGN KEY (tenant_
 alter table commands add constraint commands_check CHECK (((status = 'pending'::text) = (finished_at IS NULL)));
 alter table commands add constraint commands_check1 CHECK (((status <> 'refused'::text) OR (result IS NOT NULL)));
 alter table commands add constraint commands_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'applied'::text, 'refused'::text, 'expired'::text])));
+CREATE INDEX commands_expired ON public.commands USING btree (finished_at) WHERE (status = 'expired'::text);
 CREATE INDEX commands_pending ON public.commands USING btree (expires_at) WHERE (status = 'pending'::text);
 CREATE INDEX commands_subject ON public.commands USING btree (tenant_id, subject_id, id);
 alter table commands enable row level security;
@@ -252,6 +253,7 @@ alter table gateway_events add constraint gateway_events_tenant_id_connection_id
 alter table gateway_events add constraint gateway_events_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table gateway_events add constraint gateway_events_status_check CHECK ((status = ANY (ARRAY['received'::text, 'applied'::text, 'ignored'::text, 'unmatched'::text])));
 CREATE INDEX gateway_events_ref ON public.gateway_events USING btree (tenant_id, gateway_ref);
+CREATE INDEX gateway_events_without_effect ON public.gateway_events USING btree (received_at) WHERE (status = ANY (ARRAY['received'::text, 'unmatched'::text]));
 alter table gateway_events enable row level security;
 alter table gateway_events force row level security;
 create policy app_own_tenant on gateway_events to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
@@ -798,6 +800,7 @@ alter table subscriptions add constraint subscriptions_proration_basis_check CHE
 alter table subscriptions add constraint subscriptions_revision_check CHECK ((revision >= 1));
 alter table subscriptions add constraint subscriptions_status_check CHECK ((status = ANY (ARRAY['scheduled'::text, 'trialing'::text, 'incomplete'::text, 'active'::text, 'past_due'::text, 'unpaid'::text, 'paused'::text, 'canceled'::text, 'expired'::text])));
 alter table subscriptions add constraint subscriptions_trial_end_behavior_check CHECK ((trial_end_behavior = ANY (ARRAY['activate'::text, 'pause'::text, 'cancel'::text])));
+CREATE INDEX subscriptions_blocked ON public.subscriptions USING btree (id) WHERE ((blocked_reason IS NOT NULL) AND (ended_at IS NULL));
 CREATE INDEX subscriptions_clock ON public.subscriptions USING btree (tenant_id, test_clock_id, next_step_at) WHERE ((test_clock_id IS NOT NULL) AND (ended_at IS NULL));
 CREATE INDEX subscriptions_customer ON public.subscriptions USING btree (tenant_id, customer_id, id);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_step_at) WHERE (next_step_at IS NOT NULL);
@@ -912,8 +915,10 @@ alter table webhook_deliveries add constraint webhook_deliveries_tenant_id_fkey 
 alter table webhook_deliveries add constraint webhook_deliveries_check CHECK (((status = 'pending'::text) = (next_attempt_at IS NOT NULL)));
 alter table webhook_deliveries add constraint webhook_deliveries_check1 CHECK (((status = 'delivered'::text) = (delivered_at IS NOT NULL)));
 alter table webhook_deliveries add constraint webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'dead'::text])));
+CREATE INDEX webhook_deliveries_dead ON public.webhook_deliveries USING btree (updated_at) WHERE (status = 'dead'::text);
 CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (endpoint_id, next_attempt_at) WHERE (status = 'pending'::text);
 CREATE INDEX webhook_deliveries_event ON public.webhook_deliveries USING btree (tenant_id, event_id);
+CREATE INDEX webhook_deliveries_undelivered ON public.webhook_deliveries USING btree (created_at) WHERE (status = 'pending'::text);
 alter table webhook_deliveries enable row level security;
 alter table webhook_deliveries force row level security;
 create policy app_own_tenant on webhook_deliveries to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));

@@ -7,6 +7,7 @@ import { ping as pingDatabase } from '../../src/persistence/save-tenants.ts';
 import { sameSecret } from '../api-key.ts';
 import { watchPollers } from '../pollers.ts';
 import { type Route, rawRoute, route } from '../route.ts';
+import { refreshVitalSigns } from '../vital-signs.ts';
 
 const ping = route({
   method: 'get',
@@ -106,9 +107,9 @@ const metrics = rawRoute({
   method: 'get',
   path: '/metrics',
   operationId: 'getMetrics',
-  summary: 'Metrics of this process',
+  summary: 'Metrics of this process, and what the rows say of the installation',
   description:
-    'In the text format of Prometheus. From this machine without a key, from elsewhere with the operator key.',
+    'In the text format of Prometheus; the rows are asked at most every ten seconds. From this machine without a key, from elsewhere with the operator key.',
   tag: 'Operations',
   auth: 'public',
   response: { description: 'The metrics.', contentType: 'text/plain; version=0.0.4; charset=utf-8' },
@@ -120,6 +121,7 @@ const metrics = rawRoute({
     const isLocal = LOOPBACK.test(remoteAddress ?? '') && !isForwarded;
     if (!isLocal && !sameSecret(key, deps.operatorKey))
       throw new DomainError('unauthorized', 'Send the operator key, or ask from this machine.');
+    await refreshVitalSigns(deps);
     return {
       status: 200,
       contentType: deps.metrics.registry.contentType,

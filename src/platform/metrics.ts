@@ -30,11 +30,6 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
-    webhookOldestDueSeconds: new Gauge({
-      name: 'perennial_webhook_oldest_due_seconds',
-      help: 'How long the oldest webhook delivery that is due has waited for a worker; 0 when none waits',
-      registers,
-    }),
     gatewayCallbacks: new Counter({
       name: 'perennial_gateway_callbacks_total',
       help: 'Callbacks of payment gateways, by what became of them; refused: the signature did not fit',
@@ -47,12 +42,63 @@ export function createMetrics() {
       labelNames: ['kind'] as const,
       registers,
     }),
-    overdueSubscriptions: new Gauge({
-      name: 'perennial_overdue_subscriptions',
-      help: 'Subscriptions in the present whose next step is more than 5 minutes late',
-      registers,
-    }),
   };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
+
+/**
+ * What the rows say when they are asked, the same in every process; made once, by the one process of a machine that asks
+ * (the API). A question that was not answered has no value, never an old one and never 0.
+ */
+export function createVitalSigns(registry: Registry) {
+  const registers = [registry];
+  const gauge = (name: string, help: string) => new Gauge({ name: `perennial_${name}`, help, registers });
+  const gaugeBy = <Label extends string>(label: Label, name: string, help: string) =>
+    new Gauge({ name: `perennial_${name}`, help, labelNames: [label], registers });
+  return {
+    databaseUp: gauge('database_up', 'Whether PostgreSQL answered when it was last asked for these numbers'),
+    temporalUp: gauge('temporal_up', 'Whether Temporal answered when it was last asked for its pollers'),
+    queuePolled: gaugeBy('queue', 'queue_polled', 'Whether a worker asked this task queue for work lately'),
+    overdueSubscriptions: gauge(
+      'overdue_subscriptions',
+      'Subscriptions in the present whose next step is more than 5 minutes late; blocked ones are not counted',
+    ),
+    blockedSubscriptions: gauge(
+      'blocked_subscriptions',
+      'Subscriptions that wait for a person after five failures',
+    ),
+    oldestUndeliveredEventSeconds: gauge(
+      'oldest_undelivered_event_seconds',
+      'Age of the oldest event that some endpoint did not accept yet, however often it was tried; 0 when there is none',
+    ),
+    webhookOldestDueSeconds: gauge(
+      'webhook_oldest_due_seconds',
+      'How long the oldest webhook delivery that is due has waited for a worker; 0 when none waits',
+    ),
+    webhookDeliveries: gaugeBy(
+      'status',
+      'webhook_deliveries',
+      'Webhook deliveries that were not made: pending ones, and dead letters of all time',
+    ),
+    unfinishedPaymentAttempts: gaugeBy(
+      'status',
+      'unfinished_payment_attempts',
+      'Charges whose outcome is not final, by what is known; unknown: the gateway did not say',
+    ),
+    oldestUnknownPaymentSeconds: gauge(
+      'oldest_unknown_payment_seconds',
+      'Age of the oldest charge whose outcome the gateway did not say; 0 when there is none',
+    ),
+    expiredCommands: gauge(
+      'expired_commands',
+      'Commands that expired within the last hour before they were applied',
+    ),
+    oldestNudgeSeconds: gauge(
+      'oldest_nudge_seconds',
+      'How long the oldest news for a workflow has waited to be delivered; 0 when none waits',
+    ),
+  };
+}
+
+export type VitalSigns = ReturnType<typeof createVitalSigns>;
