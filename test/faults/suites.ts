@@ -1,6 +1,7 @@
 import type { Say } from '../../src/main/progress.ts';
 import { runCrashPoints } from './crash-points.ts';
 import { OUTAGES } from './outages/index.ts';
+import { runRandom } from './random.ts';
 import { messageOf, type Trial } from './report.ts';
 
 export type SuiteOptions = {
@@ -24,6 +25,10 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   outages: {
     does: 'takes away, freezes, fills and confuses what Perennial depends on, then heals it',
     run: runOutages,
+  },
+  random: {
+    does: 'kills worker and API again and again while clients go on; --minutes, --seed',
+    run: runRandom,
   },
 };
 

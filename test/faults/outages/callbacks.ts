@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
-import { createVault } from '../../../src/platform/vault.ts';
 import { recheckSignal, workflowId } from '../../../workflows/messages.ts';
 import { sentences } from '../report.ts';
 import { openStage, type Stage } from '../stage.ts';
+import { connectionOf, signedBy } from './connection.ts';
 import { anotherTenant, look, make, payer, sellPlan, subscribe, wanted } from './customers.ts';
 import type { Outage } from './outage.ts';
-import { deliver, openPostOffice, type PostOffice, signedAnew } from './post-office.ts';
+import { deliver, openPostOffice, type PostOffice } from './post-office.ts';
 
 type Scene = { stage: Stage; post: PostOffice; plan: string };
 type Attempt = { id: string; status: string; ref: string; invoice: string; revision: string };
@@ -95,7 +95,10 @@ async function daysLate({ stage, post, plan }: Scene): Promise<string[]> {
   const letter = await post.letter(ref, 'charge.settled');
 
   const { secret } = await connectionOf(stage, stage.tenantId);
-  const stale = await deliver(stage.apiUrl, signedAnew(letter, secret, new Date(Date.now() - 35 * DAY_MS)));
+  const stale = await deliver(stage.apiUrl, {
+    ...letter,
+    signature: signedBy(secret, letter.body, new Date(Date.now() - 35 * DAY_MS)),
+  });
   const fresh = await deliver(stage.apiUrl, letter);
   const broken = await paidOnce(stage, known, 1);
   if (stale !== 401) broken.push(`a signature of 35 days ago was answered ${stale}`);
@@ -106,7 +109,7 @@ async function daysLate({ stage, post, plan }: Scene): Promise<string[]> {
 async function unknownPayment({ stage }: Scene): Promise<string[]> {
   const { path, secret } = await connectionOf(stage, stage.tenantId);
   const letter = aboutCharge('ch_nobody_made');
-  const status = await deliver(stage.apiUrl, signedAnew({ ...letter, path }, secret, new Date()));
+  const status = await deliver(stage.apiUrl, { ...letter, path, signature: signedBy(secret, letter.body) });
   const kept = await inboxOf(stage, 'ch_nobody_made');
   return status === 200 && kept.join() === 'unmatched'
     ? []
@@ -123,10 +126,11 @@ async function anotherTenants({ stage, post, plan }: Scene): Promise<string[]> {
   const theirs = await connectionOf(stage, stranger.tenantId);
 
   const ours = await deliver(stage.apiUrl, { ...letter, path: theirs.path });
-  const signed = await deliver(
-    stage.apiUrl,
-    signedAnew({ ...letter, path: theirs.path }, theirs.secret, new Date()),
-  );
+  const signed = await deliver(stage.apiUrl, {
+    ...letter,
+    path: theirs.path,
+    signature: signedBy(theirs.secret, letter.body),
+  });
   // Long enough for whatever this should not have set in motion.
   await sleep(1_000);
   const now = await attemptOf(stage, id, 'pending');
@@ -230,19 +234,6 @@ async function inboxOf(stage: Stage, ref: string): Promise<string[]> {
     sql`select status from gateway_events where gateway_ref = ${ref} order by received_at`,
   );
   return rows.map(({ status }) => status);
-}
-
-async function connectionOf(stage: Stage, tenantId: string): Promise<{ path: string; secret: string }> {
-  const [row] = await look<{ id: string; callback_token: string; secret_sealed: string }>(
-    stage,
-    sql`select id, callback_token, secret_sealed from gateway_connections where tenant_id = ${tenantId}`,
-  );
-  if (!row) throw new Error(`${tenantId} has no connection to a gateway`);
-  const place = { tenantId, column: 'gateway_connections.secret', rowId: row.id };
-  return {
-    path: `/gateways/sandbox/callbacks/${row.callback_token}`,
-    secret: createVault(stage.config.secrets.masterKeys).open(row.secret_sealed, place),
-  };
 }
 
 function aboutCharge(ref: string): { body: string } {

@@ -5,6 +5,6 @@ import type { Trial } from '../report.ts';
 export type Outage = {
   name: string;
   title: string;
-  /** `short`: seconds instead of minutes and fewer subscriptions, for `npm test`. */
-  run(options: { short: boolean; say: Say }): Promise<Trial>;
+  /** `short`: seconds instead of minutes and fewer subscriptions, for `npm test`. `seed` makes random choices again. */
+  run(options: { short: boolean; say: Say; seed?: number }): Promise<Trial>;
 };

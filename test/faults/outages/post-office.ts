@@ -2,7 +2,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { signCallback } from '../../../src/gateways/sandbox/signature.ts';
 
 /** One callback of the gateway, as it was on its way. */
 export type Letter = { path: string; body: string; signature: string; type: string; ref: string };
@@ -73,13 +72,4 @@ export async function deliver(
   });
   await response.arrayBuffer();
   return response.status;
-}
-
-/** The same callback as the gateway signs it at another instant, or somebody with another secret. */
-export function signedAnew<L extends { body: string }>(
-  letter: L,
-  secret: string,
-  at: Date,
-): L & { signature: string } {
-  return { ...letter, signature: signCallback(letter.body, [secret], at) };
 }
