@@ -34,6 +34,8 @@ export type Config = {
     publicUrl: string;
     rateLimitPerMinute: number;
   };
+  /** Where a worker that runs alone shows its own metrics; null: nowhere. */
+  workerMetrics: { host: string; port: number } | null;
   sandboxGateway: { url: string | null; port: number };
   secrets: {
     operatorKey: string;
@@ -105,6 +107,8 @@ const envSchema = z.object({
   PERENNIAL_DATA_DIR: text.default('.perennial'),
   HOST: text.default('127.0.0.1'),
   PORT: port.optional(),
+  WORKER_METRICS_HOST: text.default('127.0.0.1'),
+  WORKER_METRICS_PORT: port.optional(),
   PERENNIAL_PUBLIC_URL: webUrl.optional(),
   SANDBOX_GATEWAY_URL: webUrl.optional(),
   SANDBOX_GATEWAY_PORT: port.optional(),
@@ -195,6 +199,9 @@ export function toConfig(env: Env): Config {
       publicUrl: env.PERENNIAL_PUBLIC_URL ?? `http://${urlHost(env.HOST)}:${httpPort}`,
       rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
     },
+    workerMetrics: env.WORKER_METRICS_PORT
+      ? { host: env.WORKER_METRICS_HOST, port: env.WORKER_METRICS_PORT }
+      : null,
     sandboxGateway: {
       url: env.SANDBOX_GATEWAY_URL ?? null,
       port: env.SANDBOX_GATEWAY_PORT ?? DEFAULT_GATEWAY_PORT,
