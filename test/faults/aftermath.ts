@@ -58,14 +58,21 @@ export async function outcomeOf({ database }: Looking, told: readonly Told[]): P
   return rows.map(({ what, times }) => `${times} × ${what}`);
 }
 
-/** A sentence for each event that a healthy endpoint is said to have got, but did not, or has not got at all. */
-export async function unheard({ database, receiver }: Looking, told: readonly Told[]): Promise<string[]> {
-  const endpoints = told.map(({ endpointId }) => endpointId);
+/**
+ * A sentence for each event that the stage's receiver, which is well, is said to have got but did not, or has not got at
+ * all.
+ */
+export async function unheard(
+  { database, receiver }: Looking,
+  told: readonly Pick<Told, 'tenantId'>[],
+): Promise<string[]> {
+  const tenants = told.map(({ tenantId }) => tenantId);
   const deliveries = await readOnly(database, (tx) =>
     query<{ event_id: string; status: string; type: string }>(
       tx,
       sql`select delivery.event_id, delivery.status, event.type from webhook_deliveries delivery
-        join events event on event.id = delivery.event_id where delivery.endpoint_id = any(${endpoints}::text[])`,
+        join events event on event.id = delivery.event_id join webhook_endpoints endpoint on endpoint.id = delivery.endpoint_id
+        where endpoint.tenant_id = any(${tenants}::text[]) and endpoint.url = ${receiver.url}`,
     ),
   );
   return deliveries.flatMap(({ event_id, status, type }) => {

@@ -25,10 +25,11 @@ const SETTLED_WITHIN_MS = 300_000;
 /**
  * Kills worker and API at every crash point, at its first and at its second passage, each time while a story is told;
  * the next start of the process is its supervisor's. Then every promise is asked for, and each story has to have come
- * to what it comes to without a crash. `short`: the first passage only.
+ * to what it comes to without a crash. `short`: the first passage only;
+ * `only` may name several with commas.
  */
 export async function runCrashPoints({ say, only, short }: SuiteOptions): Promise<Trial[]> {
-  const places = crashPlaces().filter(({ name }) => name.includes(only));
+  const places = crashPlaces().filter(({ name }) => only.split(',').some((part) => name.includes(part)));
   if (places.length === 0) return [];
   await using stage = await openStage({ say });
   await using receiver = await startOddReceiver();

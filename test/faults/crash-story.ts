@@ -6,7 +6,13 @@ import type { OddReceiver } from './odd-receiver.ts';
 import type { Stage } from './stage.ts';
 
 /** A tenant that has lived through the story, and the program that drove it. */
-export type Told = { tenantId: string; endpointId: string; caller: Caller };
+export type Told = { tenantId: string; caller: Caller };
+
+/** A part of the story that stands alone: what one customer of a tenant lives through. */
+type Scene = (caller: Caller, plan: string) => Promise<unknown>;
+
+/** For whoever tells them in an order of his own. */
+export const SCENES: readonly Scene[] = [pending, declinedThenPaid, canceled, onClock, deletedClock];
 
 const STARTS_AT = '2028-01-31T14:00:00.000Z';
 const POLL_MS = 100;
@@ -50,10 +56,10 @@ async function openTenant(stage: Stage, operator: Caller, graceHours: number): P
   const caller = callerOf(stage.http, String(key));
   const endpoint = await caller.post('/v1/webhook_endpoints', { url: stage.receiver.url });
   stage.receiver.trust(String(endpoint['secret']));
-  return { tenantId: tenant.id, endpointId: endpoint.id, caller };
+  return { tenantId: tenant.id, caller };
 }
 
-async function planOf(caller: Caller): Promise<string> {
+export async function planOf(caller: Caller): Promise<string> {
   const price = { key: 'base', model: 'flat', currency: 'USD', unit_amount: '20.00' };
   const prices = [{ ...price, interval: { unit: 'month', count: 1 } }];
   return (await caller.post('/v1/plans', { name: 'Fee', prices })).id;
