@@ -1,15 +1,10 @@
-import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import pg from 'pg';
 import type { Stage } from '../stage.ts';
+import { diskFull } from './disk-full.ts';
 import { mistakesOf } from './load.ts';
 import type { Outage } from './outage.ts';
 import { through } from './through.ts';
-
-const run = promisify(execFile);
 
 const crashed: Outage = {
   name: 'postgres-crashed',
@@ -81,5 +76,51 @@ export async function refusals(stage: Stage): Promise<string[]> {
   return broken;
 }
 
-export const POSTGRES_OUTAGES: readonly Outage[] = [crashed, frozen];
-void [run, chmod, mkdtemp, rm, tmpdir, join];
+const exhausted: Outage = {
+  name: 'postgres-exhausted',
+  title: 'every connection that PostgreSQL allows is held by somebody else',
+  run: ({ short, say }) =>
+    through({
+      fault: 'PostgreSQL out of connections',
+      say,
+      subscriptions: short ? 20 : 200,
+      async inflict(stage) {
+        await using held = await holdEveryConnection(stage);
+        say(`${held.count} connections are held`);
+        const broken = await refusals(stage);
+        await sleep(short ? 4_000 : 20_000);
+        return broken;
+      },
+    }),
+};
+
+/** Takes the place of everybody who is connected, and every free one besides. */
+async function holdEveryConnection(stage: Stage): Promise<AsyncDisposable & { count: number }> {
+  await using opening = new AsyncDisposableStack();
+  const owner = await connected(stage.ownerUrl);
+  opening.defer(() => owner.end());
+  let count = 0;
+  for (let round = 1; round <= 5; round += 1) {
+    await owner.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+        where usename = 'perennial_login' and application_name <> 'holds a connection'`,
+    );
+    for (;;) {
+      const client = await connected(stage.databaseUrl).catch(() => null);
+      if (client === null) break;
+      opening.defer(() => client.end());
+      count += 1;
+    }
+  }
+  const holding = opening.move();
+  return { count, [Symbol.asyncDispose]: () => holding.disposeAsync() };
+}
+
+async function connected(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, application_name: 'holds a connection' });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+export const POSTGRES_OUTAGES: readonly Outage[] = [crashed, frozen, exhausted, diskFull];

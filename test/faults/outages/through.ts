@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Say } from '../../../src/main/progress.ts';
 import { messageOf, sentences, type Trial } from '../report.ts';
 import { openStage, type Stage, type StageOptions } from '../stage.ts';
@@ -20,6 +21,12 @@ export type Through = {
   /** Inflicts the outage and heals it; what it answers is not as promised. */
   inflict: (stage: Stage, planted: Planted) => Promise<string[]>;
   times?: number;
+  /** Whether requests have to be refused while it lasts; otherwise the fault did not reach what it was meant for. */
+  refuses?: boolean;
+  /** Whether workflows have to be rebuilt first, before rows and workflows can agree. */
+  repairs?: boolean;
+  recoverySecondsMax?: number;
+  eventsMax?: number;
 };
 
 /**
@@ -28,7 +35,13 @@ export type Through = {
  * every promise is kept.
  */
 export async function through(outage: Through): Promise<Trial> {
-  const { fault, say, subscriptions } = outage;
+  const {
+    fault,
+    say,
+    subscriptions,
+    recoverySecondsMax = RECOVERY_SECONDS_MAX,
+    eventsMax = EVENTS_MAX,
+  } = outage;
   await using stage = await openStage({ say, ...outage.stage });
   const planted = await (outage.plant ?? plantDue)(stage, subscriptions);
   say(`${subscriptions} subscriptions are due at ${planted.dueAt.toISOString()}`);
@@ -42,6 +55,7 @@ export async function through(outage: Through): Promise<Trial> {
   const billedSeconds = await untilBilled(stage, planted);
   const answers = await load.stop();
   const quietSeconds = billedSeconds + (await quiet(stage, say));
+  const repairSeconds = outage.repairs ? await untilRepaired(stage) : 0;
   const grown = mostGrown(before, await historyLengths(client, planted.ids));
 
   say(
@@ -50,13 +64,15 @@ export async function through(outage: Through): Promise<Trial> {
   say(
     `${answers.answered} requests, ${answers.refused} answered 503, the slowest took ${answers.slowestSeconds.toFixed(1)} s; no history grew by more than ${grown.events} events`,
   );
-  if (billedSeconds > RECOVERY_SECONDS_MAX)
+  if (outage.refuses !== false && answers.refused === 0)
+    broken.push('no request was refused: the fault did not bite');
+  if (billedSeconds > recoverySecondsMax)
     broken.push(`what was due was done only ${billedSeconds.toFixed(1)} s after healing`);
-  if (grown.events > EVENTS_MAX) broken.push(`the history of ${grown.id} grew by ${grown.events} events`);
+  if (grown.events > eventsMax) broken.push(`the history of ${grown.id} grew by ${grown.events} events`);
   return {
     fault,
     times: outage.times ?? 1,
-    recoverySeconds: quietSeconds,
+    recoverySeconds: quietSeconds + repairSeconds,
     broken: [...broken, ...answers.broken, ...sentences(await stage.invariants())],
   };
 }
@@ -74,4 +90,14 @@ async function quiet(stage: Stage, say: Say): Promise<number> {
       say(messageOf(error));
     }
   }
+}
+
+const REPAIRED_MS_MAX = 120_000;
+
+/** Waits until rows and workflows agree again; what is left then, the final check names. */
+async function untilRepaired(stage: Stage): Promise<number> {
+  const startedMs = performance.now();
+  const elapsedMs = () => performance.now() - startedMs;
+  while ((await stage.invariants()).length > 0 && elapsedMs() < REPAIRED_MS_MAX) await sleep(1_000);
+  return elapsedMs() / 1000;
 }
