@@ -9,7 +9,7 @@ export type Ended = { code: number; out: string; err: string; json: Record<strin
 
 /** Runs the operators' command line as a process of its own, on this world. */
 export function runCli(
-  world: World,
+  world: Pick<World, 'config'>,
   args: readonly string[],
   env: Record<string, string | null> = {},
 ): Promise<Ended> {
