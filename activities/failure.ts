@@ -92,6 +92,21 @@ export function toFailure(error: unknown, retry = isPassing(error)): Application
   return ApplicationFailure.create({ message, type: code, nonRetryable: !retry });
 }
 
+/** How soon a charge that found no database is tried again; a gateway in trouble is asked ever more rarely instead. */
+const DATABASE_AGAIN_AFTER = '10 seconds';
+
+/** The failure of a charge. Its retries are made for the gateway's sake, up to minutes apart. */
+export function toChargeFailure(error: unknown): ApplicationFailure {
+  const failure = toFailure(error);
+  if (databaseTrouble(error) === null) return failure;
+  const { message, type } = failure;
+  return ApplicationFailure.create({
+    message,
+    ...(type ? { type } : {}),
+    nextRetryDelay: DATABASE_AGAIN_AFTER,
+  });
+}
+
 export function firstLine(error: unknown): string {
   const { name = 'Error', message = String(error) } = (error ?? {}) as { name?: string; message?: string };
   return `${name}: ${message}`.split('\n')[0]?.slice(0, 500) ?? name;

@@ -21,7 +21,7 @@ import { nudgeInvoice, nudgeSubscription } from '../src/persistence/write-subscr
 import { crashPoint } from '../src/platform/crash-point.ts';
 import { askGateway } from './ask-gateway.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
-import { isPassing, toFailure } from './failure.ts';
+import { isPassing, toChargeFailure } from './failure.ts';
 
 /** `at`: the instant of the charge under a test clock or in a step's past; null for now. */
 export type ChargeInput = {
@@ -47,7 +47,7 @@ export function createPaymentActivities(deps: ActivityDeps) {
         await chargeOnce(deps, { ...input, at, cause, payNow: null });
         return await answer(deps, input, at);
       } catch (error) {
-        throw toFailure(error);
+        throw toChargeFailure(error);
       }
     },
 
@@ -66,7 +66,7 @@ export function createPaymentActivities(deps: ActivityDeps) {
           invoice,
         };
       } catch (error) {
-        throw toFailure(error);
+        throw toChargeFailure(error);
       }
     },
   };

@@ -38,7 +38,9 @@ export async function databaseStep<Name extends keyof DatabaseActivities>(
     const patience = {
       initialInterval: '1 second',
       backoffCoefficient: 2,
-      maximumInterval: '60 seconds',
+      // Short, because retries of an activity leave no trace in the history: what was due while the database was away
+      // is done this soon after it came back.
+      maximumInterval: '20 seconds',
     } as const;
     return call(
       proxyActivities<DatabaseActivities>({ startToCloseTimeout: '30 seconds', retry: patience, summary }),
