@@ -11,13 +11,19 @@ import { messageOf, sentences, type Trial } from './report.ts';
 import { openStage, type Stage } from './stage.ts';
 import type { SuiteOptions } from './suites.ts';
 
-type Scene = { stage: Stage; receiver: OddReceiver; say: (line: string) => void };
+type Scene = {
+  stage: Stage;
+  receiver: OddReceiver;
+  say: (line: string) => void;
+  /** What the story comes to without a crash. */
+  expected: readonly string[];
+};
 
 /** One crash and the story it fell into. `told` is null until the story has been told to its end. */
 type Strike = { name: string; told: Told[] | null; recoverySeconds: number; broken: string[] };
 
 /** Stories that may go on at once. A story outlives its crash: what a dead worker held is given back only after a while. */
-const STORIES_MAX = 4;
+const STORIES_MAX = 8;
 /** The relay closes expired commands once a minute; everything else is passed much sooner. */
 const REACHED_WITHIN_MS = 75_000;
 const SETTLED_WITHIN_MS = 300_000;
@@ -33,9 +39,8 @@ export async function runCrashPoints({ say, only, short }: SuiteOptions): Promis
   if (places.length === 0) return [];
   await using stage = await openStage({ say });
   await using receiver = await startOddReceiver();
-  const scene = { stage, receiver, say };
   say(`${places.length} crash points; the story without a crash first`);
-  const expected = await undisturbed(scene);
+  const scene = { stage, receiver, say, expected: await undisturbed(stage, receiver) };
   const passages = short ? [1] : [1, 2];
   const struck: { strike: Strike; end: Promise<void> }[] = [];
   for (const part of ['worker', 'api'] as const) {
@@ -52,11 +57,10 @@ export async function runCrashPoints({ say, only, short }: SuiteOptions): Promis
   return verdict(
     scene,
     struck.map(({ strike }) => strike),
-    expected,
   );
 }
 
-async function undisturbed({ stage, receiver }: Scene): Promise<string[]> {
+async function undisturbed(stage: Stage, receiver: OddReceiver): Promise<string[]> {
   const told = await playStory(stage, receiver);
   await untilSettled(stage, told, SETTLED_WITHIN_MS);
   return outcomeOf(stage, told);
@@ -107,9 +111,9 @@ async function untilThereIsRoom(stage: Stage, part: CrashPlace['part']): Promise
   await stage.kill(part);
 }
 
-/** Follows a story to its end and until nothing is left of the crash. Never rejects. */
+/** Follows a story to its end and until nothing is left of the crash; then looks at what became of it. Never rejects. */
 async function aftermath(
-  { stage }: Scene,
+  { stage, say, expected }: Scene,
   strike: Strike,
   story: Promise<Told[]>,
   died: Promise<string>,
@@ -119,30 +123,25 @@ async function aftermath(
     await untilSettled(stage, told, SETTLED_WITHIN_MS);
     strike.recoverySeconds = (performance.now() - diedMs) / 1000;
     strike.told = told;
+    const outcome = await outcomeOf(stage, told);
+    strike.broken.push(
+      ...outcome.filter((line) => !expected.includes(line)).map((line) => `${line}, unlike without a crash`),
+      ...expected.filter((line) => !outcome.includes(line)).map((line) => `not ${line}, as without a crash`),
+      ...(await Promise.all(told.map(({ caller }) => caller.repeatAll()))).flat(),
+      ...(await unheard(stage, told)),
+    );
   } catch (error) {
     strike.broken.push(messageOf(error));
   }
+  for (const sentence of strike.broken) say(`  NOT AS PROMISED after ${strike.name}: ${sentence}`);
 }
 
 /** What everything came to, one line for each crash point. */
-async function verdict(
-  { stage }: Scene,
-  strikes: readonly Strike[],
-  expected: readonly string[],
-): Promise<Trial[]> {
+async function verdict({ stage }: Scene, strikes: readonly Strike[]): Promise<Trial[]> {
   await stage.quiet();
   const broken = await stage.invariants();
   for (const { told, broken: troubles } of strikes) {
-    if (!told) continue;
-    const outcome = await outcomeOf(stage, told);
-    const repeated = await Promise.all(told.map(({ caller }) => caller.repeatAll()));
-    troubles.push(
-      ...outcome.filter((line) => !expected.includes(line)).map((line) => `${line}, unlike without a crash`),
-      ...expected.filter((line) => !outcome.includes(line)).map((line) => `not ${line}, as without a crash`),
-      ...repeated.flat(),
-      ...(await unheard(stage, told)),
-      ...sentences(broken.flatMap((one) => concerning(one, told))),
-    );
+    if (told) troubles.push(...sentences(broken.flatMap((one) => concerning(one, told))));
   }
   const concerned = strikes.flatMap(({ told }) => told ?? []);
   const trials = [...Map.groupBy(strikes, ({ name }) => name)].map(([fault, all]) => ({
