@@ -167,8 +167,8 @@ const givingUp = route({
 export const invoiceRoutes: Route[] = [list, get, pay, voiding, givingUp];
 
 async function show(tx: Tx, id: string): Promise<z.infer<typeof invoiceOut>> {
-  const invoice = found(await findInvoiceById(tx, id), 'invoice');
-  return presentInvoice(invoice, await linesOf(tx, invoice.id));
+  const [invoice, lines] = await Promise.all([findInvoiceById(tx, id), linesOf(tx, id)]);
+  return presentInvoice(found(invoice, 'invoice'), lines);
 }
 
 async function writeTo(tx: Tx, call: Call, invoice: Invoice): Promise<Write> {

@@ -2,7 +2,8 @@ import type { EntityName, MikroORM } from '@mikro-orm/postgresql';
 import type { Pool } from 'pg';
 import { isId } from '../domain/ids.ts';
 import { type Mapping, mappingOf } from './mapping.ts';
-import { type Outcome, Reading, type Session, Transaction } from './session.ts';
+import { type Outcome, Prepared } from './pipeline.ts';
+import { Reading, type Session, Transaction } from './session.ts';
 
 /**
  * One open transaction. Only persistence looks inside; everybody else hands it on, and it never outlives the call
@@ -44,6 +45,7 @@ export interface Database extends AsyncDisposable {
 
 export function doorsOf(orm: MikroORM, pool: Pool): Database {
   const mappings = mappingsOf(orm);
+  const prepared = new Prepared();
   const open = async <T>(settings: Record<string, string>, work: (tx: Tx) => Promise<T>): Promise<T> => {
     const transaction = new Transaction(pool, settings);
     let result: T;
@@ -67,7 +69,8 @@ export function doorsOf(orm: MikroORM, pool: Pool): Database {
 
   return {
     withTenant: async (tenantId, work) => open(tenant(tenantId), work),
-    lookAsTenant: async (tenantId, work) => work(new Tx(new Reading(pool, tenant(tenantId)), mappings)),
+    lookAsTenant: async (tenantId, work) =>
+      work(new Tx(new Reading(pool, tenant(tenantId), prepared), mappings)),
     asSystem: (reason, work) =>
       open({ role: 'perennial_system', 'app.tenant_id': '', application_name: `perennial ${reason}` }, work),
     close,

@@ -116,3 +116,38 @@ describe('rows', () => {
     expect(await count()).toEqual([{ n: 6_000 }]);
   });
 });
+
+describe('statements that are asked for at once', () => {
+  test('travel together, and each gets its own answer', async () => {
+    const asked = (tx: Tx) =>
+      Promise.all(
+        [1, 2, 3].map((n) =>
+          query<{ n: number; at: string }>(tx, sql`select ${n}::int as n, now()::text as at`),
+        ),
+      );
+    for (const answers of [await inTenant(asked), await database.lookAsTenant(tenantId, asked)]) {
+      expect(answers.map(([row]) => row?.n)).toEqual([1, 2, 3]);
+      expect(new Set(answers.map(([row]) => row?.at)).size).toBe(1);
+    }
+  });
+
+  test('fail together', async () => {
+    const asked = (tx: Tx) =>
+      Promise.allSettled([query(tx, sql`select 1`), query(tx, sql`select 1 / 0`), query(tx, sql`select 2`)]);
+    const answers = await database.lookAsTenant(tenantId, asked);
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    expect(await database.lookAsTenant(tenantId, (tx) => query(tx, sql`select 1 as one`))).toEqual([
+      { one: 1 },
+    ]);
+  });
+
+  test('survive a server that forgets what it was told', async () => {
+    await using one = await connect({ url: testDatabase.url, poolSize: 1, applicationName: 'rows test' });
+    const look = () => one.lookAsTenant(tenantId, (tx) => query(tx, sql`select ${'x'}::text as x`));
+    await look();
+    // As a pooler does that hands out its connections to one after the other.
+    await one.asSystem('test', (tx) => query(tx, sql`deallocate all`));
+    expect(await look()).toEqual([{ x: 'x' }]);
+    expect(await look()).toEqual([{ x: 'x' }]);
+  });
+});
