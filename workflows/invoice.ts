@@ -11,7 +11,7 @@ import type { InvoiceState } from '../src/domain/step-answer.ts';
 import { chargePatiently, databaseStep } from './activities.ts';
 import { type Inbox, openInbox, type WaitingCommand } from './inbox.ts';
 import { type InvoiceInput, waitingForQuery } from './messages.ts';
-import { mayContinue, msUntil, RUN_DAYS_MAX } from './run.ts';
+import { mayContinue, msUntil, waitMsMax } from './run.ts';
 import { showInvoiceDetails, words } from './visibility.ts';
 
 /**
@@ -132,7 +132,7 @@ const AGAIN_AFTER_MS = 3_600_000;
 async function wait(inbox: Inbox, { clockId, next }: InvoiceState, minMs: number): Promise<void> {
   // Under a test clock time comes as ticks, so there is no timer to set.
   if (clockId || !next) return condition(inbox.hasMail);
-  const ms = Math.min(msUntil(next.at, 0, new Date().toISOString()), RUN_DAYS_MAX * 86_400_000);
+  const ms = Math.min(msUntil(next.at, 0, new Date().toISOString()), waitMsMax());
   const summary = `${words(next.step)} at ${next.at}`;
   const woken = await condition(inbox.hasMail, Math.max(ms, minMs, 1), { summary });
   if (!woken) inbox.answered = false;

@@ -14,7 +14,7 @@ import { isEnded, type StepName } from '../src/domain/subscription.ts';
 import { chargeOnce, databaseStep } from './activities.ts';
 import { type Inbox, openInbox, type WaitingCommand } from './inbox.ts';
 import { type SubscriptionInput, type WaitingFor, waitingForQuery } from './messages.ts';
-import { isLongRun, msUntil, RUN_DAYS_MAX } from './run.ts';
+import { isLongRun, msUntil, waitMsMax } from './run.ts';
 import { searchAttributes, showChanges, showDetails, words } from './visibility.ts';
 
 /** The activity of each step, so that an operator reads `closePeriod` in the history and not a parameter. */
@@ -145,7 +145,7 @@ async function wait(inbox: Inbox, state: SubscriptionState): Promise<void> {
   // Under a test clock time comes as ticks, so there is no timer to set.
   if (state.clockId) return condition(inbox.hasMail);
   const due = state.blockedReason ? null : state.next;
-  const capMs = RUN_DAYS_MAX * 86_400_000;
+  const capMs = waitMsMax();
   const ms = due ? Math.min(msUntil(due.at, state.jitterMinutes, new Date().toISOString()), capMs) : capMs;
   const summary = due ? `${words(due.step)} at ${due.at}` : 'nothing is due';
   const woken = await condition(inbox.hasMail, Math.max(ms, 1), { summary });

@@ -19,7 +19,7 @@ import {
 } from './calls.ts';
 import type { Command, CommandSinks } from './tell-commands.ts';
 
-export type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
+type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
 /** A life to be lived again: a history in Temporal's JSON, and what it leaves out. */
 export type Life = { name: string; json: unknown; locals: LocalInputs | null };
