@@ -36,12 +36,15 @@ export async function bundleToKeep(): Promise<Buffer> {
 const SOURCE_MAP = '//# sourceMappingURL=data:application/json;';
 const EMPTY_MAP = { version: 3, file: 'workflows.js', sources: [], names: [], mappings: '' };
 
-/** The workflows as a released version had them, for a worker of today. The SDK insists on a map. */
-export function keptBundle(version: string): Bundle {
-  const code = gunzipSync(readFileSync(bundleFile(version))).toString('utf8');
+/** What was kept, for a worker to run. The SDK insists on a map. */
+export function unpacked(compressed: Buffer): Bundle {
+  const code = gunzipSync(compressed).toString('utf8');
   const map = Buffer.from(JSON.stringify(EMPTY_MAP)).toString('base64');
   return { code: `${code}\n${SOURCE_MAP}charset=utf-8;base64,${map}` };
 }
+
+/** The compressed workflows as a released version had them. */
+export const keptBundle = (version: string): Buffer => readFileSync(bundleFile(version));
 
 /** The versions of which the workflows were kept, oldest first. */
 export function keptVersions(): string[] {

@@ -20,8 +20,9 @@ async function lastWaitDays(scenario: string, ageDays: number): Promise<number> 
     event.eventTime = new Date(Date.parse(event.eventTime) - ageDays * DAY_MS).toISOString();
   }
   const [replayed] = await replayToday([{ ...life, json }]);
-  const waits = (replayed?.made ?? []).filter(({ what }) => what === 'timer');
-  return (waits.at(-1)?.input as { ms: number }).ms / DAY_MS;
+  const wait = replayed?.made.findLast(({ what }) => what === 'timer');
+  if (!wait) throw new Error('nothing is waited for');
+  return (wait.input as { ms: number }).ms / DAY_MS;
 }
 
 test('a month is waited for in less, the older the run is', async () => {

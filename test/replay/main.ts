@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { flagLines, parseFlags } from '../../src/main/flags.ts';
 import { table } from '../../src/main/table.ts';
 import { bundleForReplay } from './bundle.ts';
@@ -7,9 +9,10 @@ import { type Replayed, replay, whatDiverged } from './replay.ts';
 
 /** `npm run replay`: can every life that was ever recorded go on with the workflow code of today? */
 const FLAGS = {
+  root: ['<folder>', 'the workflows of another folder than this, for example of another branch'],
   json: 'the last line is one JSON object: lives, calls compared, what diverged',
   help: 'this text',
-};
+} as const;
 const USAGE = `npm run replay -- [scenario] [--flags]
 
 Replays the histories under test/replay/histories with the workflow code as it is, and compares kind and order of
@@ -17,11 +20,11 @@ everything it does, and every input, with what was recorded.
 
 ${flagLines(FLAGS).join('\n')}`;
 
-const { json, only } = read();
+const { json, only, root } = read();
 keepRuntimeQuiet();
 const lives = recordedLives().filter(({ name }) => only === undefined || name.split('/')[0] === only);
 if (lives.length === 0) refuse(`There is no history of '${only}' under test/replay/histories.`);
-const replayed = await replay(await bundleForReplay(), lives);
+const replayed = await replay(await bundleForReplay(root), lives);
 const diverged = replayed.flatMap(whatDiverged);
 
 for (const line of table(['scenario', 'version', 'events', 'inputs', 'now'], replayed.map(row), [2, 3])) {
@@ -42,14 +45,15 @@ function row(life: Replayed): string[] {
   return [scenario, version, String(life.events), String(life.compared), same ? 'the same' : 'DIVERGES'];
 }
 
-function read(): { json: boolean; only: string | undefined } {
+function read(): { json: boolean; only: string | undefined; root: URL | undefined } {
   try {
     const { given, words } = parseFlags(process.argv.slice(2), FLAGS, 1);
     if (given.help) {
       console.log(USAGE);
       process.exit(0);
     }
-    return { json: given.json ?? false, only: words[0] };
+    const root = given.root === undefined ? undefined : pathToFileURL(`${resolve(given.root)}/`);
+    return { json: given.json ?? false, only: words[0], root };
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }

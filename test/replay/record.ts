@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { flagLines, parseFlags } from '../../src/main/flags.ts';
 import { VERSION } from '../../src/platform/version.ts';
-import { bundleFile, bundleToKeep, digest } from './bundle.ts';
+import { bundleFile, bundleToKeep, digest, keptBundle } from './bundle.ts';
 import { historyFile } from './recorded.ts';
 import { toldScenarios } from './told-scenarios.ts';
 
@@ -72,7 +72,7 @@ async function recordBundle(): Promise<void> {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, bundle, { flag: 'wx' });
     console.log(`Kept the workflow code of ${VERSION}, ${Math.round(bundle.length / 1000)} kB.`);
-  } else if (digest(readFileSync(file)) === digest(bundle)) {
+  } else if (digest(keptBundle(VERSION)) === digest(bundle)) {
     console.log(`The workflow code of ${VERSION} is kept already.`);
   } else {
     refuse(`The workflow code of ${VERSION} was kept, and is another now: give it another version.`, 1);

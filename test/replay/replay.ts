@@ -1,4 +1,3 @@
-import type { WorkflowHandle } from '@temporalio/client';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import {
   type InjectedSinks,
@@ -18,8 +17,6 @@ import {
   recordedCalls,
 } from './calls.ts';
 import type { Command, CommandSinks } from './tell-commands.ts';
-
-type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
 /** A life to be lived again: a history in Temporal's JSON, and what it leaves out. */
 export type Life = { name: string; json: unknown; locals: LocalInputs | null };

@@ -1,9 +1,8 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { rmSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { beforeAll, expect, test } from '@jest/globals';
 import { bundleForReplay } from './bundle.ts';
+import { changeCopy, copyOfTheWorkflows } from './copy-workflows.ts';
 import { keepRuntimeQuiet } from './quiet-runtime.ts';
 import { recordedLives } from './recorded.ts';
 import { replay, whatDiverged } from './replay.ts';
@@ -12,8 +11,6 @@ import { replay, whatDiverged } from './replay.ts';
  * Changes that nobody may make to workflow code without `patched`, each made in a copy of it: replay has to fail and
  * name the scenarios. A change is wrong for lives that run already; for new ones it may be a good idea.
  */
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-
 type Change = { what: string; file: string; from: string; to: string; breaks: string; because: RegExp };
 
 const CHANGES: Change[] = [
@@ -114,10 +111,7 @@ test.each(CHANGES.map((change) => [change.what, change] as const))('%s', async (
   const { file, from, to, breaks, because } = change;
   const copy = copyOfTheWorkflows();
   try {
-    const path = join(copy, 'workflows', file);
-    const source = readFileSync(path, 'utf8');
-    expect(source.split(from)).toHaveLength(2);
-    writeFileSync(path, source.replace(from, to));
+    changeCopy(copy, file, from, to);
     const replayed = await replay(await bundleForReplay(pathToFileURL(`${copy}/`)), lives);
     const diverged = replayed.filter(({ name }) => name.startsWith(`${breaks}/`)).flatMap(whatDiverged);
     expect(diverged.join('\n')).toMatch(because);
@@ -137,13 +131,3 @@ test('and a copy that was not changed goes on with every life', async () => {
     rmSync(copy, { recursive: true });
   }
 });
-
-/** A folder like this house, of which only the room of the workflows is a real copy. */
-function copyOfTheWorkflows(): string {
-  const copy = mkdtempSync(join(tmpdir(), 'perennial-changed-'));
-  cpSync(join(ROOT, 'workflows'), join(copy, 'workflows'), { recursive: true });
-  for (const shared of ['src', 'activities', 'node_modules', 'package.json']) {
-    symlinkSync(join(ROOT, shared), join(copy, shared));
-  }
-  return copy;
-}
