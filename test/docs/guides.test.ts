@@ -134,10 +134,10 @@ describe('Receiving webhooks', () => {
     );
     running = await startReceiver(receiver, secret);
     const { lines } = running;
-    await stage.http.insist('PATCH', `/v1/customers/${customer['id']}`, { name: 'Grace Hopper' });
+    await stage.http.insist('PATCH', `/v1/customers/${String(customer['id'])}`, { name: 'Grace Hopper' });
     await heard(lines, 'handled customer.updated');
-    await stage.http.insist('POST', `/v1/deliveries/${late?.['id']}/resend`, {});
-    await heard(lines, `stale customer.created ${late?.['event']}`);
+    await stage.http.insist('POST', `/v1/deliveries/${String(late?.['id'])}/resend`, {});
+    await heard(lines, `stale customer.created ${String(late?.['event'])}`);
 
     const all = JSON.parse((await type(deliveries)).output) as { data: { id: string; event: string }[] };
     const handled = lines[0]?.split(' ')[2] ?? '';
