@@ -28,7 +28,7 @@ export type Looked = Running & {
 export interface Engine {
   /** Those of the entities whose workflow seems to run, by id. */
   running(kind: Entity['kind'], ids: readonly string[]): Promise<Map<string, Running>>;
-  /** Ids of all entities of a kind whose workflow seems to run, a page at a time. */
+  /** All entities of a kind whose workflow seems to run, by id, a page at a time. */
   everyRunning(kind: Entity['kind']): AsyncIterable<ReadonlyMap<string, Running>>;
   look(kind: Entity['kind'], id: string): Promise<Looked | null>;
   /** False: it ran already. */

@@ -3,7 +3,7 @@ import { toFailure } from './failure.ts';
 import { chargesOfEndedInvoices, waitingInvoices } from './repairs/invoices.ts';
 import { callbacks, clocks, endpoints, events, expiredCommands, nudges } from './repairs/left-behind.ts';
 import type { Pass, Repair, RepairDeps, RepairKind } from './repairs/repair.ts';
-import { livingSubscriptions, runningSubscriptions } from './repairs/subscriptions.ts';
+import { subscriptions } from './repairs/subscriptions.ts';
 
 /** In this order: what the relay carries first, because it explains why a workflow does not know its row. */
 const PASSES: readonly [name: string, pass: Pass][] = [
@@ -11,10 +11,9 @@ const PASSES: readonly [name: string, pass: Pass][] = [
   ['events', events],
   ['callbacks', callbacks],
   ['nudges', nudges],
-  ['subscriptions', livingSubscriptions],
+  ['subscriptions', subscriptions],
   ['invoices', waitingInvoices],
   ['charges', chargesOfEndedInvoices],
-  ['workflows', runningSubscriptions],
   ['clocks', clocks],
   ['endpoints', endpoints],
 ];

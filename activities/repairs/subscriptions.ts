@@ -1,9 +1,8 @@
-import { type WakeUp, wakeUpsAfter, wakeUpsOf } from '../../src/persistence/invariants/wake-ups.ts';
+import { livingAfter, type WakeUp, wakeUpsOf } from '../../src/persistence/invariants/wake-ups.ts';
 import type { Looked, Running } from '../engine.ts';
 import {
   asSystem,
   eachSuspect,
-  PAGE,
   type Pass,
   type Repair,
   type RepairDeps,
@@ -11,31 +10,33 @@ import {
   type RepairRun,
 } from './repair.ts';
 
+/** Ids read at once. */
+const ROWS = 5_000;
 /** A workflow without a row may be waiting this long for the command that creates it. */
 const UNBORN_MS_MAX = 20 * 60_000;
 
-/** Every living row has its workflow, and that waits for what the row says is next. */
-export const livingSubscriptions: Pass = async function* (deps, run) {
-  for (let after: string | null = run.after ?? ''; after !== null; ) {
-    const from: string = after;
+/**
+ * Every living row has its workflow, which waits for what the row says is next; no workflow runs for a row that ended or
+ * was never there. Workflows are listed once, with what they show of themselves, because lists are what costs most here;
+ * the ids of those that run (some 80 bytes each) stay in memory until the rows were compared with them.
+ */
+export const subscriptions: Pass = async function* (deps, run) {
+  const running = new Set<string>();
+  for await (const page of deps.engine.everyRunning('subscription')) {
     const at = deps.now();
-    const page = await asSystem(deps, (tx) => wakeUpsAfter(tx, from, PAGE, { at, living: true }));
-    const ids = page.map(({ id }) => id);
-    const running = await deps.engine.running('subscription', ids);
-    const suspects = ids.filter((_id, n) => suspicion(page[n] as WakeUp, running.get(ids[n] ?? '') ?? null));
-    yield* eachSuspect(suspects, (id) => lookAt(deps, run, id));
-    after = page.length === PAGE ? (ids.at(-1) ?? null) : null;
-    run.beat(after);
+    const rows = await asSystem(deps, (tx) => wakeUpsOf(tx, [...page.keys()], at));
+    const known = new Map(rows.map((row) => [row.id, row]));
+    const suspects = [...page].filter(([id, workflow]) => isSuspect(deps, known.get(id), workflow));
+    for (const id of page.keys()) running.add(id);
+    yield* eachSuspect(suspects, ([id]) => lookAt(deps, run, id));
+    run.beat(null);
   }
-};
-
-/** No workflow runs for a row that ended or was never there: it reads its row again, and ends. */
-export const runningSubscriptions: Pass = async function* (deps, run) {
-  for await (const running of deps.engine.everyRunning('subscription')) {
-    const rows = await asSystem(deps, (tx) => wakeUpsOf(tx, [...running.keys()], deps.now()));
-    const living = new Set(rows.filter(({ ended }) => !ended).map(({ id }) => id));
-    const suspects = [...running.keys()].filter((id) => !living.has(id));
-    yield* eachSuspect(suspects, (id) => lookAt(deps, run, id));
+  for (let after: string | null = ''; after !== null; ) {
+    const from: string = after;
+    const ids = await asSystem(deps, (tx) => livingAfter(tx, from, ROWS));
+    const lost = ids.filter((id) => !running.has(id));
+    yield* eachSuspect(lost, (id) => lookAt(deps, run, id));
+    after = ids.length === ROWS ? (ids.at(-1) ?? null) : null;
     run.beat(null);
   }
 };
@@ -63,9 +64,10 @@ async function wake(
   if (kind !== 'subscription_stuck') await deps.engine.recheck(entity, false);
 }
 
-/** What a list says of a row's workflow. Lists lag, so this is never more than a reason to look. */
-function suspicion(row: WakeUp, workflow: Running | null): boolean {
-  return verdict(row, workflow && { ...workflow, busy: false, failures: 0 }) !== null;
+/** Lists lag behind, so this is never more than a reason to look. */
+function isSuspect(deps: RepairDeps, row: WakeUp | undefined, listed: Running): boolean {
+  const workflow = { ...listed, busy: false, failures: 0 };
+  return (row ? verdict(row, workflow) : orphaned(deps, workflow)) !== null;
 }
 
 function verdict(row: WakeUp, workflow: Looked | null): SubscriptionKind | null {

@@ -59,7 +59,7 @@ async function findSuspects(database: Database, client: Client, at: Date): Promi
   const suspects: string[] = [];
   for (let afterId: string | null = ''; afterId !== null; ) {
     const from: string = afterId;
-    const page = await readOnly(database, (tx) => wakeUpsAfter(tx, from, PAGE, { at }));
+    const page = await readOnly(database, (tx) => wakeUpsAfter(tx, from, PAGE, at));
     for (const wakeUp of page) {
       const id = workflowId.subscription(wakeUp.id);
       if (compare(wakeUp.id, wakeUp, running.get(id) ?? null, at)) suspects.push(wakeUp.id);

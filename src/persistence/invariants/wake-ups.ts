@@ -25,17 +25,21 @@ const columns = (
   coalesce(${isLate(at)}, false) as overdue`;
 const FROM = sql`from subscriptions sub left join test_clocks clock on clock.id = sub.test_clock_id`;
 
-/** All subscriptions by id, `limit` at a time; only the living ones when asked so. */
-export function wakeUpsAfter(
-  tx: Tx,
-  afterId: string,
-  limit: number,
-  { at, living = false }: { at: Date; living?: boolean },
-): Promise<WakeUp[]> {
+/** All subscriptions by id, `limit` at a time. */
+export function wakeUpsAfter(tx: Tx, afterId: string, limit: number, at: Date): Promise<WakeUp[]> {
   return query(
     tx,
-    sql`select ${columns(at)} ${FROM} where sub.id > ${afterId} and (sub.ended_at is null or not ${living}) order by sub.id limit ${limit}`,
+    sql`select ${columns(at)} ${FROM} where sub.id > ${afterId} order by sub.id limit ${limit}`,
   );
+}
+
+/** Ids of the living subscriptions, in their order. */
+export async function livingAfter(tx: Tx, afterId: string, limit: number): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    tx,
+    sql`select id from subscriptions where id > ${afterId} and ended_at is null order by id limit ${limit}`,
+  );
+  return rows.map(({ id }) => id);
 }
 
 /** Those of the subscriptions that have a row. */
