@@ -2,16 +2,15 @@ import { webhookBody } from '../src/contract/events.ts';
 import { presentWebhookEndpoint } from '../src/contract/webhooks.ts';
 import { decideDelivery, isSuccess } from '../src/domain/deliver.ts';
 import type { WebhookEndpoint } from '../src/domain/webhook.ts';
-import type { Database, Tx } from '../src/persistence/doors.ts';
 import {
-  beginAttempt,
-  type ClaimedDelivery,
   type FinishedAttempt,
-  finishAttempt,
+  finishAttempts,
   interruptAttempt,
-} from '../src/persistence/drain-deliveries.ts';
+} from '../src/persistence/delivery-attempts.ts';
+import type { Database, Tx } from '../src/persistence/doors.ts';
+import type { ClaimedDelivery } from '../src/persistence/drain-deliveries.ts';
 import { recordEvents } from '../src/persistence/events.ts';
-import { disableEndpoint, lockEndpoint, noteEndpointHealth } from '../src/persistence/webhooks.ts';
+import { disableEndpoint, lockEndpoint } from '../src/persistence/webhooks.ts';
 import { crashPoint } from '../src/platform/crash-point.ts';
 import type { Logger } from '../src/platform/logger.ts';
 import type { Metrics } from '../src/platform/metrics.ts';
@@ -19,6 +18,7 @@ import type { Answer, SafeSender } from '../src/platform/safe-fetch.ts';
 import type { Vault } from '../src/platform/vault.ts';
 import { VERSION } from '../src/platform/version.ts';
 import { signWebhook } from '../src/platform/webhook-signature.ts';
+import type { Begun } from './attempt-book.ts';
 
 export type WebhookDeps = {
   database: Database;
@@ -31,30 +31,34 @@ export type WebhookDeps = {
   random?: () => number;
 };
 
-/** One claimed delivery and what it takes to send it. */
+/** Where a delivery goes, as it was when it was claimed. */
+export type Target = { endpoint: WebhookEndpoint; secrets: string[] };
+
+/** An attempt that is on record, and what it takes to send it. */
 export type WebhookToSend = {
-  endpoint: WebhookEndpoint;
-  secrets: string[];
+  target: Target;
   delivery: ClaimedDelivery;
+  begun: Begun;
   stopping: AbortSignal;
 };
 
-/** One attempt: its row, the request, its outcome. */
-export async function sendWebhook(deps: WebhookDeps, now: () => Date, one: WebhookToSend): Promise<void> {
-  const { endpoint, secrets, delivery, stopping } = one;
+/**
+ * Sends one attempt and judges the answer.
+ *
+ * @returns what is to be written down; null when that was done here, because the attempt was broken off or ended its
+ *   endpoint.
+ */
+export async function sendWebhook(
+  deps: WebhookDeps,
+  now: () => Date,
+  one: WebhookToSend,
+): Promise<FinishedAttempt | null> {
+  const { delivery, begun, stopping } = one;
+  const { endpoint, secrets } = one.target;
   const { database } = deps;
-  const startedAt = now();
-  const begun = await database.withTenant(delivery.tenantId, async (tx) => {
-    const attempt = await beginAttempt(tx, delivery, startedAt);
-    crashPoint('webhookAttempt.beforeCommit');
-    return attempt;
-  });
-  if (!begun) return;
-  crashPoint('webhookAttempt.afterCommit');
-
   const body = webhookBody(delivery.event);
   const headers = {
-    ...signWebhook(delivery.event.id, startedAt, body, secrets),
+    ...signWebhook(delivery.event.id, begun.startedAt, body, secrets),
     'content-type': 'application/json',
     'user-agent': `Perennial-Webhooks/${VERSION}`,
   };
@@ -67,43 +71,38 @@ export async function sendWebhook(deps: WebhookDeps, now: () => Date, one: Webho
   if (stopping.aborted && !isSuccess(answer)) {
     await database.withTenant(delivery.tenantId, (tx) => interruptAttempt(tx, delivery, begun.attempts, at));
     deps.metrics.webhookAttempts.inc({ outcome: 'interrupted' });
-    return;
+    return null;
   }
-  const finished = { n: begun.attempts, outcome: answer, at, latencyMs };
+  const ended = { claimed: delivery, n: begun.attempts, outcome: answer, at, latencyMs };
   const jitter = (deps.random ?? Math.random)();
   const decide = (health: { failingSince: Date | null }) => decideDelivery(begun, answer, health, at, jitter);
   const decision = decide(endpoint);
-  await database.withTenant(delivery.tenantId, async (tx) => {
-    if (decision.disable) return closeEndpoint(tx, delivery, finished, decide);
-    // The endpoint before its deliveries, always, so that two transactions never wait for each other.
-    await noteEndpointHealth(tx, endpoint.id, isSuccess(answer) ? 'success' : 'failure', at);
-    await finishAttempt(tx, delivery, { ...finished, decision: decision.delivery });
-    crashPoint('webhookOutcome.beforeCommit');
-  });
-  crashPoint('webhookOutcome.afterCommit');
+  if (decision.disable)
+    await database.withTenant(delivery.tenantId, (tx) => closeEndpoint(tx, ended, decide));
   count(deps, decision.delivery.status, endpoint, answer);
+  return decision.disable ? null : { ...ended, decision: decision.delivery };
 }
 
 /** The attempt that ends its endpoint, judged again with the endpoint locked: another may have succeeded meanwhile. */
 async function closeEndpoint(
   tx: Tx,
-  delivery: ClaimedDelivery,
-  finished: Omit<FinishedAttempt, 'decision'>,
+  ended: Omit<FinishedAttempt, 'decision'>,
   decide: (health: { failingSince: Date | null }) => ReturnType<typeof decideDelivery>,
 ): Promise<void> {
-  const endpoint = await lockEndpoint(tx, delivery.endpointId);
+  const { claimed } = ended;
+  const endpoint = await lockEndpoint(tx, claimed.endpointId);
   const decision = decide(endpoint ?? { failingSince: null });
-  await finishAttempt(tx, delivery, { ...finished, decision: decision.delivery });
+  await finishAttempts(tx, claimed.endpointId, [{ ...ended, decision: decision.delivery }]);
   if (!decision.disable || endpoint?.status !== 'enabled') return;
-  const disabled = await disableEndpoint(tx, endpoint, decision.disable, finished.at);
-  const { correlationId, id: causationId } = delivery.event;
-  await recordEvents(tx, delivery.tenantId, { correlationId, causationId }, [
+  const disabled = await disableEndpoint(tx, endpoint, decision.disable, ended.at);
+  const { correlationId, id: causationId } = claimed.event;
+  await recordEvents(tx, claimed.tenantId, { correlationId, causationId }, [
     {
       type: 'webhook_endpoint.disabled',
       objectType: 'webhook_endpoint',
       objectId: endpoint.id,
       data: { object: presentWebhookEndpoint(disabled), previous_attributes: { status: endpoint.status } },
-      createdAt: finished.at,
+      createdAt: ended.at,
     },
   ]);
   crashPoint('endpointDisabled.beforeCommit');

@@ -1,19 +1,12 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
-import type { WebhookEndpoint } from '../src/domain/webhook.ts';
-import {
-  type ClaimedDelivery,
-  claimDeliveries,
-  outlook,
-  releaseDeliveries,
-} from '../src/persistence/drain-deliveries.ts';
+import { outlook } from '../src/persistence/drain-deliveries.ts';
 import { deadLetterPending, findEndpoint } from '../src/persistence/webhooks.ts';
 import { clock } from '../src/platform/clock.ts';
 import { crashPoint } from '../src/platform/crash-point.ts';
-import type { Vault } from '../src/platform/vault.ts';
-import { webhookSecretPlace } from '../src/platform/webhook-signature.ts';
 import type { WebhookEndpointInput } from '../workflows/messages.ts';
-import { sendWebhook, type WebhookDeps } from './send-webhook.ts';
+import { Drain } from './drain.ts';
+import type { WebhookDeps } from './send-webhook.ts';
 
 export type DrainResult = {
   state: 'enabled' | 'disabled' | 'deleted';
@@ -23,11 +16,8 @@ export type DrainResult = {
   failingSince: string | null;
 };
 
-const CLAIM_MAX = 200;
-const PARALLEL_MAX = 20;
 /** After so long no further attempt begins; an attempt lasts 15 s at most, so a lease never ends under a living one. */
 const DRAIN_MS = 60_000;
-const LEASE_MS = 90_000;
 const HEARTBEAT_MS = 5_000;
 
 export type WebhookActivities = ReturnType<typeof createWebhookActivities>;
@@ -44,22 +34,8 @@ export function createWebhookActivities(deps: WebhookDeps) {
       const mayBegin = () => !stopping.aborted && performance.now() < endsAtMs;
       const beat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
       try {
-        while (mayBegin()) {
-          const at = now();
-          const leaseUntil = new Date(at.getTime() + LEASE_MS);
-          const { endpoint, claimed } = await deps.database.withTenant(tenantId, async (tx) => {
-            const found = await findEndpoint(tx, endpointId);
-            if (found?.status !== 'enabled') return { endpoint: found, claimed: [] };
-            return {
-              endpoint: found,
-              claimed: await claimDeliveries(tx, { endpointId, at, leaseUntil, limit: CLAIM_MAX }),
-            };
-          });
-          if (endpoint?.status !== 'enabled') return await closed(tenantId, endpointId, endpoint);
-          if (claimed.length === 0) break;
-          crashPoint('delivery.claimed');
-          await sendAll(deps, now, { endpoint, claimed, mayBegin, stopping });
-        }
+        const closing = await new Drain(deps, { tenantId, endpointId, now, mayBegin, stopping }).run();
+        if (closing) return await closed(tenantId, endpointId, closing);
         if (stopping.aborted) throw stopped();
         return await report(tenantId, endpointId);
       } finally {
@@ -72,9 +48,8 @@ export function createWebhookActivities(deps: WebhookDeps) {
   async function closed(
     tenantId: string,
     endpointId: string,
-    endpoint: WebhookEndpoint | null,
+    state: 'disabled' | 'deleted',
   ): Promise<DrainResult> {
-    const state = endpoint ? 'disabled' : 'deleted';
     await deps.database.withTenant(tenantId, async (tx) => {
       await deadLetterPending(tx, endpointId, `The endpoint is ${state}.`, now());
       crashPoint('deadLetters.beforeCommit');
@@ -84,65 +59,23 @@ export function createWebhookActivities(deps: WebhookDeps) {
   }
 
   async function report(tenantId: string, endpointId: string): Promise<DrainResult> {
-    return deps.database.withTenant(tenantId, async (tx) => {
-      const endpoint = await findEndpoint(tx, endpointId);
-      const { pending, nextDueAt } = await outlook(tx, endpointId);
-      return {
-        state: endpoint?.status ?? 'deleted',
-        pending,
-        next: nextDueAt && {
-          at: nextDueAt.toISOString(),
-          waitMs: Math.max(0, nextDueAt.getTime() - now().getTime()),
-        },
-        failingSince: endpoint?.failingSince?.toISOString() ?? null,
-      };
+    const { endpoint, pending, nextDueAt } = await deps.database.withTenant(tenantId, async (tx) => {
+      const [found, ahead] = await Promise.all([findEndpoint(tx, endpointId), outlook(tx, endpointId)]);
+      return { endpoint: found, ...ahead };
     });
+    // One of the last attempts may have ended it.
+    if (endpoint?.status !== 'enabled')
+      return closed(tenantId, endpointId, endpoint ? 'disabled' : 'deleted');
+    return {
+      state: endpoint.status,
+      pending,
+      next: nextDueAt && {
+        at: nextDueAt.toISOString(),
+        waitMs: Math.max(0, nextDueAt.getTime() - now().getTime()),
+      },
+      failingSince: endpoint.failingSince?.toISOString() ?? null,
+    };
   }
-}
-
-type Sending = {
-  endpoint: WebhookEndpoint;
-  claimed: ClaimedDelivery[];
-  mayBegin: () => boolean;
-  stopping: AbortSignal;
-};
-
-/**
- * Sends what was claimed, 20 at a time. What concerns one object goes out one after the other, so that a healthy
- * receiver sees each object's events in order.
- */
-async function sendAll(deps: WebhookDeps, now: () => Date, sending: Sending): Promise<void> {
-  const { endpoint, claimed, mayBegin, stopping } = sending;
-  const secrets = secretsOf(deps.vault, endpoint, now());
-  const lanes = [...Map.groupBy(claimed, ({ event }) => event.objectId).values()];
-  const leftOver: ClaimedDelivery[] = [];
-  let trouble: { error: unknown } | null = null;
-
-  const work = async () => {
-    for (let lane = lanes.shift(); lane; lane = lanes.shift()) {
-      for (const delivery of lane) {
-        if (trouble || !mayBegin()) leftOver.push(delivery);
-        else
-          await sendWebhook(deps, now, { endpoint, secrets, delivery, stopping }).catch((error: unknown) => {
-            trouble ??= { error };
-          });
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL_MAX, lanes.length) }, work));
-
-  if (trouble) throw (trouble as { error: unknown }).error;
-  await deps.database.withTenant(endpoint.tenantId, (tx) => releaseDeliveries(tx, leftOver, now()));
-}
-
-/** The current secret and, while a rotation lasts, the former one. */
-function secretsOf(vault: Vault, endpoint: WebhookEndpoint, at: Date): string[] {
-  const place = webhookSecretPlace(endpoint);
-  const rotating = endpoint.previousSecretExpiresAt !== null && endpoint.previousSecretExpiresAt > at;
-  return [
-    vault.open(endpoint.secretSealed, place),
-    ...(rotating && endpoint.previousSecretSealed ? [vault.open(endpoint.previousSecretSealed, place)] : []),
-  ];
 }
 
 /** A worker that goes away is no failure: another one takes over at once. */

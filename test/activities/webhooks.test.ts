@@ -6,8 +6,9 @@ import { webhookBodySchema } from '../../src/contract/events.ts';
 import type { WebhookDelivery, WebhookEndpoint } from '../../src/domain/webhook.ts';
 import { connect } from '../../src/persistence/database.ts';
 import { attemptsOf, resendDeliveries } from '../../src/persistence/deliveries.ts';
+import { beginAttempts } from '../../src/persistence/delivery-attempts.ts';
 import type { Database } from '../../src/persistence/doors.ts';
-import { beginAttempt, claimDeliveries } from '../../src/persistence/drain-deliveries.ts';
+import { claimDeliveries } from '../../src/persistence/drain-deliveries.ts';
 import { fanOut, placeEvents } from '../../src/persistence/relay.ts';
 import { findRows, query } from '../../src/persistence/rows.ts';
 import {
@@ -314,13 +315,13 @@ describe('nothing is lost', () => {
     const endpoint = await owe();
     const leaseUntil = new Date(now.getTime() + 90_000);
     await database.withTenant(tenantId, async (tx) => {
-      const [claimed] = await claimDeliveries(tx, {
+      const claimed = await claimDeliveries(tx, {
         endpointId: endpoint.id,
         at: now,
         leaseUntil,
         limit: 10,
       });
-      if (claimed) await beginAttempt(tx, claimed, now);
+      await beginAttempts(tx, claimed, now);
     });
     const { next } = await drain(endpoint.id);
     expect(receiver.received).toHaveLength(0);
