@@ -11,6 +11,7 @@ import { PaymentMethodSchema } from './customers.ts';
 import { findDefaultMethod } from './find.ts';
 import { insertAttempt, runningCollections } from './invoice-facts.ts';
 import { isUnderWay, type Owed } from './lock-owed.ts';
+import { giveWayToOlder } from './oldest-first.ts';
 import { PaymentAttemptSchema } from './payments.ts';
 import { findRow } from './rows.ts';
 import type { Write } from './write.ts';
@@ -41,6 +42,7 @@ export async function beginDueCharge(write: Write, owed: Owed, tenant: Tenant): 
   const next = nextInvoiceStep(invoice, attempt, collection);
   const isCharge = next?.step === 'collect' || next?.step === 'retry';
   if (!isCharge || next.at.getTime() > write.at.getTime() + CLOCK_SKEW_MS) return NOTHING;
+  if (next.step === 'collect' && (await giveWayToOlder(write, owed))) return NOTHING;
   const method = await findDefaultMethod(write.tx, invoice.customerId);
   if (method && !isSuppressed(await runningCollections(write.tx, invoice)))
     return start(write, owed, method, null);

@@ -23,12 +23,22 @@ export async function backlogOf(
 ): Promise<Date | null> {
   if (subscription.testClockId) return null;
   const { wallNow } = write;
+  const late = isLate(write, subscription);
+  if (late) await lineUp(write, subscription.customerId);
   const { waiting, charged } = await lastChargesOf(write, subscription.customerId);
-  if (!isLate(write, subscription)) return waiting && waiting > wallNow ? dayAfter(waiting) : null;
+  if (!late) return waiting && waiting > wallNow ? dayAfter(waiting) : null;
   const last = waiting ?? charged;
   if (last && dayAfter(last) > wallNow) return dayAfter(last);
   const moreIsDue = nextAt !== null && nextAt <= wallNow;
   return waiting || moreIsDue ? wallNow : null;
+}
+
+/**
+ * One at a time takes a day for a charge of this customer. Not by the customer's row: whoever charges locks that one
+ * before the subscriptions, and a step holds its subscription already.
+ */
+async function lineUp(write: Write, customerId: string): Promise<void> {
+  await query(write.tx, sql`select pg_advisory_xact_lock(hashtextextended(${customerId}, 31))`);
 }
 
 /** The latest instant at which one of the customer's invoices waits to be charged, and at which one was. */

@@ -103,6 +103,44 @@ test('four periods late: one invoice each in order, charged one a day, the oldes
   expect(await money.subscription(id)).toMatchObject({ status: 'active', overdueCount: 0 });
 });
 
+test('two subscriptions of one customer catch up at once: still one charge a day, the oldest of all first', async () => {
+  const customer = await world.customer();
+  const plan = await world.plan([{ intervalUnit: 'week' }]);
+  const terms = { proration_basis: 'second', payment_behavior: 'default_active' } as const;
+  const begins = [21.5, 24.5, 27.5].map((days) => new Date(Date.now() - days * DAY_MS));
+  const ids = await Promise.all(
+    begins.map((requestedAt) => world.subscribe(customer, plan, { ...terms, requestedAt })),
+  );
+  const all = async () => (await Promise.all(ids.map(money.invoices))).flat();
+  await eventually(async () => (await all()).length === 12);
+
+  // Days are brought about as above. Whoever was charged when the first one was made keeps his day.
+  const settled = async () => (await money.charges(customer)).filter((charge) => charge.endsWith('settled'));
+  const paid: string[] = [];
+  for (let day = 1; day <= 12; day += 1) {
+    await eventually(async () => (await settled()).length === day);
+    await sleep(300);
+    expect(await settled()).toHaveLength(day);
+    const invoices = await all();
+    const [today] = invoices.filter(({ id, status }) => status === 'paid' && !paid.includes(id));
+    const waiting = invoices.filter(({ status }) => status === 'open');
+    paid.push(today?.id ?? 'none');
+    if (day > 1)
+      for (const invoice of waiting)
+        expect(invoice.createdAt.getTime()).toBeGreaterThan(today?.createdAt.getTime() ?? 0);
+    await world.inTenant(async (tx) => {
+      for (const { id, collectAt } of waiting)
+        await updateRows(
+          tx,
+          InvoiceSchema,
+          { id },
+          { collectAt: new Date((collectAt ?? new Date()).getTime() - DAY_MS) },
+        );
+    });
+    for (const invoice of waiting) await money.change(customer, (write) => nudgeInvoice(write, invoice));
+  }
+});
+
 test('a renewal that is on time waits behind the customer’s older invoices', async () => {
   const customer = await world.customer();
   const weekly = await world.plan([{ intervalUnit: 'week' }]);

@@ -5,11 +5,13 @@ import type { Outage } from './outage.ts';
 import { POISON_OUTAGES } from './poison.ts';
 import { POSTGRES_OUTAGES } from './postgres.ts';
 import { TEMPORAL_OUTAGES } from './temporal.ts';
+import { WORKER_OUTAGES } from './worker.ts';
 
 /** In the order in which `npm run faults -- outages` plays them. */
 export const OUTAGES: readonly Outage[] = [
   ...POSTGRES_OUTAGES,
   ...TEMPORAL_OUTAGES,
+  ...WORKER_OUTAGES,
   ...GATEWAY_OUTAGES,
   ...CALLBACK_OUTAGES,
   ...POISON_OUTAGES,

@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Stage } from '../stage.ts';
-import { look, payer, sellPlan, subscribe } from './customers.ts';
+import { look, type Payer, payer, sellPlan, subscribe } from './customers.ts';
 
 /** Subscriptions that become due in real time: their boundary is an explicit anchor some seconds ahead. */
 export type Planted = { ids: string[]; dueAt: Date };
 
 const AT_ONCE = 8;
-/** What making one subscription may take of the time before the boundary, on a slow machine. */
-const MS_EACH = 60;
+/** What making a subscription with its first payment takes, compared with making its customer. */
+const TIMES_AS_LONG = 4;
 
 /** `count` subscriptions of as many customers, each with a card, all with a boundary in the same instant. */
 export async function plantDue(stage: Stage, count: number, leadMs = 6_000): Promise<Planted> {
   const plan = await sellPlan(stage);
-  const customers = await inParallel(count, () => payer(stage, 'tok_succeeds'));
-  const dueAt = new Date(Date.now() + leadMs + count * MS_EACH);
+  const { customers, patienceMs } = await payers(stage, count);
+  const dueAt = new Date(Date.now() + leadMs + patienceMs);
   const terms = { proration_basis: 'second', billing_anchor: dueAt.toISOString() };
   const ids = await inParallel(count, (index) => subscribe(stage, customers[index]?.id ?? '', plan, terms));
   if (Date.now() > dueAt.getTime() - 1_000)
@@ -33,8 +33,8 @@ export async function plantThreeBoundaries(
   apartMs: number,
 ): Promise<Planted> {
   const plan = await sellPlan(stage);
-  const customers = await inParallel(count, () => payer(stage, 'tok_succeeds'));
-  const firstMs = Date.now() + leadMs + count * MS_EACH;
+  const { customers, patienceMs } = await payers(stage, count);
+  const firstMs = Date.now() + leadMs + patienceMs;
   const at = (nth: number) => new Date(firstMs + nth * apartMs).toISOString();
   const terms = {
     proration_basis: 'second',
@@ -44,6 +44,13 @@ export async function plantThreeBoundaries(
   };
   const ids = await inParallel(count, (index) => subscribe(stage, customers[index]?.id ?? '', plan, terms));
   return { ids, dueAt: new Date(firstMs + 2 * apartMs) };
+}
+
+/** Customers with cards, and how long to wait for as many subscriptions on a machine as fast as this one is now. */
+async function payers(stage: Stage, count: number): Promise<{ customers: Payer[]; patienceMs: number }> {
+  const startedMs = performance.now();
+  const customers = await inParallel(count, () => payer(stage, 'tok_succeeds'));
+  return { customers, patienceMs: TIMES_AS_LONG * (performance.now() - startedMs) };
 }
 
 /** How many of them have not been brought past their boundary yet. */
