@@ -131,3 +131,17 @@ test('and a copy that was not changed goes on with every life', async () => {
     rmSync(copy, { recursive: true });
   }
 });
+
+test('the same wait behind `patched` goes on with every life', async () => {
+  const copy = copyOfTheWorkflows();
+  try {
+    changeCopy(copy, 'invoice.ts', '  setHandler,\n  sleep,', '  patched,\n  setHandler,\n  sleep,');
+    const guarded =
+      "state ??= await load();\n  if (patched('wait-first')) await sleep('1 minute');\n  for (;;) {";
+    changeCopy(copy, 'invoice.ts', 'state ??= await load();\n  for (;;) {', guarded);
+    const replayed = await replay(await bundleForReplay(pathToFileURL(`${copy}/`)), lives);
+    expect(replayed.flatMap(whatDiverged)).toEqual([]);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+});
