@@ -2,8 +2,7 @@ import type { ChargeOutcome } from '../src/domain/decide-payment.ts';
 import { isDomainError } from '../src/domain/errors.ts';
 import type { ChargeRequest, Gateway, Outcome, Prepared } from '../src/gateways/port.ts';
 import type { ChargePlan } from '../src/persistence/begin-charge.ts';
-import { clockOf } from '../src/persistence/find.ts';
-import { findConnection, saveGatewayRef } from '../src/persistence/gateway-facts.ts';
+import { saveGatewayRef } from '../src/persistence/gateway-facts.ts';
 import { crashPoint } from '../src/platform/crash-point.ts';
 import type { ActivityDeps } from './deps.ts';
 
@@ -16,7 +15,8 @@ type Charge = Extract<ChargePlan, { kind: 'charge' }>;
  */
 export async function askGateway(
   deps: ActivityDeps,
-  { attempt, method }: Charge,
+  { attempt, method, account }: Charge,
+  clock: 'real' | 'test',
   asOf: Date,
 ): Promise<ChargeOutcome> {
   const gateway = deps.gateways.get(attempt.gateway);
@@ -26,11 +26,7 @@ export async function askGateway(
     return outcomeOf(await gateway.confirm(attempt.gatewayRef, { asOf }));
   }
   const { tenantId, id } = attempt;
-  const [connection, clock] = await deps.database.withTenant(
-    tenantId,
-    async (tx) => [await findConnection(tx, attempt.gateway), await clockOf(tx, attempt.customerId)] as const,
-  );
-  if (!connection)
+  if (!account)
     return {
       kind: 'declined',
       hard: false,
@@ -43,14 +39,14 @@ export async function askGateway(
     amount: attempt.amount,
     currency: attempt.currency,
     methodRef: method.gatewayRef,
-    callbackUrl: `${deps.publicUrl}/gateways/${attempt.gateway}/callbacks/${connection.callbackToken}`,
-    callbackSecret: deps.openSecret(connection.secretSealed, {
+    callbackUrl: `${deps.publicUrl}/gateways/${attempt.gateway}/callbacks/${account.callbackToken}`,
+    callbackSecret: deps.openSecret(account.secretSealed, {
       tenantId,
       column: 'gateway_connections.secret',
-      rowId: connection.id,
+      rowId: account.id,
     }),
     asOf,
-    clock: clock ? 'test' : 'real',
+    clock,
     description: `invoice ${attempt.invoiceId}`,
   });
   if (prepared.kind !== 'prepared') return prepared;

@@ -3,6 +3,7 @@ import { DomainError } from '../src/domain/errors.ts';
 import { isFinished } from '../src/domain/payment.ts';
 import type { SubscriptionAnswer, SubscriptionState } from '../src/domain/step-answer.ts';
 import type { StepName } from '../src/domain/subscription.ts';
+import type { Tenant } from '../src/domain/tenant.ts';
 import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
 import { findStep, insertStep } from '../src/persistence/steps.ts';
@@ -56,21 +57,25 @@ export type BillingActivities = ReturnType<typeof createBillingActivities>;
 async function runStep(deps: ActivityDeps, step: StepName, input: StepInput): Promise<SubscriptionAnswer> {
   try {
     const made = await deps.database.withTenant(input.tenantId, async (tx) => {
-      const facts = await lockSubscription(tx, input.subscriptionId);
+      const [facts, tenant] = await Promise.all([
+        lockSubscription(tx, input.subscriptionId),
+        findTenant(tx, input.tenantId),
+      ]);
       if (!facts) throw new DomainError('not_found', `subscription ${input.subscriptionId} has no row`);
       const stepKey = `${step}:${input.at}`;
-      const done = await findStep<SubscriptionAnswer>(tx, input.subscriptionId, stepKey);
-      if (done) return done;
       const { subscription } = facts;
       const due = subscription.nextStep === step && subscription.nextStepAt?.toISOString() === input.at;
       if (subscription.revision !== input.revision || !due || subscription.blockedReason) {
+        // A step that is done has moved the row on, so only here it can have been.
+        const done = await findStep<SubscriptionAnswer>(tx, input.subscriptionId, stepKey);
+        if (done) return done;
         return { state: await stateOf(tx, subscription), collect: null, waits: false, stale: true };
       }
       const write = writeOf(deps, tx, input.tenantId, new Date(input.at), {
         correlationId: stepKey,
         causationId: stepKey,
       });
-      const answer = await perform(write, facts, step);
+      const answer = await perform(write, facts, step, tenant);
       await insertStep(tx, {
         tenantId: input.tenantId,
         subscriptionId: subscription.id,
@@ -91,7 +96,12 @@ async function runStep(deps: ActivityDeps, step: StepName, input: StepInput): Pr
   }
 }
 
-async function perform(write: Write, facts: SubscriptionFacts, step: StepName): Promise<SubscriptionAnswer> {
+async function perform(
+  write: Write,
+  facts: SubscriptionFacts,
+  step: StepName,
+  tenant: Tenant,
+): Promise<SubscriptionAnswer> {
   // A step that succeeds forgets the failures before it.
   const subscription = { ...facts.subscription, failureCount: 0 };
   if (step === 'expire' && (await firstPaymentUnderWay(write, facts))) {
@@ -99,9 +109,10 @@ async function perform(write: Write, facts: SubscriptionFacts, step: StepName): 
     const waiting = await changeSubscription(write, facts, { ...subscription, expiresAt });
     return { state: await stateOf(write.tx, waiting), collect: null, waits: true, stale: false };
   }
-  const hasMethod = (await findDefaultMethod(write.tx, subscription.customerId)) !== null;
+  const asksForMethod = step === 'end_trial';
+  const hasMethod = asksForMethod && (await findDefaultMethod(write.tx, subscription.customerId)) !== null;
   const decision = decideStep(subscription, facts.priced, { step, at: write.at }, hasMethod);
-  const applied = await applyDecision(write, facts, decision, await findTenant(write.tx, write.tenantId));
+  const applied = await applyDecision(write, facts, decision, tenant);
   return {
     state: await stateOf(write.tx, applied.subscription),
     collect: applied.collect,

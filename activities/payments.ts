@@ -5,15 +5,14 @@ import { DomainError, isDomainError } from '../src/domain/errors.ts';
 import type { Invoice } from '../src/domain/invoice.ts';
 import type { InvoiceState, SubscriptionState } from '../src/domain/step-answer.ts';
 import { beginDueCharge, beginPayNow, type PayNow } from '../src/persistence/begin-charge.ts';
-import { findTenant } from '../src/persistence/find.ts';
+import type { Tx } from '../src/persistence/doors.ts';
+import { clockOf } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
 import { invoiceStateOf } from '../src/persistence/invoice-state.ts';
-import { InvoiceSchema } from '../src/persistence/invoices.ts';
-import { lockOwed } from '../src/persistence/lock-owed.ts';
+import { lockOwed, type Owed } from '../src/persistence/lock-owed.ts';
 import { forgetNudge } from '../src/persistence/nudges.ts';
-import { findRow } from '../src/persistence/rows.ts';
-import { lockSubscription } from '../src/persistence/subscription-facts.ts';
+import { lockOwner } from '../src/persistence/subscription-facts.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { recordOutcome } from '../src/persistence/write-charge.ts';
@@ -44,8 +43,10 @@ export function createPaymentActivities(deps: ActivityDeps) {
       try {
         const at = input.at ? new Date(input.at) : deps.now();
         const cause = { correlationId: null, causationId: `charge/${input.invoiceId}` };
-        await chargeOnce(deps, { ...input, at, cause, payNow: null });
-        return await answer(deps, input, at);
+        const charge = { ...input, at, cause, payNow: null };
+        const { now } = await chargeOnce(deps, charge, (write) => rowsNow(write, input));
+        crashPoint('handOver.afterCommit');
+        return now;
       } catch (error) {
         throw toChargeFailure(error);
       }
@@ -59,7 +60,11 @@ export function createPaymentActivities(deps: ActivityDeps) {
         if (!command) throw new DomainError('not_found', `command ${commandId} has no row`);
         if (command.status === 'pending') await payOnce(deps, input, command);
         const finished = await deps.database.withTenant(tenantId, (tx) => lockCommand(tx, commandId));
-        const { invoice } = await answer(deps, { ...input, at: null, by: 'invoice' }, command.requestedAt);
+        const { invoice } = await deps.database.withTenant(tenantId, (tx) => {
+          const cause = { correlationId: null, causationId: null };
+          const write = writeOf(deps, tx, tenantId, command.requestedAt, cause);
+          return rowsNow(write, { invoiceId: input.invoiceId, by: 'invoice' });
+        });
         return {
           outcome:
             finished?.status === 'applied' || finished?.status === 'expired' ? finished.status : 'refused',
@@ -83,35 +88,42 @@ type Charge = {
   payNow: PayNow | null;
 };
 
-async function chargeOnce(deps: ActivityDeps, charge: Charge): Promise<ChargeOutcome | null> {
+/** `look` is asked in the transaction that ends the charge. */
+async function chargeOnce<Now>(
+  deps: ActivityDeps,
+  charge: Charge,
+  look: (write: Write) => Promise<Now>,
+): Promise<{ outcome: ChargeOutcome | null; now: Now }> {
   const { tenantId, invoiceId, at, cause, payNow } = charge;
   const beganMs = performance.now();
-  const plan = await deps.database.withTenant(tenantId, async (tx) => {
+  const begun = await deps.database.withTenant(tenantId, async (tx) => {
     const write = writeOf(deps, tx, tenantId, at, cause);
     const owed = await lockOwed(write, invoiceId);
     if (!owed) throw new DomainError('not_found', `invoice ${invoiceId} has no row`);
-    const begun = payNow
-      ? await beginPayNow(write, owed, payNow)
-      : await beginDueCharge(write, owed, await findTenant(tx, tenantId));
+    const plan = payNow ? await beginPayNow(write, owed, payNow) : await beginDueCharge(write, owed);
     crashPoint('attempt.beforeCommit');
-    return begun;
+    if (plan.kind === 'done') return { kind: plan.kind, outcome: plan.outcome, now: await look(write) };
+    return { kind: plan.kind, plan, clock: await clockKind(tx, owed) };
   });
-  if (plan.kind === 'done') return plan.outcome;
+  if (begun.kind === 'done') return { outcome: begun.outcome, now: begun.now };
   crashPoint('attempt.afterCommit');
-  const outcome = withPauseFrom(await askGateway(deps, plan, at), performance.now() - beganMs);
+  const { plan, clock } = begun;
+  const outcome = withPauseFrom(await askGateway(deps, plan, clock, at), performance.now() - beganMs);
   crashPoint('charge.answered');
-  await deps.database.withTenant(tenantId, async (tx) => {
+  const now = await deps.database.withTenant(tenantId, async (tx) => {
     const write = writeOf(deps, tx, tenantId, at, cause);
-    await recordOutcome(
-      write,
-      { invoiceId, attemptId: plan.attempt.id },
-      outcome,
-      await findTenant(tx, tenantId),
-    );
+    await recordOutcome(write, { invoiceId, attemptId: plan.attempt.id }, outcome);
     crashPoint('outcome.beforeCommit');
+    return look(write);
   });
   crashPoint('outcome.afterCommit');
-  return outcome;
+  return { outcome, now };
+}
+
+/** Whether the gateway is to let this charge's time pass as a test clock does. */
+async function clockKind(tx: Tx, { owner, invoice }: Owed): Promise<'real' | 'test'> {
+  const clockId = owner ? owner.subscription.testClockId : (await clockOf(tx, invoice.customerId))?.id;
+  return clockId ? 'test' : 'real';
 }
 
 /** A pause the gateway asks for begins with its answer, while the outcome is written down as of before the question. */
@@ -132,7 +144,8 @@ async function payOnce(deps: ActivityDeps, input: PayInput, command: Command): P
   const { payment_method: paymentMethodId } = payCommand.parse(command.body);
   const payNow = { commandId: command.id, paymentMethodId, expired: deps.now() > command.expiresAt };
   try {
-    const outcome = await chargeOnce(deps, { ...input, at: command.requestedAt, cause, payNow });
+    const charge = { ...input, at: command.requestedAt, cause, payNow };
+    const { outcome } = await chargeOnce(deps, charge, async () => null);
     if (outcome?.kind !== 'declined') return await end('applied', { outcome: outcome?.kind ?? 'nothing' });
     const message = `The charge was declined: ${outcome.message}`;
     return await end('refused', {
@@ -168,24 +181,20 @@ async function handOver(write: Write, invoice: Invoice, state: InvoiceState): Pr
 }
 
 /** The rows as they are now; the subscription's workflow is told unless it is the one that asked. */
-async function answer(
-  deps: ActivityDeps,
-  input: Omit<ChargeInput, 'at'> & { at: string | null },
-  at: Date,
+async function rowsNow(
+  write: Write,
+  { invoiceId, by }: Pick<ChargeInput, 'invoiceId' | 'by'>,
 ): Promise<ChargeAnswer> {
-  const now = await deps.database.withTenant(input.tenantId, async (tx) => {
-    const glance = await findRow(tx, InvoiceSchema, { id: input.invoiceId });
-    // Locked before the facts are read: whoever changes them meanwhile owes a nudge that must not be taken back here.
-    const owner = glance?.subscriptionId ? await lockSubscription(tx, glance.subscriptionId) : null;
-    const facts = await findInvoiceFacts(tx, input.invoiceId);
-    if (!facts) throw new DomainError('not_found', `invoice ${input.invoiceId} has no row`);
-    const invoice = await invoiceStateOf(tx, facts);
-    const write = writeOf(deps, tx, input.tenantId, at, { correlationId: null, causationId: null });
-    if (owner && input.by === 'invoice') await nudgeSubscription(write, owner.subscription.id);
-    if (input.by === 'subscription') await handOver(write, facts.invoice, invoice);
-    crashPoint('handOver.beforeCommit');
-    return { invoice, subscription: owner && (await stateOf(tx, owner.subscription)) };
-  });
-  crashPoint('handOver.afterCommit');
-  return now;
+  const { tx } = write;
+  // Locked before the facts are read: whoever changes them meanwhile owes a nudge that must not be taken back here.
+  const [owner, facts] = await Promise.all([lockOwner(tx, invoiceId), findInvoiceFacts(tx, invoiceId)]);
+  if (!facts) throw new DomainError('not_found', `invoice ${invoiceId} has no row`);
+  const invoice = await invoiceStateOf(tx, facts, owner);
+  const [subscription] = await Promise.all([
+    owner && stateOf(tx, owner),
+    owner && by === 'invoice' && nudgeSubscription(write, owner.id),
+    by === 'subscription' && handOver(write, facts.invoice, invoice),
+  ]);
+  crashPoint('handOver.beforeCommit');
+  return { invoice, subscription };
 }

@@ -1,14 +1,14 @@
-import type { PaymentMethod } from '../domain/customer.ts';
+import type { GatewayConnection, PaymentMethod } from '../domain/customer.ts';
 import { type ChargeOutcome, outcomeOf } from '../domain/decide-payment.ts';
 import { isSuppressed } from '../domain/dunning.ts';
 import { DomainError } from '../domain/errors.ts';
 import { amountDue } from '../domain/invoice.ts';
 import { nextInvoiceStep } from '../domain/invoice-step.ts';
 import { isFinished, type PaymentAttempt } from '../domain/payment.ts';
-import type { Tenant } from '../domain/tenant.ts';
 import { newId } from '../platform/ids.ts';
 import { PaymentMethodSchema } from './customers.ts';
-import { findDefaultMethod } from './find.ts';
+import { findDefaultMethod, findTenant } from './find.ts';
+import { findConnection } from './gateway-facts.ts';
 import { insertAttempt, runningCollections } from './invoice-facts.ts';
 import { isUnderWay, type Owed } from './lock-owed.ts';
 import { giveWayToOlder } from './oldest-first.ts';
@@ -17,9 +17,9 @@ import { findRow } from './rows.ts';
 import type { Write } from './write.ts';
 import { failCharge } from './write-dunning.ts';
 
-/** `charge`: go to the gateway with this attempt. `done`: there is nothing to ask a gateway, or it was asked before. */
+/** `charge`: go to the gateway with this attempt, for the tenant's account there (null: it has none). `done`: there is nothing to ask a gateway, or it was asked before. */
 export type ChargePlan =
-  | { kind: 'charge'; attempt: PaymentAttempt; method: PaymentMethod }
+  | { kind: 'charge'; attempt: PaymentAttempt; method: PaymentMethod; account: GatewayConnection | null }
   | { kind: 'done'; outcome: ChargeOutcome | null };
 
 /** A person's "pay now"; `paymentMethodId` null charges the default method. An expired one only finds what it did before. */
@@ -36,17 +36,19 @@ const CLOCK_SKEW_MS = 60_000;
  * resumed, never joined by a second one; when nothing is due any more (the call is repeated, or somebody was quicker)
  * nothing happens. Without a method, or while a hard decline stands, the charge fails without being tried.
  */
-export async function beginDueCharge(write: Write, owed: Owed, tenant: Tenant): Promise<ChargePlan> {
+export async function beginDueCharge(write: Write, owed: Owed): Promise<ChargePlan> {
   const { invoice, attempt, collection } = owed;
   if (attempt && !isFinished(attempt.status)) return resume(write, attempt);
   const next = nextInvoiceStep(invoice, attempt, collection);
   const isCharge = next?.step === 'collect' || next?.step === 'retry';
   if (!isCharge || next.at.getTime() > write.at.getTime() + CLOCK_SKEW_MS) return NOTHING;
   if (next.step === 'collect' && (await giveWayToOlder(write, owed))) return NOTHING;
-  const method = await findDefaultMethod(write.tx, invoice.customerId);
-  if (method && !isSuppressed(await runningCollections(write.tx, invoice)))
-    return start(write, owed, method, null);
-  await failCharge(write, owed, tenant, { hard: true, charged: null });
+  const [method, running] = await Promise.all([
+    findDefaultMethod(write.tx, invoice.customerId),
+    runningCollections(write.tx, invoice),
+  ]);
+  if (method && !isSuppressed(running)) return start(write, owed, method, null);
+  await failCharge(write, owed, await findTenant(write.tx, write.tenantId), { hard: true, charged: null });
   return NOTHING;
 }
 
@@ -121,12 +123,18 @@ async function start(
     updatedAt: write.at,
     finishedAt: null,
   };
-  await insertAttempt(write.tx, started);
-  return { kind: 'charge', attempt: started, method };
+  const [account] = await Promise.all([
+    findConnection(write.tx, method.gateway),
+    insertAttempt(write.tx, started),
+  ]);
+  return { kind: 'charge', attempt: started, method, account };
 }
 
 async function resume(write: Write, attempt: PaymentAttempt): Promise<ChargePlan> {
-  const method = await findRow(write.tx, PaymentMethodSchema, { id: attempt.paymentMethodId });
+  const [method, account] = await Promise.all([
+    findRow(write.tx, PaymentMethodSchema, { id: attempt.paymentMethodId }),
+    findConnection(write.tx, attempt.gateway),
+  ]);
   if (!method) throw new Error(`payment method ${attempt.paymentMethodId} of an attempt is gone`);
-  return { kind: 'charge', attempt, method };
+  return { kind: 'charge', attempt, method, account };
 }

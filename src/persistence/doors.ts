@@ -47,7 +47,7 @@ export function doorsOf(orm: MikroORM, pool: Pool): Database {
   const mappings = mappingsOf(orm);
   const prepared = new Prepared();
   const open = async <T>(settings: Record<string, string>, work: (tx: Tx) => Promise<T>): Promise<T> => {
-    const transaction = new Transaction(pool, settings);
+    const transaction = new Transaction(pool, settings, prepared);
     let result: T;
     try {
       result = await work(new Tx(transaction, mappings));

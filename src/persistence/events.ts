@@ -49,10 +49,8 @@ export async function recordEvents(
   cause: Cause,
   events: readonly NewEvent[],
 ): Promise<string[]> {
-  const ids: string[] = [];
-  for (const event of events) {
+  const inserting = events.map(async (event) => {
     const id = newId('evt');
-    ids.push(id);
     await query(
       tx,
       sql`insert into events (id, tenant_id, type, object_type, object_id, sequence, customer_id, subscription_id, invoice_id,
@@ -62,8 +60,9 @@ export async function recordEvents(
           ${event.customerId ?? null}, ${event.subscriptionId ?? null}, ${event.invoiceId ?? null},
           ${API_VERSION}, ${JSON.stringify(event.data)}::jsonb, ${cause.correlationId}, ${cause.causationId}, ${event.createdAt.toISOString()}`,
     );
-  }
-  return ids;
+    return id;
+  });
+  return Promise.all(inserting);
 }
 
 export async function findEvent(tx: Tx, id: string): Promise<Event | null> {

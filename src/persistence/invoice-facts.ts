@@ -20,24 +20,21 @@ export type InvoiceFacts = {
 
 /** An invoice with its latest charge and its dunning, locked until the transaction ends. Lock its subscription first. */
 export async function lockInvoice(tx: Tx, id: string): Promise<InvoiceFacts | null> {
-  const invoice = await lockRow(tx, InvoiceSchema, { id });
-  return invoice && { invoice, ...(await chargingOf(tx, id)) };
+  const [invoice, charging] = await Promise.all([lockRow(tx, InvoiceSchema, { id }), chargingOf(tx, id)]);
+  return invoice && { invoice, ...charging };
 }
 
 /** The same without a lock, for a glance. */
 export async function findInvoiceFacts(tx: Tx, id: string): Promise<InvoiceFacts | null> {
-  const invoice = await findRow(tx, InvoiceSchema, { id });
-  return invoice && { invoice, ...(await chargingOf(tx, id)) };
+  const [invoice, charging] = await Promise.all([findRow(tx, InvoiceSchema, { id }), chargingOf(tx, id)]);
+  return invoice && { invoice, ...charging };
 }
 
 async function chargingOf(tx: Tx, invoiceId: string): Promise<Pick<InvoiceFacts, 'attempt' | 'collection'>> {
-  const [attempt] = await findRows(
-    tx,
-    PaymentAttemptSchema,
-    { invoiceId },
-    { orderBy: { n: 'desc' }, limit: 1 },
-  );
-  const collection = await findRow(tx, CollectionSchema, { invoiceId });
+  const [[attempt], collection] = await Promise.all([
+    findRows(tx, PaymentAttemptSchema, { invoiceId }, { orderBy: { n: 'desc' }, limit: 1 }),
+    findRow(tx, CollectionSchema, { invoiceId }),
+  ]);
   return { attempt: attempt ?? null, collection };
 }
 
@@ -46,16 +43,20 @@ export async function linesOf(tx: Tx, invoiceId: string): Promise<InvoiceLine[]>
 }
 
 export async function insertInvoice(tx: Tx, invoice: Invoice, lines: readonly InvoiceLine[]): Promise<void> {
-  await insertRow(tx, InvoiceSchema, invoice);
-  await insertRows(tx, InvoiceLineSchema, lines);
+  await Promise.all([insertRow(tx, InvoiceSchema, invoice), insertRows(tx, InvoiceLineSchema, lines)]);
 }
 
 /** Writes an invoice that its caller has locked, and counts its revision up. */
 export async function saveInvoice(tx: Tx, invoice: Invoice): Promise<Invoice> {
-  const { id, tenantId: _tenant, ...rest } = invoice;
-  const saved = { ...rest, revision: invoice.revision + 1 };
-  await updateRows(tx, InvoiceSchema, { id }, saved);
-  return { ...invoice, revision: saved.revision };
+  const saved = raised(invoice);
+  const { id, tenantId: _tenant, ...rest } = saved;
+  await updateRows(tx, InvoiceSchema, { id }, rest);
+  return saved;
+}
+
+/** An invoice as `saveInvoice` leaves it. */
+export function raised(invoice: Invoice): Invoice {
+  return { ...invoice, revision: invoice.revision + 1 };
 }
 
 /** The next number of the tenant's gap-free sequence. Take it late: it locks the counter until the commit. */
@@ -99,9 +100,12 @@ export async function saveAttempt(tx: Tx, attempt: PaymentAttempt): Promise<void
 }
 
 export async function insertPayment(tx: Tx, payment: Payment, invoiceId: string): Promise<void> {
-  await insertRow(tx, PaymentSchema, payment);
   const { id, tenantId, amount, createdAt } = payment;
-  await insertRow(tx, PaymentAllocationSchema, { paymentId: id, invoiceId, tenantId, amount, createdAt });
+  const allocation = { paymentId: id, invoiceId, tenantId, amount, createdAt };
+  await Promise.all([
+    insertRow(tx, PaymentSchema, payment),
+    insertRow(tx, PaymentAllocationSchema, allocation),
+  ]);
 }
 
 export async function saveCollection(tx: Tx, collection: Collection): Promise<void> {

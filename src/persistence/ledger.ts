@@ -10,8 +10,8 @@ export async function postLedger(
   movements: readonly LedgerMovement[],
   of: { tenantId: string; customerId: string; invoiceId: string; currency: string; at: Date },
 ): Promise<void> {
-  for (const movement of movements) {
-    if (movement.amount.isZero()) continue;
+  const moving = movements.map(async (movement) => {
+    if (movement.amount.isZero()) return;
     const id = newId('ltx');
     const debit = movement.amount.toFixed();
     const credit = movement.amount.neg().toFixed();
@@ -24,5 +24,6 @@ export async function postLedger(
         select movement.id, side.n, movement.tenant_id, side.account, ${of.customerId}, ${of.invoiceId}, side.amount, ${of.currency}
         from movement, (values (1, ${movement.debit}, ${debit}::numeric), (2, ${movement.credit}, ${credit}::numeric)) as side (n, account, amount)`,
     );
-  }
+  });
+  await Promise.all(moving);
 }

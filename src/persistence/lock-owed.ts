@@ -17,9 +17,11 @@ export async function lockOwed(write: Write, invoiceId: string): Promise<Owed | 
   const glance = await findRow(write.tx, InvoiceSchema, { id: invoiceId });
   if (!glance) return null;
   const { customerId, subscriptionId } = glance;
-  await lockDebts(write.tx, customerId, subscriptionId);
-  const owner = subscriptionId ? await lockSubscription(write.tx, subscriptionId) : null;
-  const facts = await lockInvoice(write.tx, invoiceId);
+  const [, owner, facts] = await Promise.all([
+    lockDebts(write.tx, customerId, subscriptionId),
+    subscriptionId ? lockSubscription(write.tx, subscriptionId) : null,
+    lockInvoice(write.tx, invoiceId),
+  ]);
   return facts && { ...facts, owner };
 }
 
@@ -33,14 +35,16 @@ export async function lockDebts(
   customerId: string,
   subscriptionId: string | null = null,
 ): Promise<void> {
-  await lockCustomer(tx, customerId);
-  await query(
-    tx,
-    sql`select id from subscriptions
-      where id = ${subscriptionId} or id in (
-        select subscription_id from invoices where customer_id = ${customerId} and status in ('draft', 'open'))
-      order by id for update`,
-  );
+  await Promise.all([
+    lockCustomer(tx, customerId),
+    query(
+      tx,
+      sql`select id from subscriptions
+        where id = ${subscriptionId} or id in (
+          select subscription_id from invoices where customer_id = ${customerId} and status in ('draft', 'open'))
+        order by id for update`,
+    ),
+  ]);
 }
 
 export function isUnderWay({ attempt }: Pick<InvoiceFacts, 'attempt'>): boolean {

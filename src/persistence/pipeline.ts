@@ -21,6 +21,7 @@ export function sendTogether(
   return new Promise((resolve, reject) => {
     // The driver's own query reads the answer; what is sent is ours.
     const query = new pg.Query({ text: 'several' }, undefined, (error, result) => {
+      prepared?.answered(client, !error);
       if (error) reject(error);
       else resolve(outcomesOf(result));
     });
@@ -52,20 +53,22 @@ const UNNAMED: Known = { name: '', isThere: false };
 const UNKNOWN_STATEMENT = '26000';
 const STATEMENT_EXISTS = '42P05';
 
-/** More different texts than this are not kept: somebody writes values into them. */
+/** More different texts than this are not kept on a connection: somebody writes values into them. */
 const NAMES_MAX = 500;
+
+/** What one connection was told: names by text, and the texts whose arrival no answer has confirmed yet. */
+type Told = { names: Map<string, string>; made: number; unsure: string[] };
 
 /** Which statements each connection has been told, so that the server reads and plans a text once and not each time. */
 export class Prepared {
-  readonly #names = new Map<string, string>();
-  readonly #told = new WeakMap<PoolClient, Set<string>>();
+  readonly #told = new WeakMap<PoolClient, Told>();
   #isKept = true;
 
   /**
    * Whether this error means that somebody between us and the server (a pooler) does not keep names with connections.
    * From then on none are used.
    */
-  isForgotten(error: unknown): boolean {
+  noteForgotten(error: unknown): boolean {
     const code = error instanceof Error && 'code' in error ? error.code : null;
     const forgotten = this.#isKept && (code === UNKNOWN_STATEMENT || code === STATEMENT_EXISTS);
     if (forgotten) this.#isKept = false;
@@ -74,17 +77,27 @@ export class Prepared {
 
   nameOf(client: PoolClient, text: string): Known {
     if (!this.#isKept) return UNNAMED;
-    let name = this.#names.get(text);
-    if (name === undefined) {
-      if (this.#names.size >= NAMES_MAX) return UNNAMED;
-      name = `look_${this.#names.size + 1}`;
-      this.#names.set(text, name);
-    }
-    const told = this.#told.get(client) ?? new Set();
+    const told: Told = this.#told.get(client) ?? { names: new Map(), made: 0, unsure: [] };
     this.#told.set(client, told);
-    const isThere = told.has(name);
-    told.add(name);
-    return { name, isThere };
+    const known = told.names.get(text);
+    if (known) return { name: known, isThere: true };
+    if (told.made >= NAMES_MAX) return UNNAMED;
+    told.made += 1;
+    const name = `kept_${told.made}`;
+    told.names.set(text, name);
+    told.unsure.push(text);
+    return { name, isThere: false };
+  }
+
+  /**
+   * What was sent is answered. After a failure nobody knows whether the statements that were told with it have arrived,
+   * so they are told again, by other names.
+   */
+  answered(client: PoolClient, well: boolean): void {
+    const told = this.#told.get(client);
+    if (!told) return;
+    if (!well) for (const text of told.unsure) told.names.delete(text);
+    told.unsure = [];
   }
 }
 

@@ -115,6 +115,18 @@ export async function findRows<T extends object>(
   return rows.map((row) => mapping.toRow(row) as T);
 }
 
+/** Rows by a hand-written condition, for those that no filter of properties can name. */
+export async function selectRows<T extends object>(
+  tx: Tx,
+  entity: EntityName<T>,
+  where: RawBuilder<unknown>,
+): Promise<T[]> {
+  const mapping = tx.mapping(entity);
+  const { sql, parameters } = where.compile(compiler);
+  const { rows } = await tx.run(`select ${mapping.list} from ${mapping.table} where ${sql}`, parameters);
+  return rows.map((row) => mapping.toRow(row) as T);
+}
+
 /**
  * Runs hand-written SQL inside the transaction with real bind parameters. Values come back as the driver gives them:
  * `timestamptz`, `numeric` and `bigint` are strings.

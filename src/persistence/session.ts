@@ -43,13 +43,16 @@ const BEGIN: Statement = { text: 'begin', values: [] };
 export class Transaction extends Session {
   readonly #pool: Pool;
   readonly #opening: readonly Statement[];
+  readonly #prepared: Prepared;
   #client: PoolClient | null = null;
+  #hasEnded = false;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(pool: Pool, settings: Settings) {
+  constructor(pool: Pool, settings: Settings, prepared: Prepared) {
     super();
     this.#pool = pool;
     this.#opening = [BEGIN, standingOf(settings)];
+    this.#prepared = prepared;
   }
 
   protected override send(statements: readonly Statement[]): Promise<Outcome[]> {
@@ -59,14 +62,22 @@ export class Transaction extends Session {
   }
 
   async #next(statements: readonly Statement[]): Promise<Outcome[]> {
-    if (this.#client) return sendTogether(this.#client, statements);
-    this.#client = await this.#pool.connect();
-    const outcomes = await sendTogether(this.#client, [...this.#opening, ...statements]);
-    return outcomes.slice(this.#opening.length);
+    // One of several that were asked at once has failed, and another goes on: it would begin a transaction nobody ends.
+    if (this.#hasEnded) throw new Error('the transaction has ended');
+    const opening = this.#client ? [] : this.#opening;
+    this.#client ??= await this.#pool.connect();
+    try {
+      const outcomes = await sendTogether(this.#client, [...opening, ...statements], this.#prepared);
+      return outcomes.slice(opening.length);
+    } catch (error) {
+      this.#prepared.noteForgotten(error);
+      throw error;
+    }
   }
 
   async commit(): Promise<void> {
     await this.#last;
+    this.#hasEnded = true;
     if (!this.#client) return;
     const { command } = await this.#client.query('commit');
     // The server undoes a transaction in which something failed, whatever it is told.
@@ -77,6 +88,7 @@ export class Transaction extends Session {
   /** Gives the connection back as it was. A connection that cannot even be told so is thrown away. */
   async rollback(): Promise<void> {
     await this.#last;
+    this.#hasEnded = true;
     await this.#client?.query('rollback').then(
       () => this.#giveBack(),
       () => this.#giveBack(true),
@@ -115,7 +127,7 @@ export class Reading extends Session {
     } catch (error) {
       // What it was told before the error, and what not, nobody knows: the next one begins anew.
       client.release(true);
-      if (this.#prepared.isForgotten(error)) return this.send(statements);
+      if (this.#prepared.noteForgotten(error)) return this.send(statements);
       throw error;
     }
   }

@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import type { Coverage } from '../domain/build-invoice.ts';
 import type { ItemSegment, PricedItem, Subscription, SubscriptionItem } from '../domain/subscription.ts';
 import type { Tx } from './doors.ts';
-import { PriceSchema } from './plans.ts';
-import { findRows, insertRow, insertRows, lockRow, query, updateRows } from './rows.ts';
+import { pricesOf } from './prices.ts';
+import { findRows, insertRow, insertRows, lockRow, query, selectRows, updateRows } from './rows.ts';
 import {
   BilledPeriodSchema,
   ItemSegmentSchema,
@@ -15,18 +15,40 @@ export type SubscriptionFacts = { subscription: Subscription; priced: PricedItem
 
 /** A subscription with its items, prices and quantities, locked until the transaction ends; null when there is no such row. */
 export async function lockSubscription(tx: Tx, id: string): Promise<SubscriptionFacts | null> {
-  const subscription = await lockRow(tx, SubscriptionSchema, { id });
-  return subscription && { subscription, priced: await pricedItems(tx, id) };
+  const [subscription, priced] = await Promise.all([
+    lockRow(tx, SubscriptionSchema, { id }),
+    pricedItems(tx, id),
+  ]);
+  return subscription && { subscription, priced };
+}
+
+/** The row of the subscription that an invoice belongs to, locked until the transaction ends; null when it has none. */
+export async function lockOwner(tx: Tx, invoiceId: string): Promise<Subscription | null> {
+  const [owner] = await selectRows(
+    tx,
+    SubscriptionSchema,
+    sql`id = (select subscription_id from invoices where id = ${invoiceId}) for update`,
+  );
+  return owner ?? null;
 }
 
 /** The items with the segment that is in force; there is one segment per item until plans can change. */
 export async function pricedItems(tx: Tx, subscriptionId: string): Promise<PricedItem[]> {
-  const items = await findRows(tx, SubscriptionItemSchema, { subscriptionId }, { orderBy: { id: 'asc' } });
-  const segments = await findRows(tx, ItemSegmentSchema, { itemId: { $in: items.map((item) => item.id) } });
-  const prices = await findRows(tx, PriceSchema, { id: { $in: segments.map((segment) => segment.priceId) } });
+  const [items, segments] = await Promise.all([
+    findRows(tx, SubscriptionItemSchema, { subscriptionId }, { orderBy: { id: 'asc' } }),
+    selectRows(
+      tx,
+      ItemSegmentSchema,
+      sql`item_id in (select id from subscription_items where subscription_id = ${subscriptionId})`,
+    ),
+  ]);
+  const prices = await pricesOf(
+    tx,
+    segments.map((segment) => segment.priceId),
+  );
   return items.map((item) => {
     const segment = segments.find((candidate) => candidate.itemId === item.id);
-    const price = prices.find((candidate) => candidate.id === segment?.priceId);
+    const price = segment && prices.get(segment.priceId);
     if (!segment || !price) throw new Error(`item ${item.id} has no price in force`);
     return { item, price, quantity: segment.quantity };
   });
@@ -36,13 +58,12 @@ export async function insertSubscription(
   tx: Tx,
   created: { subscription: Subscription; priced: readonly PricedItem[]; segments: readonly ItemSegment[] },
 ): Promise<void> {
-  await insertRow(tx, SubscriptionSchema, created.subscription);
-  await insertRows(
-    tx,
-    SubscriptionItemSchema,
-    created.priced.map(({ item }) => item),
-  );
-  await insertRows(tx, ItemSegmentSchema, created.segments);
+  const items = created.priced.map(({ item }) => item);
+  await Promise.all([
+    insertRow(tx, SubscriptionSchema, created.subscription),
+    insertRows(tx, SubscriptionItemSchema, items),
+    insertRows(tx, ItemSegmentSchema, created.segments),
+  ]);
 }
 
 /** Writes what changed; the revision in the condition is a second guard behind the row's lock. */
@@ -62,12 +83,13 @@ export async function saveItems(
   before: readonly SubscriptionItem[],
   after: readonly SubscriptionItem[],
 ): Promise<void> {
-  for (const item of after) {
+  const saving = after.map(async (item) => {
     const old = before.find((candidate) => candidate.id === item.id);
     const changes = old ? changedOnly(old, item) : item;
     if (Object.keys(changes).length > 0)
       await updateRows(tx, SubscriptionItemSchema, { id: item.id }, changes);
-  }
+  });
+  await Promise.all(saving);
 }
 
 /** Accounts for stretches of items' lives. The exclusion constraint refuses one that is accounted for already. */

@@ -1,11 +1,17 @@
 import { applyOutcome, type ChargeOutcome, payInvoice } from '../domain/decide-payment.ts';
 import { amountDue } from '../domain/invoice.ts';
-import { isFinished, type PaymentAttempt } from '../domain/payment.ts';
-import type { Tenant } from '../domain/tenant.ts';
+import { isFinished, type Payment, type PaymentAttempt } from '../domain/payment.ts';
 import { newId } from '../platform/ids.ts';
-import { findDefaultMethod } from './find.ts';
+import { findDefaultMethod, findTenant } from './find.ts';
 import { finishCallbacks } from './gateway-facts.ts';
-import { insertPayment, runningCollections, saveAttempt, saveInvoice } from './invoice-facts.ts';
+import {
+  insertPayment,
+  linesOf,
+  raised,
+  runningCollections,
+  saveAttempt,
+  saveInvoice,
+} from './invoice-facts.ts';
 import { postLedger } from './ledger.ts';
 import { isFirstPayment, lockOwed, type Owed, timeZoneOf } from './lock-owed.ts';
 import { tell, type Write } from './write.ts';
@@ -18,24 +24,32 @@ export async function recordOutcome(
   write: Write,
   ref: { invoiceId: string; attemptId: string },
   outcome: ChargeOutcome,
-  tenant: Tenant,
 ): Promise<void> {
   const owed = await lockOwed(write, ref.invoiceId);
   const attempt = owed?.attempt;
   if (!owed || !attempt || attempt.id !== ref.attemptId || isFinished(attempt.status)) return;
   const answered = applyOutcome(attempt, outcome, write.at);
-  await saveAttempt(write.tx, answered);
-  if (attempt.gatewayRef && outcome.kind !== 'unknown')
-    await finishCallbacks(write.tx, attempt.gatewayRef, write.wallNow);
-  // Asked again and still the same: the world has heard of it already.
-  if (attempt.status === answered.status) return;
+  const isKnown = outcome.kind !== 'unknown';
+  await Promise.all([
+    saveAttempt(write.tx, answered),
+    attempt.gatewayRef && isKnown && finishCallbacks(write.tx, attempt.gatewayRef, write.wallNow),
+    // Asked again and still the same: the world has heard of it already.
+    attempt.status !== answered.status && follow(write, owed, answered),
+  ]);
+}
+
+/** What an attempt's new status does to everything else. */
+async function follow(write: Write, owed: Owed, answered: PaymentAttempt): Promise<void> {
   switch (answered.status) {
     case 'settled':
-      await tellOfPayment(write, 'payment.succeeded', owed, shownAttempt(write, answered));
-      return receive(write, owed, answered, null);
+      await Promise.all([
+        tellOfPayment(write, 'payment.succeeded', owed, shownAttempt(write, answered)),
+        receive(write, owed, answered, null),
+      ]);
+      return;
     case 'declined':
       await tellOfPayment(write, 'payment.failed', owed, shownAttempt(write, answered));
-      return failCharge(write, owed, tenant, {
+      return failCharge(write, owed, await findTenant(write.tx, write.tenantId), {
         hard: await standsAgainstDefault(write, answered),
         charged: answered,
       });
@@ -78,36 +92,44 @@ async function receive(
     paidAt: at,
     createdAt: at,
   };
-  await insertPayment(write.tx, payment, invoice.id);
-  if (!attempt) {
-    const object = write.present.manualPayment(payment, invoice.id);
-    await tellOfPayment(write, 'payment.succeeded', owed, { id, object });
-  }
   const paid = payInvoice(invoice, id, at, attempt === null);
-  const saved = await saveInvoice(write.tx, paid.invoice);
-  await postLedger(write.tx, paid.movements, {
-    tenantId,
-    customerId: invoice.customerId,
-    invoiceId: invoice.id,
-    currency: invoice.currency,
-    at,
-  });
-  for (const type of paid.events) await tellOfInvoice(write, type, saved);
-  if (collection && !collection.outcome) await endCollection(write, collection, 'paid');
-  await callNext(write, owed, attempt);
+  const { customerId, id: invoiceId, currency } = invoice;
+  const [lines, running] = await Promise.all([
+    linesOf(write.tx, invoiceId),
+    runningCollections(write.tx, invoice),
+    insertPayment(write.tx, payment, invoiceId),
+    attempt ? null : tellOfManualPayment(write, owed, payment),
+    saveInvoice(write.tx, paid.invoice),
+    postLedger(write.tx, paid.movements, { tenantId, customerId, invoiceId, currency, at }),
+  ]);
+  await Promise.all([
+    tellOfInvoice(write, paid.events, raised(paid.invoice), lines),
+    collection && !collection.outcome && endCollection(write, collection, 'paid'),
+  ]);
+  if (running.some((other) => other.invoiceId !== invoiceId)) await callNext(write, owed, attempt);
   await followPayment(write, owed);
+}
+
+function tellOfManualPayment(write: Write, owed: Owed, payment: Payment): Promise<void> {
+  const object = write.present.manualPayment(payment, owed.invoice.id);
+  return tellOfPayment(write, 'payment.succeeded', owed, { id: payment.id, object });
 }
 
 /** A success makes the customer's next unpaid invoice due at once (billing rule 34b). */
 async function callNext(write: Write, owed: Owed, attempt: PaymentAttempt | null): Promise<void> {
   const { invoice } = owed;
-  if ((await runningCollections(write.tx, invoice)).length === 0) return;
   if (attempt && (await isDefaultMethod(write, attempt))) await forgetHardDeclines(write, invoice);
   await advanceLine(write, invoice, await timeZoneOf(write, owed), true);
 }
 
 async function followPayment(write: Write, owed: Owed): Promise<void> {
-  if (owed.owner) await followInvoices(write, owed.owner, isFirstPayment(owed) ? 'received' : 'unchanged');
+  const { owner, invoice } = owed;
+  if (!owner) return;
+  const { overdueCount, unpaidSince } = owner.subscription;
+  const isFirst = isFirstPayment(owed);
+  // A renewal that is paid in time changes nothing, and nearly all are.
+  if (!isFirst && overdueCount === 0 && !unpaidSince && !invoice.overdueSince) return;
+  await followInvoices(write, owner, isFirst ? 'received' : 'unchanged');
 }
 
 /**

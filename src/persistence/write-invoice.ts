@@ -11,12 +11,13 @@ import {
   type InvoiceFacts,
   insertInvoice,
   linesOf,
+  raised,
   saveCollection,
   saveInvoice,
   takeInvoiceNumber,
 } from './invoice-facts.ts';
 import { postLedger } from './ledger.ts';
-import { tell, type Write } from './write.ts';
+import { tellAll, type Write } from './write.ts';
 
 /** What becomes of a new invoice: a draft until `finalizeAt` (null: until somebody finalizes it), or open at once. */
 export type Opening = { draft: boolean; finalizeAt: Date | null; collectAt: Date | null };
@@ -64,20 +65,30 @@ export async function createInvoice(
     updatedAt: write.at,
   };
   const lines = built.lines.map((line, index) => lineRow(write.tenantId, id, index + 1, line));
-  await insertInvoice(write.tx, draft, lines);
-  await tellOfInvoice(write, 'invoice.created', draft, lines);
-  const invoice = opening.draft ? draft : await finalizeInvoice(write, draft, subscription.timeZone, lines);
+  const [, , number] = await Promise.all([
+    insertInvoice(write.tx, draft, lines),
+    tellOfInvoice(write, 'invoice.created', draft, lines),
+    opening.draft ? null : takeInvoiceNumber(write.tx, write.tenantId),
+  ]);
+  const { timeZone } = subscription;
+  const invoice = number === null ? draft : await open(write, draft, { number, timeZone, lines });
   return { invoice, lineIds: lines.map((line) => line.id) };
 }
 
 /** Draft to open: the number is given, the amounts freeze, the debt is booked; nothing to pay is paid at once (billing rule 28). */
-export async function finalizeInvoice(
+export async function finalizeInvoice(write: Write, draft: Invoice, timeZone: string): Promise<Invoice> {
+  const [lines, number] = await Promise.all([
+    linesOf(write.tx, draft.id),
+    takeInvoiceNumber(write.tx, write.tenantId),
+  ]);
+  return open(write, draft, { number, timeZone, lines });
+}
+
+async function open(
   write: Write,
   draft: Invoice,
-  timeZone: string,
-  known?: readonly InvoiceLine[],
+  { number, timeZone, lines }: { number: string; timeZone: string; lines: readonly InvoiceLine[] },
 ): Promise<Invoice> {
-  const lines = known ?? (await linesOf(write.tx, draft.id));
   const free = draft.total.isZero();
   const opened: Invoice = {
     ...draft,
@@ -89,12 +100,15 @@ export async function finalizeInvoice(
       draft.collectionMethod === 'send_invoice' ? addCivilDays(write.at, draft.netDays ?? 0, timeZone) : null,
     collectAt: free || !draft.collectAt ? null : later(draft.collectAt, write.at),
     updatedAt: write.at,
-    number: await takeInvoiceNumber(write.tx, write.tenantId),
+    number,
   };
-  const invoice = await saveInvoice(write.tx, opened);
-  await post(write, invoice, 'invoice_finalized', 'receivable', 'revenue', invoice.total);
-  await tellOfInvoice(write, 'invoice.finalized', invoice, lines);
-  if (free) await tellOfInvoice(write, 'invoice.paid', invoice, lines);
+  const invoice = raised(opened);
+  const events: EventType[] = free ? ['invoice.finalized', 'invoice.paid'] : ['invoice.finalized'];
+  await Promise.all([
+    saveInvoice(write.tx, opened),
+    post(write, invoice, 'invoice_finalized', 'receivable', 'revenue', invoice.total),
+    tellOfInvoice(write, events, invoice, lines),
+  ]);
   return invoice;
 }
 
@@ -152,17 +166,18 @@ export async function endCollection(
 
 export async function tellOfInvoice(
   write: Write,
-  type: EventType,
+  types: EventType | readonly EventType[],
   invoice: Invoice,
   known?: readonly InvoiceLine[],
 ): Promise<void> {
-  await tell(write, type, {
+  const lines = known ?? (await linesOf(write.tx, invoice.id));
+  await tellAll(write, [types].flat(), {
     objectType: 'invoice',
     objectId: invoice.id,
     customerId: invoice.customerId,
     subscriptionId: invoice.subscriptionId,
     invoiceId: invoice.id,
-    object: write.present.invoice(invoice, known ?? (await linesOf(write.tx, invoice.id))),
+    object: write.present.invoice(invoice, lines),
   });
 }
 

@@ -21,7 +21,7 @@ import {
   saveItems,
   saveSubscription,
 } from './subscription-facts.ts';
-import { tell, type Write } from './write.ts';
+import { tellAll, type Write } from './write.ts';
 import { createInvoice, finalizeInvoice, type Opening, writeVoid } from './write-invoice.ts';
 
 /** `collect`: an invoice to charge now, inside the step that made it. `waits`: one that something else will see to. */
@@ -43,11 +43,13 @@ export async function applyDecision(
     ({ invoice, lineIds } = await createInvoice(write, after, decision.invoice, opening));
     inline = invoice.status === 'open' && opening.inline;
     after = { ...after, latestInvoiceId: invoice.id };
-    await expectFollowUp(write, invoice, inline);
   }
-  await insertCoverage(write.tx, write.tenantId, decision.coverage, lineIds);
   if (decision.voidOpenInvoices) await voidOpenInvoices(write, after.id);
-  const subscription = await changeSubscription(write, facts, after, decision.items, decision.events);
+  const [subscription] = await Promise.all([
+    changeSubscription(write, facts, after, decision.items, decision.events),
+    insertCoverage(write.tx, write.tenantId, decision.coverage, lineIds),
+    invoice && expectFollowUp(write, invoice, inline),
+  ]);
   const collect = inline && invoice ? { invoiceId: invoice.id } : null;
   return { subscription, collect, waits: invoice !== null && invoice.status !== 'paid' && !inline };
 }
@@ -84,18 +86,19 @@ export async function changeSubscription(
   const before = facts.subscription;
   const after: Subscription = { ...derived(changes), revision: before.revision + 1, updatedAt: write.at };
   assertTransition(before.status, after.status);
-  const pricedBefore = facts.priced.map(({ item }) => item);
-  await saveSubscription(write.tx, before, after);
-  await saveItems(write.tx, pricedBefore, items);
   const priced = facts.priced.map((entry) => ({
     ...entry,
     item: items.find((item) => item.id === entry.item.id) ?? entry.item,
   }));
   const object = write.present.subscription(after, priced);
   const previous = write.present.subscription(before, facts.priced);
-  for (const type of [...events, ...announcement(before.status, after.status)]) {
-    await tell(write, type, { ...subjectOf(after), object, previous });
-  }
+  const types = [...events, ...announcement(before.status, after.status)];
+  const itemsBefore = facts.priced.map(({ item }) => item);
+  await Promise.all([
+    saveSubscription(write.tx, before, after),
+    saveItems(write.tx, itemsBefore, items),
+    tellAll(write, types, { ...subjectOf(after), object, previous }),
+  ]);
   return after;
 }
 

@@ -30,23 +30,27 @@ export type Write = {
   present: Presenters;
 };
 
-export async function tell(
-  write: Write,
-  type: EventType,
-  about: {
-    objectType: ObjectType;
-    objectId: string;
-    customerId: string;
-    subscriptionId: string | null;
-    invoiceId: string | null;
-    object: Shown;
-    previous?: Shown | null;
-  },
-): Promise<void> {
+type About = {
+  objectType: ObjectType;
+  objectId: string;
+  customerId: string;
+  subscriptionId: string | null;
+  invoiceId: string | null;
+  object: Shown;
+  previous?: Shown | null;
+};
+
+export function tell(write: Write, type: EventType, about: About): Promise<void> {
+  return tellAll(write, [type], about);
+}
+
+/** The same of several things that happened to one object at once. */
+export async function tellAll(write: Write, types: readonly EventType[], about: About): Promise<void> {
   const { object, previous, ...where } = about;
   const changed = previous ? changedAttributes(previous, object) : null;
   const data = changed ? { object, previous_attributes: changed } : { object };
-  await recordEvents(write.tx, write.tenantId, write.cause, [{ ...where, type, data, createdAt: write.at }]);
+  const events = types.map((type) => ({ ...where, type, data, createdAt: write.at }));
+  await recordEvents(write.tx, write.tenantId, write.cause, events);
 }
 
 /** The former values of what changed, as Stripe shows them; bookkeeping fields say nothing and are left out. */
