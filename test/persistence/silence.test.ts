@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
-import { isPassing } from '../../activities/failure.ts';
+import { isPassing, toChargeFailure } from '../../activities/failure.ts';
 import { connect } from '../../src/persistence/database.ts';
 import type { Database } from '../../src/persistence/doors.ts';
 import { query } from '../../src/persistence/rows.ts';
@@ -32,6 +32,8 @@ test('whoever waits for a silent server is told that it is away, and served agai
   for (const end of ends) {
     const error: unknown = end.status === 'rejected' ? end.reason : null;
     expect([databaseTrouble(error), isPassing(error)]).toEqual(['away', true]);
+    // A charge comes back soon, though its retries are otherwise patient for the gateway's sake.
+    expect(toChargeFailure(error)).toMatchObject({ nonRetryable: false, nextRetryDelay: '10 seconds' });
   }
   proxy.unmute();
   expect(await one()).toEqual([{ one: 1 }]);
