@@ -16,4 +16,8 @@ export const WORKLOADS: Record<string, { about: string; load: () => Promise<Work
       'GET of an invoice and a page of fifty at saturation, against a bare Express with the same statements',
     load: async () => (await import('./api.ts')).api,
   },
+  webhooks: {
+    about: '20,000 events to one endpoint, against the outbox loop that fits on a page',
+    load: async () => (await import('./webhooks.ts')).webhooks,
+  },
 };
