@@ -160,6 +160,23 @@ test('a workflow without a row ends itself; a young one may be waiting for the c
   await settled();
 });
 
+test('a workflow whose code cannot go on is named and left alone; once it is terminated, a new one begins', async () => {
+  const { id } = await subscribed();
+  const workflow = workflowId.subscription(id);
+  await terminate(workflow);
+  await world.client.workflow.start('codeThatIsGone', { workflowId: workflow, taskQueue: 'billing' });
+  const found = await eventually(async () => (await repairs(true))[0], 50_000);
+  expect(found).toMatchObject({
+    kind: 'subscription_stuck',
+    id,
+    sentence: expect.stringMatching(/failed \d+ times/),
+  });
+  expect(kinds(await repairs())).toEqual([`subscription_stuck ${id}`]);
+  await terminate(workflow);
+  expect(kinds(await repairs())).toEqual([`subscription_lost ${id}`]);
+  await settled();
+});
+
 test('an invoice that waits and lost its workflow gets it back, and is looked at again when it is late', async () => {
   const customer = await world.customer();
   const plan = await world.plan([{}]);
