@@ -4,6 +4,7 @@ import { MUTATION_OUTAGES } from './mutations.ts';
 import type { Outage } from './outage.ts';
 import { POISON_OUTAGES } from './poison.ts';
 import { POSTGRES_OUTAGES } from './postgres.ts';
+import { RECEIVER_OUTAGES } from './receivers.ts';
 import { TEMPORAL_OUTAGES } from './temporal.ts';
 import { WORKER_OUTAGES } from './worker.ts';
 
@@ -14,6 +15,7 @@ export const OUTAGES: readonly Outage[] = [
   ...WORKER_OUTAGES,
   ...GATEWAY_OUTAGES,
   ...CALLBACK_OUTAGES,
+  ...RECEIVER_OUTAGES,
   ...POISON_OUTAGES,
   ...MUTATION_OUTAGES,
 ];
