@@ -83,9 +83,14 @@ describe('rows', () => {
     const names = async (where: Record<string, unknown>) =>
       (
         await inTenant((tx) =>
-          findRows(tx, CustomerSchema, { id: { $in: ids }, ...where } as never, {
-            orderBy: { id: 'asc' },
-          }),
+          findRows(
+            tx,
+            CustomerSchema,
+            { id: { $in: ids }, ...where },
+            {
+              orderBy: { id: 'asc' },
+            },
+          ),
         )
       ).map(({ name }) => name);
     expect(await names({})).toEqual(['one', 'two', 'three']);

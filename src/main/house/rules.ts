@@ -165,7 +165,7 @@ export const RESERVED: readonly Reserved[] = [
   },
   {
     uses: ['app.get', 'app.post', 'app.put', 'app.patch', 'app.delete', 'app.all'],
-    only: ['test/**'],
+    only: ['test/**', 'bench/**'],
     why: 'an endpoint is a route() literal, which validates and documents it; nothing answers beside those',
   },
   {
