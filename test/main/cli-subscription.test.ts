@@ -61,6 +61,7 @@ describe('subscription show', () => {
       unfinished_invoices: [],
       nudge: null,
       workflow: { status: 'running', waiting_for: expect.any(String), trouble: null },
+      advice: [],
     });
   });
 
@@ -123,14 +124,18 @@ describe('subscription retry', () => {
       'operator: subscription retry',
       'operator: subscription retry',
     ]);
-  });
+  }, 120_000);
 });
 
 describe('subscription recheck', () => {
   test('starts a workflow that somebody terminated', async () => {
     const id = await paidSubscription();
     await workflowOf(world, id).terminate('by a test');
-    expect((await cli(['subscription', 'show', id])).out).toContain('terminated');
+    const { out } = await cli(['subscription', 'show', id]);
+    expect(out).toMatch(/workflow +terminated/);
+    expect(out).toContain(
+      `Its workflow does not run. To start it: npm run cli -- subscription recheck ${id}`,
+    );
     const ended = await cli(['subscription', 'recheck', id]);
     expect(ended).toMatchObject({ code: 0, err: '' });
     expect(ended.out).toContain(`The workflow of ${id} was told to look again.`);
@@ -160,7 +165,7 @@ describe('subscription recheck', () => {
       code: 1,
       err: expect.stringContaining('ended at'),
     });
-  });
+  }, 120_000);
 });
 
 describe('reconcile', () => {
@@ -189,7 +194,7 @@ describe('reconcile', () => {
       out: '',
       err: expect.stringContaining('Temporal does not answer'),
     });
-  });
+  }, 120_000);
 });
 
 describe('invoice show', () => {
@@ -216,5 +221,5 @@ describe('invoice show', () => {
     });
     const read = await cli(['invoice', 'show', String(owing.latestInvoiceId)]);
     expect(read.out).toMatch(/dunning +1 of 5 tries failed, next at/);
-  });
+  }, 120_000);
 });

@@ -3,10 +3,10 @@ import { amountDue } from '../../domain/invoice.ts';
 import { findInvoiceStory, type InvoiceStory } from '../../persistence/find-story.ts';
 import { clock } from '../../platform/clock.ts';
 import { command } from './command.ts';
-import { type Fact, facts, instant, section, whenSeen } from './lines.ts';
+import { adviceLines, type Fact, facts, instant, section, whenSeen } from './lines.ts';
 import { locate } from './locate.ts';
 import { customerName, money, sharedReport, sharedSections, tenantName, waitsFor } from './tell-shared.ts';
-import { type WorkflowState, workflowFacts, workflowState } from './workflow-state.ts';
+import { isGone, type WorkflowState, workflowFacts, workflowState } from './workflow-state.ts';
 
 const show = command({
   does: 'tells where an invoice stands: lines, what it waits for, charges, dunning, workflow, events',
@@ -57,7 +57,14 @@ function invoiceLines(story: InvoiceStory, workflow: WorkflowState, wallNow: Dat
       ]),
     ),
     ...sharedSections(story, now),
+    ...adviceLines(advice(story, workflow)),
   ];
+}
+
+/** Under a test clock its workflow is started when its turn comes. */
+function advice({ next, clock: testClock }: InvoiceStory, workflow: WorkflowState): string[] {
+  if (!next || testClock || !isGone(workflow)) return [];
+  return ['It waits for something, and its workflow does not run. To start it: npm run cli -- reconcile'];
 }
 
 function dunningFacts({ collection }: InvoiceStory, now: Date): Fact[] {
@@ -84,5 +91,6 @@ function report(story: InvoiceStory, workflow: WorkflowState): Record<string, un
     },
     ...sharedReport(story),
     workflow,
+    advice: advice(story, workflow),
   };
 }

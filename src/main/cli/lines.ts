@@ -21,6 +21,10 @@ export function section(
   return ['', title, ...table(heading, rows).map((line) => `  ${line}`)];
 }
 
+export function adviceLines(advice: readonly string[]): string[] {
+  return advice.length === 0 ? [] : ['', 'What to do', ...advice.map((line) => `  ${line}`)];
+}
+
 /** To the second, in UTC. */
 export function instant(at: Date | null): string {
   return at === null ? '' : `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;

@@ -27,9 +27,10 @@ still is.`,
     const { id, tenantId } = await locate(desk, 'subscription', reference, given.tenant ?? null);
     const story = await desk.inTenant(tenantId, (tx) => findSubscriptionStory(tx, id));
     const workflow = await workflowState(desk, 'subscription', id);
+    const now = clock.now();
     return {
-      lines: subscriptionLines(story, workflow, clock.now()),
-      json: subscriptionReport(story, workflow),
+      lines: subscriptionLines(story, workflow, now),
+      json: subscriptionReport(story, workflow, now),
     };
   },
 });

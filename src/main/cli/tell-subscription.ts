@@ -2,7 +2,7 @@ import { presentSubscription } from '../../contract/subscriptions.ts';
 import { formatUnitPrice } from '../../domain/money.ts';
 import type { SubscriptionStory } from '../../persistence/find-story.ts';
 import { LATE_MS } from '../../persistence/invariants/due.ts';
-import { type Fact, facts, instant, whenSeen } from './lines.ts';
+import { adviceLines, facts, instant, whenSeen } from './lines.ts';
 import {
   customerName,
   invoiceReport,
@@ -11,7 +11,7 @@ import {
   sharedSections,
   tenantName,
 } from './tell-shared.ts';
-import { type WorkflowState, workflowFacts } from './workflow-state.ts';
+import { isGone, type WorkflowState, workflowFacts } from './workflow-state.ts';
 
 /** The story of a subscription as a person reads it. */
 export function subscriptionLines(
@@ -38,7 +38,7 @@ export function subscriptionLines(
       ['period', period],
       ['next step', nextStepOf(story, now)],
       ['failures', row.failureCount > 0 ? `${row.failureCount} of this step` : null],
-      ...blockedFacts(story),
+      ['blocked', row.blockedReason],
       ['past due', at(row.pastDueSince)],
       ['unpaid', at(row.unpaidSince)],
       ['expires', at(row.expiresAt)],
@@ -48,13 +48,15 @@ export function subscriptionLines(
     ]),
     ...invoicesSection(story.unfinished, now),
     ...sharedSections(story, now),
+    ...adviceLines(advice(story, workflow, now)),
   ];
 }
 
-/** The same as one JSON object; its fields are listed in docs/operating.md. */
+/** The same as one JSON object, in the words of the API. */
 export function subscriptionReport(
   story: SubscriptionStory,
   workflow: WorkflowState,
+  now: Date,
 ): Record<string, unknown> {
   // What a tenant keeps in metadata is his business.
   const { metadata: _metadata, ...subscription } = presentSubscription(story.subscription, story.priced);
@@ -63,6 +65,7 @@ export function subscriptionReport(
     ...sharedReport(story),
     unfinished_invoices: story.unfinished.map(({ invoice, next }) => invoiceReport(invoice, next)),
     workflow,
+    advice: advice(story, workflow, now),
   };
 }
 
@@ -83,10 +86,16 @@ function nextStepOf({ subscription, clock }: SubscriptionStory, now: Date): stri
   return `${nextStep} at ${whenSeen(nextStepAt, now)}${late ? '  LATE' : ''}`;
 }
 
-function blockedFacts({ subscription: { id, blockedReason } }: SubscriptionStory): Fact[] {
-  if (blockedReason === null) return [];
+/** What an operator would do next; empty when all is well. */
+function advice({ subscription, clock }: SubscriptionStory, workflow: WorkflowState, now: Date): string[] {
+  const { id, blockedReason, nextStepAt, endedAt } = subscription;
+  if (endedAt) return [];
+  if (blockedReason) return [`Mend the cause, then: npm run cli -- subscription retry ${id}`];
+  if (isGone(workflow))
+    return [`Its workflow does not run. To start it: npm run cli -- subscription recheck ${id}`];
+  const late = nextStepAt !== null && !clock && now.getTime() - nextStepAt.getTime() > LATE_MS;
+  if (!late || workflow.trouble) return [];
   return [
-    ['blocked', blockedReason],
-    ['', `mend the cause, then: npm run cli -- subscription retry ${id}`],
+    `Its step is late, and its workflow runs: look at its activities above and at the log of the worker, then: npm run cli -- subscription recheck ${id}`,
   ];
 }

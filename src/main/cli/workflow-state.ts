@@ -71,6 +71,11 @@ export async function workflowState(
   }
 }
 
+/** Whether Temporal answered that no such workflow runs. */
+export function isGone({ status }: WorkflowState): boolean {
+  return status !== 'running' && status !== 'unknown';
+}
+
 /** The state as a person reads it. */
 export function workflowFacts(state: WorkflowState): Fact[] {
   const waiting = state.commands_waiting ? `, ${count(state.commands_waiting, 'command')} waiting` : '';
