@@ -8,14 +8,15 @@ export type BareWorker = AsyncDisposable & { pid: number };
 /** The worker of the bare workflows, on the stage's Temporal server; answers when it takes work. */
 export async function startBareWorker(
   { dir, temporalAddress, config }: Stage,
-  nodeFlags: string[] = [],
+  own: Record<string, string> = {},
 ): Promise<BareWorker> {
   const env = {
     TEMPORAL_ADDRESS: temporalAddress,
     TEMPORAL_NAMESPACE: config.temporal.namespace,
     DATABASE_POOL_SIZE: String(config.database.poolSize),
+    ...own,
   };
-  const child = await startBare('./bare/worker.ts', dir, env, nodeFlags);
+  const child = await startBare('./bare/worker.ts', dir, env);
   let end: string | null = null;
   void child.exited.then((sentence) => {
     end = sentence;

@@ -34,17 +34,12 @@ function statistics(): Map<number, { parent: number; ticks: number }> {
 }
 
 /** A program of this folder as a process of its own. Its output goes to a log in `dir`, and it ends with that folder's watchdog. */
-export function startBare(
-  script: string,
-  dir: string,
-  env: Record<string, string>,
-  nodeFlags: string[] = [],
-): Promise<ChildServer> {
+export function startBare(script: string, dir: string, env: Record<string, string>): Promise<ChildServer> {
   const name = script.replaceAll(/[^a-z]+/g, '-');
   return startChild({
     name: `The process ${script}`,
     command: process.execPath,
-    args: [...nodeFlags, fileURLToPath(new URL(script, import.meta.url))],
+    args: [fileURLToPath(new URL(script, import.meta.url))],
     env: childVariables({ NODE_OPTIONS: null, ...env }),
     logPath: `${dir}/logs/${name}.log`,
     pidPath: `${dir}/${name}.pid`,

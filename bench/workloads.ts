@@ -16,6 +16,14 @@ export const WORKLOADS: Record<string, { about: string; load: () => Promise<Work
       'GET of an invoice and a page of fifty at saturation, against a bare Express with the same statements',
     load: async () => (await import('./api.ts')).api,
   },
+  commands: {
+    about: 'create a subscription with its first paid invoice over HTTP, against a bare update-with-start',
+    load: async () => (await import('./commands.ts')).commands,
+  },
+  memory: {
+    about: 'worker memory per 1,000 cached open subscriptions, against empty workflows',
+    load: async () => (await import('./memory.ts')).memory,
+  },
   webhooks: {
     about: '20,000 events to one endpoint, against the outbox loop that fits on a page',
     load: async () => (await import('./webhooks.ts')).webhooks,
