@@ -27,6 +27,9 @@ export async function databaseStep<Name extends keyof DatabaseActivities>(
   const retry = { initialInterval: '200 milliseconds', maximumAttempts: 3 } as const;
   const local = proxyLocalActivities<DatabaseActivities>({
     startToCloseTimeout: '5 seconds',
+    // All attempts and the wait for a free slot together: a database that answers nobody keeps every slot busy, and
+    // a workflow that waits for one writes three events each eight seconds.
+    scheduleToCloseTimeout: '20 seconds',
     retry,
     summary,
   });

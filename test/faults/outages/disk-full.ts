@@ -30,7 +30,7 @@ export const diskFull: Outage = {
       fault,
       say,
       stage: { durable: true, postgresDir: disk.dir },
-      subscriptions: short ? 20 : 200,
+      subscriptions: short ? 20 : 100,
       async inflict(stage) {
         await disk.fill();
         await sleep(short ? 2_000 : 10_000);

@@ -14,7 +14,7 @@ const crashed: Outage = {
       fault: 'PostgreSQL crashed',
       say,
       stage: { durable: true },
-      subscriptions: short ? 20 : 200,
+      subscriptions: short ? 20 : 100,
       times: 2,
       async inflict(stage) {
         const broken: string[] = [];
@@ -83,7 +83,7 @@ const exhausted: Outage = {
     through({
       fault: 'PostgreSQL out of connections',
       say,
-      subscriptions: short ? 20 : 200,
+      subscriptions: short ? 20 : 100,
       async inflict(stage) {
         await using held = await holdEveryConnection(stage);
         say(`${held.count} connections are held`);

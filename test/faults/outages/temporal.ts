@@ -37,7 +37,7 @@ function killedFor(seconds: number, short: boolean, say: Say): Promise<Trial> {
   return through({
     fault: 'Temporal killed',
     say,
-    subscriptions: short ? 20 : 200,
+    subscriptions: short ? 20 : 100,
     refuses: seconds > 30,
     async inflict(stage) {
       await stage.kill('temporal');
@@ -142,7 +142,7 @@ const lost: Outage = {
     through({
       fault: "Temporal's database lost",
       say,
-      subscriptions: short ? 20 : 200,
+      subscriptions: short ? 20 : 100,
       refuses: false,
       repairs: true,
       recoverySecondsMax: 60 + NOTICED_SECONDS_MAX,
