@@ -13,11 +13,13 @@ export type Outcome = { rows: Record<string, unknown>[]; affected: number };
  *
  * @param prepared keeps statements ready in the server under names; null sends every text anew.
  */
-export function sendTogether(
+export async function sendTogether(
   client: PoolClient,
   statements: readonly Statement[],
   prepared: Prepared | null = null,
 ): Promise<Outcome[]> {
+  // Before anything is sent: half a message would leave the connection waiting for the rest.
+  const ready = statements.map(({ text, values }) => ({ text, values: values.map(toWire) }));
   return new Promise((resolve, reject) => {
     // The driver's own query reads the answer; what is sent is ours.
     const query = new pg.Query({ text: 'several' }, undefined, (error, result) => {
@@ -28,8 +30,7 @@ export function sendTogether(
     query.submit = (connection) => {
       connection.stream.cork();
       try {
-        for (const statement of statements)
-          write(connection, statement, prepared?.nameOf(client, statement.text));
+        for (const one of ready) write(connection, one, prepared?.nameOf(client, one.text));
         connection.sync();
       } finally {
         connection.stream.uncork();
@@ -40,12 +41,15 @@ export function sendTogether(
   });
 }
 
-function write(connection: Connection, { text, values }: Statement, known: Known = UNNAMED): void {
+function write(connection: Connection, { text, values }: Ready, known: Known = UNNAMED): void {
   if (!known.isThere) connection.parse({ name: known.name, text, types: [] }, true);
-  connection.bind({ statement: known.name, values: values.map(toWire) }, true);
+  connection.bind({ statement: known.name, values }, true);
   connection.describe({ type: 'P', name: '' }, true);
   connection.execute({}, true);
 }
+
+/** A statement whose values are as they are sent. */
+type Ready = { text: string; values: (string | Buffer | null)[] };
 
 type Known = { name: string; isThere: boolean };
 const UNNAMED: Known = { name: '', isThere: false };

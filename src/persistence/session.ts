@@ -122,14 +122,14 @@ export class Reading extends Session {
     const client = await this.#pool.connect();
     try {
       const outcomes = await sendTogether(client, [this.#standing, ...statements], this.#prepared);
-      client.release();
       return outcomes.slice(1);
     } catch (error) {
-      // What it was told before the error, and what not, nobody knows: the next one begins anew.
-      client.release(true);
-      if (this.#prepared.noteForgotten(error)) return this.send(statements);
-      throw error;
+      if (!this.#prepared.noteForgotten(error)) throw error;
+    } finally {
+      // The server has ended the transaction by itself; a broken connection the pool knows by itself.
+      client.release();
     }
+    return this.send(statements);
   }
 }
 

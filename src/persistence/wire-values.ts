@@ -7,7 +7,7 @@ export function toWire(value: unknown): string | Buffer | null {
   if (Array.isArray(value)) return listToWire(value);
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
     return String(value);
-  throw new TypeError(`PostgreSQL is given a ${typeof value}`);
+  throw new TypeError(`PostgreSQL cannot be given a value of type ${typeof value}`);
 }
 
 function listToWire(values: readonly unknown[]): string {

@@ -146,6 +146,13 @@ describe('statements that are asked for at once', () => {
     ]);
   });
 
+  test('that hold what PostgreSQL cannot be given are not sent, and leave the connection well', async () => {
+    await using one = await connect({ url: testDatabase.url, poolSize: 1, applicationName: 'rows test' });
+    const odd = one.lookAsTenant(tenantId, (tx) => query(tx, sql`select ${{ a: 1 }}::text as x`));
+    await expect(odd).rejects.toThrow('a value of type object');
+    expect(await one.lookAsTenant(tenantId, (tx) => query(tx, sql`select 1 as one`))).toEqual([{ one: 1 }]);
+  });
+
   test('survive a server that forgets what it was told', async () => {
     await using one = await connect({ url: testDatabase.url, poolSize: 1, applicationName: 'rows test' });
     const look = () => one.lookAsTenant(tenantId, (tx) => query(tx, sql`select ${'x'}::text as x`));
