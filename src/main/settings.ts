@@ -48,14 +48,22 @@ export async function settings(what: string): Promise<Settings> {
   };
 }
 
-/** The database of the settings, and certainty that it answers. `reason` names the tool in `pg_stat_activity`. */
-export async function openDatabase(env: Settings, reason: string): Promise<Database> {
+/**
+ * The database of the settings, and certainty that it answers. `reason` names the tool in `pg_stat_activity`;
+ * `cutsSilence` gives up one that is frozen.
+ */
+export async function openDatabase(
+  env: Settings,
+  reason: string,
+  options: { cutsSilence?: boolean } = {},
+): Promise<Database> {
   const { DATABASE_URL: url, DATABASE_OWNER_URL: owner = url } = env;
   const database = await connect({
     url,
     assumeLoginRole: owner === url,
     poolSize: 5,
     applicationName: `perennial ${reason}`,
+    ...options,
   });
   try {
     await database.asSystem(reason, ping);

@@ -5,7 +5,7 @@ import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
 import { freePort } from '../../src/platform/port.ts';
 import { runCli } from '../support/cli.ts';
 import { keptWorld } from '../support/kept-world.ts';
-import { billsOf, eventually, subscriptionOf, toldOf, workflowOf } from '../support/stories.ts';
+import { billsOf, eventually, subscriptionOf, toldOf, underClock, workflowOf } from '../support/stories.ts';
 import type { World } from '../support/world.ts';
 
 const theWorld = keptWorld({ env: { LOG_LEVEL: 'fatal' } });
@@ -124,6 +124,22 @@ describe('subscription retry', () => {
       'operator: subscription retry',
       'operator: subscription retry',
     ]);
+  }, 120_000);
+
+  test('under a test clock it goes on when the clock does', async () => {
+    const ada = await underClock(world, '2026-01-10T00:00:00Z');
+    const id = await ada.subscribe(plan);
+    await bend(id, 'Nowhere/Land');
+    await expect(ada.advance('2026-02-15T00:00:00Z')).rejects.toThrow(id);
+    await bend(id, 'UTC');
+    const shown = await cli(['subscription', 'show', id]);
+    expect(shown.out).toContain(`test clock   ${ada.clockId}, where it is 2026-02-`);
+    expect(shown.out).toContain(`Mend the cause, then: npm run cli -- subscription retry ${id}`);
+    const retried = await cli(['subscription', 'retry', id]);
+    expect(retried).toMatchObject({ code: 0, err: '' });
+    expect(retried.out).toContain(`It goes on when its test clock ${ada.clockId} is advanced.`);
+    await ada.advance('2026-03-15T00:00:00Z');
+    expect(await billsOf(world, id)).toHaveLength(3);
   }, 120_000);
 });
 

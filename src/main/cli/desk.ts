@@ -34,7 +34,7 @@ export async function openDesk(env: Settings, called: string): Promise<Desk> {
   const reason = `cli ${called}`;
   await using opening = new AsyncDisposableStack();
   const database = opening.use(
-    await openDatabase(env, reason).catch((error: unknown) => {
+    await openDatabase(env, reason, { cutsSilence: true }).catch((error: unknown) => {
       throw new Unusable(messageOf(error));
     }),
   );
