@@ -8,7 +8,7 @@ import { isFinished, type PaymentAttempt } from '../domain/payment.ts';
 import { newId } from '../platform/ids.ts';
 import { PaymentMethodSchema } from './customers.ts';
 import { findDefaultMethod, findTenant } from './find.ts';
-import { findConnection } from './gateway-facts.ts';
+import { findConnection, finishCallbacks } from './gateway-facts.ts';
 import { insertAttempt, runningCollections } from './invoice-facts.ts';
 import { isUnderWay, type Owed } from './lock-owed.ts';
 import { giveWayToOlder } from './oldest-first.ts';
@@ -134,6 +134,8 @@ async function resume(write: Write, attempt: PaymentAttempt): Promise<ChargePlan
   const [method, account] = await Promise.all([
     findRow(write.tx, PaymentMethodSchema, { id: attempt.paymentMethodId }),
     findConnection(write.tx, attempt.gateway),
+    // What they called for is done now; what comes from here on may be newer than the answer we shall get.
+    attempt.gatewayRef && finishCallbacks(write.tx, attempt.gatewayRef, write.wallNow),
   ]);
   if (!method) throw new Error(`payment method ${attempt.paymentMethodId} of an attempt is gone`);
   return { kind: 'charge', attempt, method, account };

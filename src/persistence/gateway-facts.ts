@@ -3,7 +3,7 @@ import type { GatewayConnection } from '../domain/customer.ts';
 import { GatewayConnectionSchema } from './customers.ts';
 import type { Tx } from './doors.ts';
 import { PaymentAttemptSchema } from './payments.ts';
-import { findRow, query, updateRows } from './rows.ts';
+import { findRow, lockRow, query, updateRows } from './rows.ts';
 
 /** The tenant's account at a gateway, or null. */
 export function findConnection(tx: Tx, gateway: string): Promise<GatewayConnection | null> {
@@ -12,14 +12,29 @@ export function findConnection(tx: Tx, gateway: string): Promise<GatewayConnecti
 
 /** Notes the gateway's own name of a charge before the charge is made, so that it can always be asked about. */
 export async function saveGatewayRef(tx: Tx, attemptId: string, gatewayRef: string): Promise<void> {
-  await updateRows(tx, PaymentAttemptSchema, { id: attemptId, gatewayRef: null }, { gatewayRef });
+  updateRowsLater(tx, PaymentAttemptSchema, { id: attemptId, gatewayRef: null }, { gatewayRef });
 }
 
-/** The gateway was asked about this charge, so the callbacks that said it should be have done their work. */
+/** The gateway is asked about this charge, or has given its last word: the callbacks that called for it are done with. */
 export async function finishCallbacks(tx: Tx, gatewayRef: string, at: Date): Promise<void> {
-  await query(
+  queryLater(
     tx,
     sql`update gateway_events set status = 'applied', finished_at = ${at.toISOString()}
       where gateway_ref = ${gatewayRef} and status = 'received'`,
   );
+}
+
+/**
+ * Whether a callback about this charge has come that nobody has asked the gateway about since. Locks the charge, as
+ * whoever takes a callback in does: none comes between this look and the end of the transaction.
+ */
+export async function hasNews(tx: Tx, attempt: { id: string; gatewayRef: string | null }): Promise<boolean> {
+  const [, news] = await Promise.all([
+    lockRow(tx, PaymentAttemptSchema, { id: attempt.id }),
+    query(
+      tx,
+      sql`select event_id from gateway_events where gateway_ref = ${attempt.gatewayRef} and status = 'received' limit 1`,
+    ),
+  ]);
+  return news.length > 0;
 }

@@ -3,7 +3,7 @@ import { amountDue } from '../domain/invoice.ts';
 import { isFinished, type Payment, type PaymentAttempt } from '../domain/payment.ts';
 import { newId } from '../platform/ids.ts';
 import { findDefaultMethod, findTenant } from './find.ts';
-import { finishCallbacks } from './gateway-facts.ts';
+import { finishCallbacks, hasNews } from './gateway-facts.ts';
 import {
   insertPayment,
   linesOf,
@@ -29,10 +29,12 @@ export async function recordOutcome(
   const attempt = owed?.attempt;
   if (!owed || !attempt || attempt.id !== ref.attemptId || isFinished(attempt.status)) return;
   const answered = applyOutcome(attempt, outcome, write.at);
-  const isKnown = outcome.kind !== 'unknown';
+  const isLast = isFinished(answered.status);
+  // The gateway called while we asked: its answer may be older than its call, so it is asked again at once.
+  if (!isLast && (await hasNews(write.tx, attempt))) answered.nextCheckAt = write.at;
   await Promise.all([
     saveAttempt(write.tx, answered),
-    attempt.gatewayRef && isKnown && finishCallbacks(write.tx, attempt.gatewayRef, write.wallNow),
+    attempt.gatewayRef && isLast && finishCallbacks(write.tx, attempt.gatewayRef, write.wallNow),
     // Asked again and still the same: the world has heard of it already.
     attempt.status !== answered.status && follow(write, owed, answered),
   ]);

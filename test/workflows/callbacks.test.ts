@@ -1,7 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
+import { presenters } from '../../src/contract/presenters.ts';
 import { runApi } from '../../src/main/run-api.ts';
-import { query } from '../../src/persistence/rows.ts';
+import { GatewayConnectionSchema } from '../../src/persistence/customers.ts';
+import { receiveCallback } from '../../src/persistence/gateway-callbacks.ts';
+import { PaymentAttemptSchema } from '../../src/persistence/payments.ts';
+import { findRow, query } from '../../src/persistence/rows.ts';
+import { recordOutcome } from '../../src/persistence/write-charge.ts';
 import { freePort } from '../../src/platform/port.ts';
 import { workflowId } from '../../workflows/messages.ts';
 import { eventually, moneyOf } from '../support/money.ts';
@@ -96,4 +101,27 @@ test('a callback before the answer, and the same one again, change nothing a sec
   expect(await money.events(attemptId)).toEqual(['payment.succeeded']);
   expect(await money.attempts(customer)).toHaveLength(1);
   expect(await money.invoices(id)).toMatchObject([{ status: 'paid' }]);
+});
+
+test('a callback that comes while the gateway is asked is not answered by what it said before', async () => {
+  const { customer, charged } = await subscribe('tok_requires_action');
+  const { id: attemptId, gatewayRef, invoiceId } = await charged('requires_action');
+  const now = new Date();
+  const after = await world.inTenant(async (tx) => {
+    const connection = await findRow(tx, GatewayConnectionSchema, { gateway: 'sandbox' });
+    if (!connection || !gatewayRef) throw new Error('the charge has no gateway');
+    const news = { connection, eventId: 'gevt_meanwhile', type: 'charge.settled', gatewayRef, now };
+    expect(await receiveCallback(tx, news)).toBe('received');
+    const { tenantId } = world;
+    const cause = { correlationId: null, causationId: null };
+    const write = { tx, tenantId, at: now, wallNow: now, cause, present: presenters };
+    await recordOutcome(write, { invoiceId, attemptId }, { kind: 'pending' });
+    return findRow(tx, PaymentAttemptSchema, { id: attemptId });
+  });
+  expect(after).toMatchObject({ status: 'pending', nextCheckAt: now });
+  // Asked again, the gateway says how it is now, and the callback is done with.
+  await charged('requires_action');
+  expect(await inbox(gatewayRef)).toContain('charge.settled applied');
+  await money.answerAction(customer, 'succeed');
+  await charged('settled');
 });
