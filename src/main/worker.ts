@@ -9,7 +9,8 @@ import { serveMetrics } from './serve-metrics.ts';
 await runProcess('the worker', async (config: Config, logger: Logger) => {
   await using starting = new AsyncDisposableStack();
   const metrics = createMetrics();
-  const worker = starting.use(await runWorker(config, logger, metrics));
+  const bundle = config.workflowBundle ? { codePath: config.workflowBundle } : null;
+  const worker = starting.use(await runWorker(config, logger, metrics, bundle));
   if (config.workerMetrics) {
     const { url } = starting.use(await serveMetrics(metrics, config.workerMetrics));
     logger.info({ url: `${url}/metrics` }, 'the worker shows its metrics');

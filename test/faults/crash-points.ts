@@ -9,6 +9,7 @@ import { playStory, type Told } from './crash-story.ts';
 import { type OddReceiver, startOddReceiver } from './odd-receiver.ts';
 import { messageOf, sentences, type Trial } from './report.ts';
 import { openStage, type Stage } from './stage.ts';
+import { startsSooner } from './starts-sooner.ts';
 import type { SuiteOptions } from './suites.ts';
 
 type Scene = {
@@ -37,7 +38,8 @@ const SETTLED_WITHIN_MS = 300_000;
 export async function runCrashPoints({ say, only, short }: SuiteOptions): Promise<Trial[]> {
   const places = crashPlaces().filter(({ name }) => only.split(',').some((part) => name.includes(part)));
   if (places.length === 0) return [];
-  await using stage = await openStage({ say });
+  await using quick = await startsSooner();
+  await using stage = await openStage({ say, env: quick.env });
   await using receiver = await startOddReceiver();
   say(`${places.length} crash points; the story without a crash first`);
   const scene = { stage, receiver, say, expected: await undisturbed(stage, receiver) };

@@ -75,26 +75,25 @@ async function customer(caller: Caller, token: string | null, clock?: string): P
 async function pending(caller: Caller, plan: string): Promise<void> {
   const payer = await customer(caller, 'tok_pending_succeeds');
   const subscription = await caller.post('/v1/subscriptions', { customer: payer, plan });
-  await until(caller, `/v1/subscriptions/${subscription.id}`, ({ status }) => status === 'active');
+  await untilCharged(caller, subscription.id, 'succeeded');
 }
 
 /** The first payment is declined; the customer brings another card and pays now. */
 async function declinedThenPaid(caller: Caller, plan: string): Promise<void> {
   const payer = await customer(caller, 'tok_insufficient_funds');
   const subscription = await caller.post('/v1/subscriptions', { customer: payer, plan });
-  const path = `/v1/subscriptions/${subscription.id}`;
-  // A worker that died with the charge left it unknown; it is found out before anything else can be paid.
-  const open = await until(caller, path, ({ latest_invoice: id }) => typeof id === 'string');
-  await until(caller, `/v1/invoices/${String(open['latest_invoice'])}`, hasNothingUnderWay(caller));
-  await caller.post(`/v1/customers/${payer}/payment_methods`, { token: 'tok_succeeds', default: true });
-  await caller.post(`/v1/invoices/${String(open['latest_invoice'])}/pay`);
+  const invoice = await untilCharged(caller, subscription.id, 'failed');
+  const card = await caller.post(`/v1/customers/${payer}/payment_methods`, { token: 'tok_succeeds' });
+  await caller.post(`/v1/invoices/${invoice}/pay`, { payment_method: card.id });
 }
 
-function hasNothingUnderWay(caller: Caller): (invoice: Record<string, unknown>) => Promise<boolean> {
-  return async ({ id }) => {
-    const { data } = await caller.get(`/v1/payments?invoice=${String(id)}`);
-    return Array.isArray(data) && data.length > 0 && data.every(({ status }) => status === 'failed');
-  };
+/** What is told next depends on the first payment, and a worker that died with it finds out about it only later. */
+async function untilCharged(caller: Caller, subscription: string, outcome: string): Promise<string> {
+  const isInvoiced = ({ latest_invoice: id }: Seen) => typeof id === 'string';
+  const { latest_invoice: invoice } = await until(caller, `/v1/subscriptions/${subscription}`, isInvoiced);
+  const isCharged = ({ data }: Seen) => Array.isArray(data) && data.some(({ status }) => status === outcome);
+  await until(caller, `/v1/payments?invoice=${String(invoice)}`, isCharged);
+  return String(invoice);
 }
 
 /** Takes two commands that cannot be, one that can, and one that ends it. */
@@ -111,13 +110,15 @@ async function canceled(caller: Caller, plan: string): Promise<void> {
 
 /** A row that no code of ours would write: its periods cannot be calculated, so its step fails until it is blocked. */
 async function failing(stage: Stage, { tenantId, caller }: Told, plan: string): Promise<void> {
-  const payer = await customer(caller, 'tok_succeeds');
-  const billing_anchor = new Date(Date.now() + 5_000).toISOString();
-  const terms = { customer: payer, plan, billing_anchor, proration_basis: 'second' };
-  const subscription = await caller.post('/v1/subscriptions', terms);
+  const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
+  const payer = await customer(caller, 'tok_succeeds', clock.id);
+  const subscription = await caller.post('/v1/subscriptions', { customer: payer, plan });
+  await untilCharged(caller, subscription.id, 'succeeded');
   await stage.database.withTenant(tenantId, (tx) =>
     updateRows(tx, SubscriptionSchema, { id: subscription.id }, { timeZone: 'Nowhere/Land' }),
   );
+  await caller.post(`/v1/test_clocks/${clock.id}/advance`, { to: '2028-03-10T12:00:00.000Z' });
+  await until(caller, `/v1/test_clocks/${clock.id}`, ({ status }) => status === 'failed');
 }
 
 /** Two months on a test clock: a trial that ends, a renewal that is declined once, invoices that become overdue. */
@@ -125,16 +126,17 @@ async function onClock(caller: Caller, plan: string): Promise<void> {
   const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
   const subscribe = async (token: string | null, terms: object) => {
     const payer = await customer(caller, token, clock.id);
-    await caller.post('/v1/subscriptions', { customer: payer, plan, ...terms });
-    return payer;
+    const { id } = await caller.post('/v1/subscriptions', { customer: payer, plan, ...terms });
+    return { payer, id };
   };
   const [short] = await Promise.all([
     subscribe('tok_succeeds', {}),
     subscribe('tok_pending_succeeds', { trial_days: 14 }),
     subscribe(null, { collection_method: 'send_invoice', net_days: 7 }),
   ]);
+  await untilCharged(caller, short.id, 'succeeded');
   const card = { token: 'tok_insufficient_funds_first_1', default: true };
-  await caller.post(`/v1/customers/${short}/payment_methods`, card);
+  await caller.post(`/v1/customers/${short.payer}/payment_methods`, card);
   await advance(caller, clock.id, '2028-03-10T12:00:00.000Z');
   await advance(caller, clock.id, '2028-04-02T12:00:00.000Z');
 }
@@ -143,7 +145,11 @@ async function onClock(caller: Caller, plan: string): Promise<void> {
 async function drafts(caller: Caller): Promise<void> {
   const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
   const payer = await customer(caller, 'tok_succeeds', clock.id);
-  await caller.post('/v1/subscriptions', { customer: payer, plan: await planOf(caller) });
+  const subscription = await caller.post('/v1/subscriptions', {
+    customer: payer,
+    plan: await planOf(caller),
+  });
+  await untilCharged(caller, subscription.id, 'succeeded');
   await advance(caller, clock.id, '2028-04-02T12:00:00.000Z');
   await caller.remove(`/v1/test_clocks/${clock.id}`);
 }

@@ -5,6 +5,7 @@ import { planOf, SCENES } from './crash-story.ts';
 import { type Dice, diceOf } from './mutations/mutate.ts';
 import { messageOf, sentences, type Trial } from './report.ts';
 import { openStage, type Stage } from './stage.ts';
+import { startsSooner } from './starts-sooner.ts';
 import type { SuiteOptions } from './suites.ts';
 
 const CLIENTS = 4;
@@ -23,7 +24,8 @@ type Attack = { stage: Stage; dice: Dice; endsAtMs: number; broken: string[]; ki
  */
 export async function runRandom({ say, short, minutes, seed }: SuiteOptions): Promise<Trial[]> {
   say(`seed ${seed}`);
-  await using stage = await openStage({ say });
+  await using quick = await startsSooner();
+  await using stage = await openStage({ say, env: quick.env });
   const dice = diceOf(seed);
   const caller = callerOf(stage.http, stage.apiKey);
   const plan = await planOf(caller);
