@@ -12,12 +12,12 @@ export function findConnection(tx: Tx, gateway: string): Promise<GatewayConnecti
 
 /** Notes the gateway's own name of a charge before the charge is made, so that it can always be asked about. */
 export async function saveGatewayRef(tx: Tx, attemptId: string, gatewayRef: string): Promise<void> {
-  updateRowsLater(tx, PaymentAttemptSchema, { id: attemptId, gatewayRef: null }, { gatewayRef });
+  await updateRows(tx, PaymentAttemptSchema, { id: attemptId, gatewayRef: null }, { gatewayRef });
 }
 
 /** The gateway is asked about this charge, or has given its last word: the callbacks that called for it are done with. */
 export async function finishCallbacks(tx: Tx, gatewayRef: string, at: Date): Promise<void> {
-  queryLater(
+  await query(
     tx,
     sql`update gateway_events set status = 'applied', finished_at = ${at.toISOString()}
       where gateway_ref = ${gatewayRef} and status = 'received'`,
