@@ -44,7 +44,7 @@ export function noteRepair(logger: Logger, metrics: Metrics): (repair: Repair) =
 }
 
 const EVERY = '1 hour';
-const LOOKED_AFTER_MS = 60_000;
+const LOOKED_AFTER_MS = 30_000;
 const CALL_MS_MAX = 10_000;
 
 type ScheduleOptions = {

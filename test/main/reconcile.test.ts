@@ -145,7 +145,7 @@ test('a late step of which the workflow knows nothing is made', async () => {
   await settled();
 });
 
-test('a workflow without a row ends itself; a young one may be waiting for the command that creates it', async () => {
+test('a workflow without a row is found; a young one may be waiting for the command that creates it', async () => {
   const id = newId('sub');
   const handle = await world.client.workflow.start(WORKFLOWS.subscription, {
     workflowId: workflowId.subscription(id),
@@ -261,6 +261,38 @@ test('what the relay left is carried: a nudge, events without a place, a test cl
   expect(kinds(await repairs())).toEqual([`clock_lost ${clock}`]);
   await world.startWorker();
   await handle.result();
+});
+
+test('an endpoint whose deliveries nobody makes is woken; one whose workflow is at work is left alone', async () => {
+  await world.stopWorker();
+  const [endpoint, event] = [newId('we'), newId('evt')];
+  const { tenantId } = world;
+  await world.inTenant(async (tx) => {
+    await query(
+      tx,
+      sql`insert into events (id, tenant_id, type, object_type, object_id, sequence, position, api_version, data, created_at)
+        values (${event}, ${tenantId}, 'customer.updated', 'customer', ${newId('cus')}, 1, 1000000, '2026-11-21', '{}', now())`,
+    );
+    await query(
+      tx,
+      sql`insert into webhook_endpoints (id, tenant_id, url, event_types, status, api_version, secret_sealed, created_at, updated_at)
+        values (${endpoint}, ${tenantId}, 'https://example.com', '{*}', 'enabled', '2026-11-21', 'x', now(), now())`,
+    );
+    await query(
+      tx,
+      sql`insert into webhook_deliveries (id, tenant_id, endpoint_id, event_id, status, next_attempt_at, created_at, updated_at)
+        values (${newId('del')}, ${tenantId}, ${endpoint}, ${event}, 'pending', now() - interval '10 minutes', now(), now())`,
+    );
+  });
+  expect(kinds(await repairs(true))).toEqual([`endpoint_neglected ${endpoint}`]);
+  expect(kinds(await repairs())).toEqual([`endpoint_neglected ${endpoint}`]);
+  expect(await statusOf(workflowId.webhookEndpoint(endpoint))).toBe('RUNNING');
+  expect(await repairs()).toEqual([]);
+  await world.inTenant((tx) =>
+    query(tx, sql`update webhook_deliveries set status = 'dead', next_attempt_at = null`),
+  );
+  await terminate(workflowId.webhookEndpoint(endpoint));
+  await world.startWorker();
 });
 
 test('a worker that boots reconciles: the schedule is there, and its workflow has started what was lost', async () => {
