@@ -15,10 +15,13 @@ import { messageOf, settings } from './settings.ts';
 
 /** `npm run cli -- …`: what an operator does, on the database itself and therefore also while the API is away. */
 const COMMANDS: Readonly<Record<string, Command>> = {
+  'subscription list': subscription.list,
   'subscription show': subscription.show,
   'subscription retry': subscription.retry,
   'subscription recheck': subscription.recheck,
+  'invoice list': invoice.list,
   'invoice show': invoice.show,
+  'delivery list': delivery.list,
   'delivery retry': delivery.retry,
   'events replay': events.replay,
   reconcile,

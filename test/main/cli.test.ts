@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { hashApiKey } from '../../api/api-key.ts';
 import { findKeyHolder } from '../../src/persistence/api-keys.ts';
@@ -36,7 +36,13 @@ describe('whatever is called', () => {
     expect(ended.err).toMatch(/^There is no .* in this database\. It is looked for by an id/);
   });
 
-  const commands = [...verbs.map((words) => words.slice(0, 2).join(' ')), 'tenant create', 'reconcile'];
+  const lists = ['subscription list', 'invoice list', 'delivery list'];
+  const commands = [
+    ...verbs.map((words) => words.slice(0, 2).join(' ')),
+    ...lists,
+    'tenant create',
+    'reconcile',
+  ];
   test.each(commands)('%s knows which flags there are', async (called) => {
     const bogus = await cli([...called.split(' '), '--bogus']);
     expect(bogus).toMatchObject({ code: 2, out: '' });
@@ -80,28 +86,76 @@ describe('whatever is called', () => {
   });
 });
 
-test('a name that two tenants use is not guessed at', async () => {
-  await using another = await createTestDatabase();
-  const owner = new pg.Client({ connectionString: another.ownerUrl });
-  await owner.connect();
+describe('on rows of two tenants', () => {
   const tenants = [newId('ten'), newId('ten')].sort();
-  try {
-    await disarm(owner);
-    for (const tenantId of tenants) {
-      await plantTenant(owner, tenantId);
-      await plant(owner, 'subscriptions', tenantId);
+  const [one = '', other = ''] = tenants;
+  let planted: Awaited<ReturnType<typeof createTestDatabase>>;
+  let env: Record<string, string>;
+  beforeAll(async () => {
+    planted = await createTestDatabase();
+    env = { DATABASE_URL: planted.url, DATABASE_OWNER_URL: planted.ownerUrl };
+    const owner = new pg.Client({ connectionString: planted.ownerUrl });
+    await owner.connect();
+    try {
+      await disarm(owner);
+      for (const tenantId of tenants) {
+        await plantTenant(owner, tenantId);
+        for (const table of ['subscriptions', 'payment_attempts', 'events', 'webhook_deliveries'])
+          await plant(owner, table, tenantId);
+      }
+      const blocked = `blocked_reason = 'no such zone'`;
+      const late = `next_step = 'close_period', next_step_at = now() - interval '1 hour'`;
+      await owner.query(
+        `update subscriptions set external_id = 'twice', ${blocked} where tenant_id = '${one}'`,
+      );
+      await owner.query(
+        `update subscriptions set external_id = 'twice', ${late} where tenant_id = '${other}'`,
+      );
+      await owner.query(`update payment_attempts set status = 'unknown' where tenant_id = '${one}'`);
+      await owner.query(
+        `update webhook_deliveries set status = 'dead', last_error = 'refused' where tenant_id = '${one}'`,
+      );
+    } finally {
+      await owner.end();
     }
-    await owner.query(`update subscriptions set external_id = 'twice'`);
-  } finally {
-    await owner.end();
-  }
-  const env = { DATABASE_URL: another.url, DATABASE_OWNER_URL: another.ownerUrl };
-  const ended = await cli(['subscription', 'recheck', 'external:twice'], env);
-  expect(ended.code).toBe(2);
-  const places = tenants.map((tenantId) => `  row of ${tenantId}  of ${tenantId}\n`);
-  expect(ended.err).toBe(
-    `Several tenants call a subscription twice: name one by its id, or add --tenant <id>.\n${places.join('')}`,
-  );
+  });
+  afterAll(async () => {
+    await planted[Symbol.asyncDispose]();
+  });
+
+  test('a name that both use is not guessed at', async () => {
+    const ended = await cli(['subscription', 'recheck', 'external:twice'], env);
+    expect(ended.code).toBe(2);
+    const places = tenants.map((tenantId) => `  row of ${tenantId}  of ${tenantId}\n`);
+    expect(ended.err).toBe(
+      `Several tenants call a subscription twice: name one by its id, or add --tenant <id>.\n${places.join('')}`,
+    );
+  });
+
+  test('what the metrics count is named: blocked, late, unclear, given up', async () => {
+    const all = await cli(['subscription', 'list', '--json'], env);
+    const blocked = { id: `row of ${one}`, tenant: one, next_step: null, blocked_reason: 'no such zone' };
+    const late = { id: `row of ${other}`, tenant: other, next_step: { step: 'close_period' } };
+    expect(all.json).toMatchObject({ subscriptions: [blocked, late] });
+    const only = await cli(['subscription', 'list', '--late', '--json'], env);
+    expect(only.json).toMatchObject({ subscriptions: [late] });
+    expect((await cli(['subscription', 'list', '--limit', '0'], env)).err).toMatch(
+      /^--limit: write a whole number/,
+    );
+
+    const unclear = await cli(['invoice', 'list'], env);
+    expect(unclear.out).toMatch(new RegExp(`row of ${one} +${one} +row of ${one} +unknown .* ago +1 times`));
+    expect(unclear.out).not.toContain(other);
+    const dead = await cli(['delivery', 'list'], env);
+    expect(dead.out).toMatch(new RegExp(`^row of ${one} .* refused$`, 'm'));
+    expect(dead.out).not.toContain(other);
+  });
+
+  test('where all is well, lists say so', async () => {
+    expect((await cli(['subscription', 'list'])).out).toBe('No subscription is blocked or late.\n');
+    expect((await cli(['invoice', 'list'])).out).toBe('No charge is unclear.\n');
+    expect((await cli(['delivery', 'list', '--json'])).json).toEqual({ deliveries: [] });
+  });
 });
 
 describe('tenants and keys', () => {

@@ -4,8 +4,11 @@ import type { WebhookDelivery } from '../../domain/webhook.ts';
 import { findDelivery } from '../../persistence/deliveries.ts';
 import { found } from '../../persistence/find-by-reference.ts';
 import { databaseNow } from '../../persistence/find-commands.ts';
+import { findDeadLetters } from '../../persistence/find-trouble.ts';
 import { command } from './command.ts';
 import type { Desk } from './desk.ts';
+import { LIMIT, limitOf } from './limit.ts';
+import { instant, listing } from './lines.ts';
 import { locate } from './locate.ts';
 
 const WATCHED_MS = 10_000;
@@ -36,7 +39,45 @@ Looks on for ten seconds and says what the receiver answered.`,
   },
 });
 
-export const delivery = { retry };
+const list = command({
+  does: 'names the webhook deliveries that are tried no more',
+  about: `Dead letters: all attempts were used up, or their endpoint was disabled. The newest first; deliveries that are still
+tried are not among them. To send one again: delivery retry; many: events replay --missed.`,
+  takes: [],
+  flags: { endpoint: ['<id>', 'only those of this endpoint (we_…)'], limit: LIMIT },
+  async run({ desk, given }) {
+    const limit = limitOf(given.limit);
+    const endpointId =
+      given.endpoint === undefined ? null : (await locate(desk, 'webhook endpoint', given.endpoint)).id;
+    const dead = await desk.everywhere((tx) => findDeadLetters(tx, { endpointId, limit }));
+    return {
+      lines: listing(
+        'No delivery was given up.',
+        ['delivery', 'endpoint', 'event', 'type', 'attempts', 'since', 'last error'],
+        dead.map((one) => [
+          one.id,
+          one.endpointId,
+          one.eventId,
+          one.type,
+          String(one.attempts),
+          instant(one.since),
+          one.lastError ?? '',
+        ]),
+      ),
+      json: {
+        deliveries: dead.map(({ tenantId, endpointId: endpoint, eventId, lastError, ...one }) => ({
+          ...one,
+          tenant: tenantId,
+          endpoint,
+          event: eventId,
+          last_error: lastError,
+        })),
+      },
+    };
+  },
+});
+
+export const delivery = { list, retry };
 
 async function watch(desk: Desk, before: WebhookDelivery): Promise<WebhookDelivery> {
   for (const endsAtMs = performance.now() + WATCHED_MS; ; await sleep(100)) {

@@ -1,9 +1,11 @@
 import { presentInvoice } from '../../contract/invoices.ts';
 import { amountDue } from '../../domain/invoice.ts';
 import { findInvoiceStory, type InvoiceStory } from '../../persistence/find-story.ts';
+import { findUnclearCharges } from '../../persistence/find-trouble.ts';
 import { clock } from '../../platform/clock.ts';
 import { command } from './command.ts';
-import { adviceLines, type Fact, facts, instant, section, whenSeen } from './lines.ts';
+import { LIMIT, limitOf } from './limit.ts';
+import { adviceLines, type Fact, facts, instant, listing, section, whenSeen } from './lines.ts';
 import { locate } from './locate.ts';
 import { customerName, money, sharedReport, sharedSections, tenantName, waitsFor } from './tell-shared.ts';
 import { isGone, type WorkflowState, workflowFacts, workflowState } from './workflow-state.ts';
@@ -21,7 +23,44 @@ const show = command({
   },
 });
 
-export const invoice = { show };
+const list = command({
+  does: 'names the invoices with a charge of which nobody knows yet what became of it',
+  about: `What perennial_unfinished_payment_attempts counts as in_flight and unknown, one by one, oldest first. The gateway is
+asked about each again and again, and nothing is charged anew meanwhile.`,
+  takes: [],
+  flags: { limit: LIMIT },
+  async run({ desk, given }) {
+    const charges = await desk.everywhere((tx) => findUnclearCharges(tx, limitOf(given.limit)));
+    const now = clock.now();
+    return {
+      lines: listing(
+        'No charge is unclear.',
+        ['invoice', 'of', 'attempt', 'status', 'since', 'asked', 'asked again at'],
+        charges.map((charge) => [
+          charge.invoiceId,
+          charge.tenantId,
+          charge.attemptId,
+          charge.status,
+          whenSeen(charge.createdAt, now),
+          `${charge.checks} times`,
+          charge.nextCheckAt ? whenSeen(charge.nextCheckAt, now) : '',
+        ]),
+      ),
+      json: {
+        invoices: charges.map(({ attemptId, invoiceId, tenantId, createdAt, nextCheckAt, ...charge }) => ({
+          id: invoiceId,
+          tenant: tenantId,
+          attempt: attemptId,
+          ...charge,
+          created_at: createdAt,
+          next_check_at: nextCheckAt,
+        })),
+      },
+    };
+  },
+});
+
+export const invoice = { list, show };
 
 function invoiceLines(story: InvoiceStory, workflow: WorkflowState, wallNow: Date): string[] {
   const { invoice: row, tenant, customer, lines, next } = story;

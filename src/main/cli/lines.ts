@@ -21,6 +21,15 @@ export function section(
   return ['', title, ...table(heading, rows).map((line) => `  ${line}`)];
 }
 
+/** A table, or the sentence that there is nothing. */
+export function listing(
+  nothing: string,
+  heading: readonly string[],
+  rows: readonly (readonly string[])[],
+): string[] {
+  return rows.length === 0 ? [nothing] : table(heading, rows);
+}
+
 export function adviceLines(advice: readonly string[]): string[] {
   return advice.length === 0 ? [] : ['', 'What to do', ...advice.map((line) => `  ${line}`)];
 }

@@ -57,7 +57,7 @@ function unknown(noun: OperatorNoun, name: string, tenantId: string | null): str
   const kinds: Record<OperatorNoun, string> = {
     subscription: 'an id (sub_…) or an external id',
     invoice: 'an id (inv_…) or a number (INV-000042)',
-    delivery: 'an id (del_…); GET /v1/deliveries lists them',
+    delivery: 'an id (del_…); delivery list has those that were given up',
     'webhook endpoint': 'an id (we_…); GET /v1/webhook_endpoints lists them',
     tenant: 'an id (ten_…)',
   };

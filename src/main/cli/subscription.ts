@@ -4,18 +4,62 @@ import type { Subscription } from '../../domain/subscription.ts';
 import { findSubscriptionByReference, found } from '../../persistence/find-by-reference.ts';
 import { databaseNow } from '../../persistence/find-commands.ts';
 import { findSubscriptionStory, nudgeOwed } from '../../persistence/find-story.ts';
+import { findBlocked, findLate } from '../../persistence/find-trouble.ts';
 import { nudge } from '../../persistence/nudges.ts';
 import { unblockSubscription } from '../../persistence/unblock-subscription.ts';
 import { clock } from '../../platform/clock.ts';
 import { command, Refused } from './command.ts';
 import type { Desk } from './desk.ts';
-import { whenSeen } from './lines.ts';
+import { LIMIT, limitOf } from './limit.ts';
+import { listing, whenSeen } from './lines.ts';
 import { locate } from './locate.ts';
 import { subscriptionLines, subscriptionReport } from './tell-subscription.ts';
 import { workflowState } from './workflow-state.ts';
 
 const TENANT = ['<id>', 'whose it is, where several tenants use one external id'] as const;
 const WATCHED_MS = 10_000;
+
+const list = command({
+  does: 'names the subscriptions that do not go on: blocked, or late',
+  about: `What perennial_blocked_subscriptions and perennial_overdue_subscriptions count, one by one. Both, without a flag.`,
+  takes: [],
+  flags: {
+    blocked: 'those that a step set aside after five failures; oldest first',
+    late: 'those whose next step is more than five minutes late; the latest first',
+    limit: LIMIT,
+  },
+  async run({ desk, given }) {
+    const limit = limitOf(given.limit);
+    const both = !given.blocked && !given.late;
+    const found = await desk.everywhere(async (tx) => [
+      ...(given.blocked || both ? await findBlocked(tx, limit) : []),
+      ...(given.late || both ? await findLate(tx, await databaseNow(tx), limit) : []),
+    ]);
+    const rows = found.slice(0, limit).map(({ tenantId, nextStep, nextStepAt, blockedReason, ...row }) => ({
+      ...row,
+      tenant: tenantId,
+      next_step: nextStep && { step: nextStep, at: nextStepAt },
+      blocked_reason: blockedReason,
+    }));
+    const now = clock.now();
+    return {
+      lines: listing(
+        'No subscription is blocked or late.',
+        ['subscription', 'of', 'status', 'next step', 'blocked because'],
+        found
+          .slice(0, limit)
+          .map((row) => [
+            row.id,
+            row.tenantId,
+            row.status,
+            row.nextStepAt ? `${row.nextStep} at ${whenSeen(row.nextStepAt, now)}` : '',
+            row.blockedReason ?? '',
+          ]),
+      ),
+      json: { subscriptions: rows },
+    };
+  },
+});
 
 const show = command({
   does: 'tells where a subscription stands: row, next step, invoices, charges, commands, workflow, events',
@@ -88,7 +132,7 @@ kept in the database and carried by a worker, so it is not lost while Temporal o
   },
 });
 
-export const subscription = { show, retry, recheck };
+export const subscription = { list, show, retry, recheck };
 
 function notBlocked(row: Subscription): string {
   const next =

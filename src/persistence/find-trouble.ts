@@ -1,0 +1,99 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Tx } from './doors.ts';
+import { isLate } from './invariants/due.ts';
+import { query } from './rows.ts';
+
+/** What the metrics count, row by row, for whoever has to do something about it. All of it needs the system door. */
+
+export type SubscriptionInTrouble = {
+  id: string;
+  tenantId: string;
+  status: string;
+  nextStep: string | null;
+  nextStepAt: Date | null;
+  blockedReason: string | null;
+};
+
+/** Subscriptions that wait for an operator, oldest first. */
+export function findBlocked(tx: Tx, limit: number): Promise<SubscriptionInTrouble[]> {
+  return read<SubscriptionInTrouble>(
+    tx,
+    sql`select ${SUBSCRIPTION} from subscriptions sub where sub.blocked_reason is not null and sub.ended_at is null
+      order by sub.id limit ${limit}`,
+  );
+}
+
+/** Subscriptions whose next step is more than five minutes late, the latest first. */
+export function findLate(tx: Tx, at: Date, limit: number): Promise<SubscriptionInTrouble[]> {
+  return read<SubscriptionInTrouble>(
+    tx,
+    sql`select ${SUBSCRIPTION} from subscriptions sub where ${isLate(at)} order by sub.next_step_at limit ${limit}`,
+  );
+}
+
+const SUBSCRIPTION = sql`sub.id, sub.tenant_id as "tenantId", sub.status, sub.next_step as "nextStep",
+  sub.next_step_at as "nextStepAt", sub.blocked_reason as "blockedReason"`;
+
+export type UnclearCharge = {
+  attemptId: string;
+  invoiceId: string;
+  tenantId: string;
+  status: string;
+  createdAt: Date;
+  nextCheckAt: Date | null;
+  checks: number;
+};
+
+/** Charges of which nobody knows yet what became of them, oldest first. */
+export function findUnclearCharges(tx: Tx, limit: number): Promise<UnclearCharge[]> {
+  return read<UnclearCharge>(
+    tx,
+    // All statuses of the index are named, so that it is used.
+    sql`select id as "attemptId", invoice_id as "invoiceId", tenant_id as "tenantId", status,
+        created_at as "createdAt", next_check_at as "nextCheckAt", check_count as checks
+      from payment_attempts where status in ('in_flight', 'unknown', 'pending', 'requires_action')
+        and status in ('in_flight', 'unknown')
+      order by id limit ${limit}`,
+  );
+}
+
+export type LostDelivery = {
+  id: string;
+  tenantId: string;
+  endpointId: string;
+  eventId: string;
+  type: string;
+  attempts: number;
+  lastError: string | null;
+  since: Date;
+};
+
+/** Deliveries that are tried no more, the newest first. */
+export function findDeadLetters(
+  tx: Tx,
+  among: { endpointId: string | null; limit: number },
+): Promise<LostDelivery[]> {
+  const endpoint = among.endpointId === null ? sql`` : sql`and delivery.endpoint_id = ${among.endpointId}`;
+  return read(
+    tx,
+    sql`select delivery.id, delivery.tenant_id as "tenantId", delivery.endpoint_id as "endpointId",
+        delivery.event_id as "eventId", event.type, delivery.attempts, delivery.last_error as "lastError",
+        delivery.updated_at as since
+      from webhook_deliveries delivery join events event on event.id = delivery.event_id
+      where delivery.status = 'dead' ${endpoint} order by delivery.updated_at desc limit ${among.limit}`,
+  );
+}
+
+const INSTANTS = ['nextStepAt', 'createdAt', 'nextCheckAt', 'since'];
+
+/** The driver gives instants as text. */
+async function read<Row extends object>(tx: Tx, statement: RawBuilder<unknown>): Promise<Row[]> {
+  const rows = await query<Row>(tx, statement);
+  return rows.map((row) => {
+    const entries = Object.entries(row).map(([name, value]) => [
+      name,
+      INSTANTS.includes(name) && typeof value === 'string' ? new Date(value) : value,
+    ]);
+    return Object.fromEntries(entries) as Row;
+  });
+}
