@@ -103,16 +103,16 @@ async function chargeOnce<Now>(
     const plan = payNow ? await beginPayNow(write, owed, payNow) : await beginDueCharge(write, owed);
     crashPoint('attempt.beforeCommit');
     if (plan.kind === 'done') return { kind: plan.kind, outcome: plan.outcome, now: await look(write) };
-    return { kind: plan.kind, plan, clock: await clockKind(tx, owed) };
+    return { kind: plan.kind, plan, whose: owed.invoice, clock: await clockKind(tx, owed) };
   });
   if (begun.kind === 'done') return { outcome: begun.outcome, now: begun.now };
   crashPoint('attempt.afterCommit');
-  const { plan, clock } = begun;
+  const { plan, whose, clock } = begun;
   const outcome = withPauseFrom(await askGateway(deps, plan, clock, at), performance.now() - beganMs);
   crashPoint('charge.answered');
   const now = await deps.database.withTenant(tenantId, async (tx) => {
     const write = writeOf(deps, tx, tenantId, at, cause);
-    await recordOutcome(write, { invoiceId, attemptId: plan.attempt.id }, outcome);
+    await recordOutcome(write, { invoiceId, attemptId: plan.attempt.id, whose }, outcome);
     crashPoint('outcome.beforeCommit');
     return look(write);
   });

@@ -8,7 +8,7 @@ import { isFinished, type PaymentAttempt } from '../domain/payment.ts';
 import { newId } from '../platform/ids.ts';
 import { PaymentMethodSchema } from './customers.ts';
 import { findDefaultMethod, findTenant } from './find.ts';
-import { findConnection, finishCallbacks } from './gateway-facts.ts';
+import { findConnection, findConnections, finishCallbacks } from './gateway-facts.ts';
 import { insertAttempt, runningCollections } from './invoice-facts.ts';
 import { isUnderWay, type Owed } from './lock-owed.ts';
 import { giveWayToOlder } from './oldest-first.ts';
@@ -43,11 +43,15 @@ export async function beginDueCharge(write: Write, owed: Owed): Promise<ChargePl
   const isCharge = next?.step === 'collect' || next?.step === 'retry';
   if (!isCharge || next.at.getTime() > write.at.getTime() + CLOCK_SKEW_MS) return NOTHING;
   if (next.step === 'collect' && (await giveWayToOlder(write, owed))) return NOTHING;
-  const [method, running] = await Promise.all([
+  const [method, running, accounts] = await Promise.all([
     findDefaultMethod(write.tx, invoice.customerId),
     runningCollections(write.tx, invoice),
+    findConnections(write.tx),
   ]);
-  if (method && !isSuppressed(running)) return start(write, owed, method, null);
+  if (method && !isSuppressed(running)) {
+    const account = accounts.find(({ gateway }) => gateway === method.gateway) ?? null;
+    return start(write, owed, { method, account }, null);
+  }
   await failCharge(write, owed, await findTenant(write.tx, write.tenantId), { hard: true, charged: null });
   return NOTHING;
 }
@@ -85,7 +89,10 @@ export async function beginPayNow(write: Write, owed: Owed, payNow: PayNow): Pro
         detachedAt: null,
       })
     : await findDefaultMethod(write.tx, invoice.customerId);
-  if (method) return start(write, owed, method, commandId);
+  if (method) {
+    const account = await findConnection(write.tx, method.gateway);
+    return start(write, owed, { method, account }, commandId);
+  }
   throw new DomainError(
     'payment_method_missing',
     paymentMethodId
@@ -97,7 +104,7 @@ export async function beginPayNow(write: Write, owed: Owed, payNow: PayNow): Pro
 async function start(
   write: Write,
   { invoice, attempt }: Owed,
-  method: PaymentMethod,
+  { method, account }: { method: PaymentMethod; account: GatewayConnection | null },
   commandId: string | null,
 ): Promise<ChargePlan> {
   const started: PaymentAttempt = {
@@ -123,10 +130,7 @@ async function start(
     updatedAt: write.at,
     finishedAt: null,
   };
-  const [account] = await Promise.all([
-    findConnection(write.tx, method.gateway),
-    insertAttempt(write.tx, started),
-  ]);
+  await insertAttempt(write.tx, started);
   return { kind: 'charge', attempt: started, method, account };
 }
 

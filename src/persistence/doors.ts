@@ -22,6 +22,11 @@ export class Tx {
     return this.#session.run(text, values);
   }
 
+  /** The same for a statement whose outcome says nothing: it travels with the next one, or with the commit. */
+  later(text: string, values: readonly unknown[]): void {
+    this.#session.later(text, values);
+  }
+
   mapping<T extends object>(entity: EntityName<T>): Mapping {
     return this.#mappings(entity);
   }

@@ -4,7 +4,7 @@ import { API_VERSION, type Event, type EventType } from '../domain/event.ts';
 import { newId } from '../platform/ids.ts';
 import { id, instant, integer, json, optionalText, text } from './columns.ts';
 import type { Tx } from './doors.ts';
-import { findRow, findRows, query } from './rows.ts';
+import { findRow, findRows, queryLater } from './rows.ts';
 
 export const EventSchema = new EntitySchema<Event>({
   name: 'Event',
@@ -49,9 +49,9 @@ export async function recordEvents(
   cause: Cause,
   events: readonly NewEvent[],
 ): Promise<string[]> {
-  const inserting = events.map(async (event) => {
+  return events.map((event) => {
     const id = newId('evt');
-    await query(
+    queryLater(
       tx,
       sql`insert into events (id, tenant_id, type, object_type, object_id, sequence, customer_id, subscription_id, invoice_id,
           api_version, data, correlation_id, causation_id, created_at)
@@ -62,7 +62,6 @@ export async function recordEvents(
     );
     return id;
   });
-  return Promise.all(inserting);
 }
 
 export async function findEvent(tx: Tx, id: string): Promise<Event | null> {

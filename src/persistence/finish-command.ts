@@ -1,7 +1,7 @@
 import type { Command } from '../domain/command.ts';
 import { CommandSchema } from './commands.ts';
 import type { Tx } from './doors.ts';
-import { lockRow, updateRows } from './rows.ts';
+import { lockRow, updateRowsLater } from './rows.ts';
 
 export function lockCommand(tx: Tx, id: string): Promise<Command | null> {
   return lockRow(tx, CommandSchema, { id });
@@ -17,5 +17,5 @@ export async function finishCommand(
     finishedAt: Date;
   },
 ): Promise<void> {
-  await updateRows(tx, CommandSchema, { id, status: 'pending' }, end);
+  updateRowsLater(tx, CommandSchema, { id, status: 'pending' }, end);
 }

@@ -3,21 +3,26 @@ import type { GatewayConnection } from '../domain/customer.ts';
 import { GatewayConnectionSchema } from './customers.ts';
 import type { Tx } from './doors.ts';
 import { PaymentAttemptSchema } from './payments.ts';
-import { findRow, lockRow, query, updateRows } from './rows.ts';
+import { findRow, findRows, lockRow, query, queryLater, updateRowsLater } from './rows.ts';
 
 /** The tenant's account at a gateway, or null. */
 export function findConnection(tx: Tx, gateway: string): Promise<GatewayConnection | null> {
   return findRow(tx, GatewayConnectionSchema, { gateway });
 }
 
+/** The tenant's accounts at all gateways. */
+export function findConnections(tx: Tx): Promise<GatewayConnection[]> {
+  return findRows(tx, GatewayConnectionSchema, {});
+}
+
 /** Notes the gateway's own name of a charge before the charge is made, so that it can always be asked about. */
 export async function saveGatewayRef(tx: Tx, attemptId: string, gatewayRef: string): Promise<void> {
-  await updateRows(tx, PaymentAttemptSchema, { id: attemptId, gatewayRef: null }, { gatewayRef });
+  updateRowsLater(tx, PaymentAttemptSchema, { id: attemptId, gatewayRef: null }, { gatewayRef });
 }
 
 /** The gateway is asked about this charge, or has given its last word: the callbacks that called for it are done with. */
 export async function finishCallbacks(tx: Tx, gatewayRef: string, at: Date): Promise<void> {
-  await query(
+  queryLater(
     tx,
     sql`update gateway_events set status = 'applied', finished_at = ${at.toISOString()}
       where gateway_ref = ${gatewayRef} and status = 'received'`,

@@ -10,7 +10,7 @@ import {
   PaymentAttemptSchema,
   PaymentSchema,
 } from './payments.ts';
-import { findRow, findRows, insertRow, insertRows, lockRow, query, updateRows } from './rows.ts';
+import { findRow, findRows, insertRowsLater, lockRow, query, queryLater, updateRowsLater } from './rows.ts';
 
 export type InvoiceFacts = {
   invoice: Invoice;
@@ -43,14 +43,15 @@ export async function linesOf(tx: Tx, invoiceId: string): Promise<InvoiceLine[]>
 }
 
 export async function insertInvoice(tx: Tx, invoice: Invoice, lines: readonly InvoiceLine[]): Promise<void> {
-  await Promise.all([insertRow(tx, InvoiceSchema, invoice), insertRows(tx, InvoiceLineSchema, lines)]);
+  insertRowsLater(tx, InvoiceSchema, [invoice]);
+  insertRowsLater(tx, InvoiceLineSchema, lines);
 }
 
 /** Writes an invoice that its caller has locked, and counts its revision up. */
 export async function saveInvoice(tx: Tx, invoice: Invoice): Promise<Invoice> {
   const saved = raised(invoice);
   const { id, tenantId: _tenant, ...rest } = saved;
-  await updateRows(tx, InvoiceSchema, { id }, rest);
+  updateRowsLater(tx, InvoiceSchema, { id }, rest);
   return saved;
 }
 
@@ -91,25 +92,23 @@ export async function freePeriods(tx: Tx, invoiceId: string, at: Date): Promise<
 }
 
 export async function insertAttempt(tx: Tx, attempt: PaymentAttempt): Promise<void> {
-  await insertRow(tx, PaymentAttemptSchema, attempt);
+  insertRowsLater(tx, PaymentAttemptSchema, [attempt]);
 }
 
 export async function saveAttempt(tx: Tx, attempt: PaymentAttempt): Promise<void> {
   const { id, tenantId: _tenant, invoiceId: _invoice, ...rest } = attempt;
-  await updateRows(tx, PaymentAttemptSchema, { id }, rest);
+  updateRowsLater(tx, PaymentAttemptSchema, { id }, rest);
 }
 
 export async function insertPayment(tx: Tx, payment: Payment, invoiceId: string): Promise<void> {
   const { id, tenantId, amount, createdAt } = payment;
   const allocation = { paymentId: id, invoiceId, tenantId, amount, createdAt };
-  await Promise.all([
-    insertRow(tx, PaymentSchema, payment),
-    insertRow(tx, PaymentAllocationSchema, allocation),
-  ]);
+  insertRowsLater(tx, PaymentSchema, [payment]);
+  insertRowsLater(tx, PaymentAllocationSchema, [allocation]);
 }
 
 export async function saveCollection(tx: Tx, collection: Collection): Promise<void> {
-  await query(
+  queryLater(
     tx,
     sql`insert into collections (invoice_id, tenant_id, customer_id, currency, policy, first_failed_at, attempt, hard_declined,
         next_attempt_at, outcome, ended_at, created_at, updated_at)

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { LedgerMovement } from '../domain/ledger.ts';
 import { newId } from '../platform/ids.ts';
 import type { Tx } from './doors.ts';
-import { query } from './rows.ts';
+import { queryLater } from './rows.ts';
 
 /** Writes movements of an invoice, two entries each; (tenant, kind, source) makes each happen once. */
 export async function postLedger(
@@ -10,12 +10,12 @@ export async function postLedger(
   movements: readonly LedgerMovement[],
   of: { tenantId: string; customerId: string; invoiceId: string; currency: string; at: Date },
 ): Promise<void> {
-  const moving = movements.map(async (movement) => {
-    if (movement.amount.isZero()) return;
+  for (const movement of movements) {
+    if (movement.amount.isZero()) continue;
     const id = newId('ltx');
     const debit = movement.amount.toFixed();
     const credit = movement.amount.neg().toFixed();
-    await query(
+    queryLater(
       tx,
       sql`with movement as (
           insert into ledger_transactions (id, tenant_id, kind, source, at)
@@ -24,6 +24,5 @@ export async function postLedger(
         select movement.id, side.n, movement.tenant_id, side.account, ${of.customerId}, ${of.invoiceId}, side.amount, ${of.currency}
         from movement, (values (1, ${movement.debit}, ${debit}::numeric), (2, ${movement.credit}, ${credit}::numeric)) as side (n, account, amount)`,
     );
-  });
-  await Promise.all(moving);
+  }
 }

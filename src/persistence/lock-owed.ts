@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { Invoice } from '../domain/invoice.ts';
 import { isFinished } from '../domain/payment.ts';
 import type { Tx } from './doors.ts';
 import { findTenant } from './find.ts';
@@ -12,9 +13,14 @@ import type { Write } from './write.ts';
 /** An invoice with its charge and dunning, and the subscription it belongs to; all locked. */
 export type Owed = InvoiceFacts & { owner: SubscriptionFacts | null };
 
-/** Locks an invoice and whatever the fate of its payment may touch. Null when there is no such invoice. */
-export async function lockOwed(write: Write, invoiceId: string): Promise<Owed | null> {
-  const glance = await findRow(write.tx, InvoiceSchema, { id: invoiceId });
+/** Locks an invoice and whatever the fate of its payment may touch. Null when there is no such invoice. `known`: whose it is, for whoever has looked before. */
+export async function lockOwed(
+  write: Write,
+  invoiceId: string,
+  known?: Pick<Invoice, 'customerId' | 'subscriptionId'>,
+): Promise<Owed | null> {
+  // Whose an invoice is never changes.
+  const glance = known ?? (await findRow(write.tx, InvoiceSchema, { id: invoiceId }));
   if (!glance) return null;
   const { customerId, subscriptionId } = glance;
   const [, owner, facts] = await Promise.all([

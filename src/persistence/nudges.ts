@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from './doors.ts';
-import { query } from './rows.ts';
+import { queryLater } from './rows.ts';
 
 export type NudgeKind = 'subscription' | 'invoice' | 'test_clock';
 
@@ -22,7 +22,7 @@ export async function nudge(
   tx: Tx,
   owed: { tenantId: string; kind: NudgeKind; entityId: string; notBefore: Date },
 ): Promise<void> {
-  await query(
+  queryLater(
     tx,
     sql`insert into nudges (workflow_id, tenant_id, kind, entity_id, next_attempt_at, created_at)
       values (${`${owed.kind}/${owed.entityId}`}, ${owed.tenantId}, ${owed.kind}, ${owed.entityId}, ${owed.notBefore.toISOString()}, now())
@@ -34,7 +34,7 @@ export async function nudge(
 
 /** Forgets a delivered nudge, unless it was owed anew meanwhile. */
 export async function settleNudge(tx: Tx, delivered: Pick<Nudge, 'workflowId' | 'version'>): Promise<void> {
-  await query(
+  queryLater(
     tx,
     sql`delete from nudges where workflow_id = ${delivered.workflowId} and version = ${delivered.version}`,
   );
@@ -42,12 +42,12 @@ export async function settleNudge(tx: Tx, delivered: Pick<Nudge, 'workflowId' | 
 
 /** Takes a nudge back: what it was to bring about has happened. */
 export async function forgetNudge(tx: Tx, kind: NudgeKind, entityId: string): Promise<void> {
-  await query(tx, sql`delete from nudges where workflow_id = ${`${kind}/${entityId}`}`);
+  queryLater(tx, sql`delete from nudges where workflow_id = ${`${kind}/${entityId}`}`);
 }
 
 /** Notes a failed delivery; it is tried again at `retryAt`. */
 export async function postponeNudge(tx: Tx, workflowId: string, error: string, retryAt: Date): Promise<void> {
-  await query(
+  queryLater(
     tx,
     sql`update nudges set attempts = attempts + 1, last_error = ${error.slice(0, 500)}, next_attempt_at = ${retryAt.toISOString()}
       where workflow_id = ${workflowId}`,

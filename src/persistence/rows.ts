@@ -9,6 +9,7 @@ import {
 } from 'kysely';
 import { columnOf, condition, encode } from './condition.ts';
 import type { Tx } from './doors.ts';
+import type { Statement } from './pipeline.ts';
 
 /**
  * Plain rows in and out. Domain types are read-only facts here: nothing is tracked and nothing is flushed behind a
@@ -30,8 +31,18 @@ export async function insertRows<T extends object>(
   entity: EntityName<T>,
   rows: readonly T[],
 ): Promise<void> {
+  await Promise.all(insertions(tx, entity, rows).map(({ text, values }) => tx.run(text, values)));
+}
+
+/** The same without waiting: what the database says against it, it says to the next statement, or to the commit. */
+export function insertRowsLater<T extends object>(tx: Tx, entity: EntityName<T>, rows: readonly T[]): void {
+  for (const { text, values } of insertions(tx, entity, rows)) tx.later(text, values);
+}
+
+function insertions<T extends object>(tx: Tx, entity: EntityName<T>, rows: readonly T[]): Statement[] {
   const [first] = rows;
-  if (!first) return;
+  if (!first) return [];
+  const statements: Statement[] = [];
   const mapping = tx.mapping(entity);
   const columns = Object.entries(first).flatMap(([property, value]) =>
     value === undefined ? [] : [columnOf(mapping, property)],
@@ -47,8 +58,10 @@ export async function insertRows<T extends object>(
       return `(${places.join(', ')})`;
     });
     const names = columns.map(({ name }) => name).join(', ');
-    await tx.run(`insert into ${mapping.table} (${names}) values ${tuples.join(', ')}`, values);
+    const text = `insert into ${mapping.table} (${names}) values ${tuples.join(', ')}`;
+    statements.push({ text, values });
   }
+  return statements;
 }
 
 /** Writes `changes` to the rows that match and answers how many there were. */
@@ -58,6 +71,27 @@ export async function updateRows<T extends object>(
   where: FilterQuery<T>,
   changes: Partial<T>,
 ): Promise<number> {
+  const { text, values } = update(tx, entity, where, changes);
+  return (await tx.run(text, values)).affected;
+}
+
+/** The same without waiting, for rows that are known to be there. */
+export function updateRowsLater<T extends object>(
+  tx: Tx,
+  entity: EntityName<T>,
+  where: FilterQuery<T>,
+  changes: Partial<T>,
+): void {
+  const { text, values } = update(tx, entity, where, changes);
+  tx.later(text, values);
+}
+
+function update<T extends object>(
+  tx: Tx,
+  entity: EntityName<T>,
+  where: FilterQuery<T>,
+  changes: Partial<T>,
+): Statement {
   const mapping = tx.mapping(entity);
   const values: unknown[] = [];
   const assignments = Object.entries(changes).flatMap(([property, value]) => {
@@ -68,7 +102,7 @@ export async function updateRows<T extends object>(
   });
   if (assignments.length === 0) throw new RangeError(`nothing to change in ${mapping.table}`);
   const text = `update ${mapping.table} set ${assignments.join(', ')}${condition(mapping, where, values)}`;
-  return (await tx.run(text, values)).affected;
+  return { text, values };
 }
 
 export async function findRow<T extends object>(
@@ -135,6 +169,12 @@ export async function query<Row>(tx: Tx, statement: RawBuilder<unknown>): Promis
   const { sql, parameters } = statement.compile(compiler);
   const { rows } = await tx.run(sql, parameters);
   return rows as Row[];
+}
+
+/** The same without waiting, for a statement whose rows say nothing. */
+export function queryLater(tx: Tx, statement: RawBuilder<unknown>): void {
+  const { sql, parameters } = statement.compile(compiler);
+  tx.later(sql, parameters);
 }
 
 /** Turns statements into text and values; it is connected to nothing. */

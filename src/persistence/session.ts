@@ -8,12 +8,26 @@ import { type Outcome, type Prepared, type Statement, sendTogether } from './pip
  */
 export abstract class Session {
   #waiting: Waiting[] = [];
+  #isFlushDue = false;
 
   run(text: string, values: readonly unknown[]): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ statement: { text, values }, resolve, reject });
-      if (this.#waiting.length === 1) queueMicrotask(() => void this.#flush());
+      if (!this.#isFlushDue) queueMicrotask(() => void this.#flush());
+      this.#isFlushDue = true;
     });
+  }
+
+  /** Runs a statement whose outcome nobody waits for, together with the next that somebody does. */
+  later(text: string, values: readonly unknown[]): void {
+    this.#waiting.push({ statement: { text, values }, resolve: () => {}, reject: () => {} });
+  }
+
+  /** What nothing was waited for after. */
+  protected takeLeft(): Statement[] {
+    const left = this.#waiting.map(({ statement }) => statement);
+    this.#waiting = [];
+    return left;
   }
 
   /** Sends statements, in order and as one; answers an outcome for each. */
@@ -22,6 +36,7 @@ export abstract class Session {
   async #flush(): Promise<void> {
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#isFlushDue = false;
     try {
       const outcomes = await this.send(waiting.map(({ statement }) => statement));
       for (const [index, { resolve }] of waiting.entries()) resolve(outcomes[index] ?? NOTHING);
@@ -38,6 +53,7 @@ type Waiting = {
 };
 const NOTHING: Outcome = { rows: [], affected: 0 };
 const BEGIN: Statement = { text: 'begin', values: [] };
+const COMMIT: Statement = { text: 'commit', values: [] };
 
 /** A transaction. It begins with its first statement and takes a connection no sooner. */
 export class Transaction extends Session {
@@ -77,11 +93,16 @@ export class Transaction extends Session {
 
   async commit(): Promise<void> {
     await this.#last;
+    const left = this.takeLeft();
+    // In one message: when one of them fails, the server does not even look at the commit.
+    if (left.length > 0) await this.send([...left, COMMIT]);
     this.#hasEnded = true;
     if (!this.#client) return;
-    const { command } = await this.#client.query('commit');
-    // The server undoes a transaction in which something failed, whatever it is told.
-    if (command !== 'COMMIT') throw new Error('a statement had failed, so the transaction was undone');
+    if (left.length === 0) {
+      const { command } = await this.#client.query('commit');
+      // The server undoes a transaction in which something failed, whatever it is told.
+      if (command !== 'COMMIT') throw new Error('a statement had failed, so the transaction was undone');
+    }
     this.#giveBack();
   }
 
@@ -116,6 +137,10 @@ export class Reading extends Session {
     this.#pool = pool;
     this.#standing = standingOf({ ...settings, transaction_read_only: 'on' });
     this.#prepared = prepared;
+  }
+
+  override later(): void {
+    throw new Error('this door only looks');
   }
 
   protected override async send(statements: readonly Statement[]): Promise<Outcome[]> {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from './doors.ts';
-import { query } from './rows.ts';
+import { query, queryLater } from './rows.ts';
 
 /** The answer of a step that was done before, verbatim, or null. A re-run returns it and computes nothing. */
 export async function findStep<Answer>(
@@ -20,7 +20,7 @@ export async function insertStep(
   tx: Tx,
   step: { tenantId: string; subscriptionId: string; stepKey: string; result: object; doneAt: Date },
 ): Promise<void> {
-  await query(
+  queryLater(
     tx,
     sql`insert into steps (subscription_id, step_key, tenant_id, result, done_at)
       values (${step.subscriptionId}, ${step.stepKey}, ${step.tenantId}, ${JSON.stringify(step.result)}::jsonb, ${step.doneAt.toISOString()})`,

@@ -3,7 +3,17 @@ import type { Coverage } from '../domain/build-invoice.ts';
 import type { ItemSegment, PricedItem, Subscription, SubscriptionItem } from '../domain/subscription.ts';
 import type { Tx } from './doors.ts';
 import { pricesOf } from './prices.ts';
-import { findRows, insertRow, insertRows, lockRow, query, selectRows, updateRows } from './rows.ts';
+import {
+  findRows,
+  insertRow,
+  insertRows,
+  insertRowsLater,
+  lockRow,
+  query,
+  selectRows,
+  updateRows,
+  updateRowsLater,
+} from './rows.ts';
 import {
   BilledPeriodSchema,
   ItemSegmentSchema,
@@ -83,13 +93,12 @@ export async function saveItems(
   before: readonly SubscriptionItem[],
   after: readonly SubscriptionItem[],
 ): Promise<void> {
-  const saving = after.map(async (item) => {
+  for (const item of after) {
     const old = before.find((candidate) => candidate.id === item.id);
     const changes = old ? changedOnly(old, item) : item;
     if (Object.keys(changes).length > 0)
-      await updateRows(tx, SubscriptionItemSchema, { id: item.id }, changes);
-  });
-  await Promise.all(saving);
+      updateRowsLater(tx, SubscriptionItemSchema, { id: item.id }, changes);
+  }
 }
 
 /** Accounts for stretches of items' lives. The exclusion constraint refuses one that is accounted for already. */
@@ -108,7 +117,7 @@ export async function insertCoverage(
     lineId: line === null ? null : (lineIds[line] ?? null),
     voidedAt: null,
   }));
-  await insertRows(tx, BilledPeriodSchema, rows);
+  insertRowsLater(tx, BilledPeriodSchema, rows);
 }
 
 /** How many of the subscription's invoices are open and overdue, and since when the oldest is. */

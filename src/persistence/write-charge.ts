@@ -1,5 +1,5 @@
 import { applyOutcome, type ChargeOutcome, payInvoice } from '../domain/decide-payment.ts';
-import { amountDue } from '../domain/invoice.ts';
+import { amountDue, type Invoice } from '../domain/invoice.ts';
 import { isFinished, type Payment, type PaymentAttempt } from '../domain/payment.ts';
 import { newId } from '../platform/ids.ts';
 import { findDefaultMethod, findTenant } from './find.ts';
@@ -22,10 +22,10 @@ import { followInvoices } from './write-subscription.ts';
 /** The second half of a charge: what the gateway said becomes true, once. A finished attempt is left as it is. */
 export async function recordOutcome(
   write: Write,
-  ref: { invoiceId: string; attemptId: string },
+  ref: { invoiceId: string; attemptId: string; whose?: Pick<Invoice, 'customerId' | 'subscriptionId'> },
   outcome: ChargeOutcome,
 ): Promise<void> {
-  const owed = await lockOwed(write, ref.invoiceId);
+  const owed = await lockOwed(write, ref.invoiceId, ref.whose);
   const attempt = owed?.attempt;
   if (!owed || !attempt || attempt.id !== ref.attemptId || isFinished(attempt.status)) return;
   const answered = applyOutcome(attempt, outcome, write.at);
