@@ -18,9 +18,11 @@ type Entry = { ended: FinishedAttempt | null; next: ClaimedDelivery | null };
 type Waiting = Entry & { resolve: (begun: Begun | null) => void; reject: (error: unknown) => void };
 
 const TRIES_MAX = 3;
+/** While one group is committed another one is sent; two commits at a time keep either from waiting for the other. */
+const WRITERS_MAX = 2;
 
 /**
- * The record of one endpoint's attempts. Many senders write at once and wait for one commit: while one is under way,
+ * The record of one endpoint's attempts. Many senders write at once and wait for one commit: while it is under way,
  * what else there is to write gathers for the next. Nothing is sent before the row of its attempt is committed, and a
  * delivery whose outcome was not committed is due again when its lease ends.
  */
@@ -29,7 +31,7 @@ export function openAttemptBook(
   { tenantId, endpointId, now }: { tenantId: string; endpointId: string; now: () => Date },
 ) {
   let waiting: Waiting[] = [];
-  let isWriting = false;
+  let writers = 0;
 
   const commit = (group: readonly Entry[], startedAt: Date) => {
     const ended = group.flatMap((entry) => entry.ended ?? []);
@@ -61,15 +63,15 @@ export function openAttemptBook(
   };
 
   const writeAll = async () => {
-    isWriting = true;
+    writers += 1;
     while (waiting.length > 0) {
       // Whoever has its answer in this turn of the event loop comes along.
       await turn();
       const group = waiting;
       waiting = [];
-      await write(group);
+      if (group.length > 0) await write(group);
     }
-    isWriting = false;
+    writers -= 1;
   };
 
   return {
@@ -77,7 +79,7 @@ export function openAttemptBook(
     write(ended: FinishedAttempt | null, next: ClaimedDelivery | null): Promise<Begun | null> {
       return new Promise((resolve, reject) => {
         waiting.push({ ended, next, resolve, reject });
-        if (!isWriting) void writeAll();
+        if (writers < WRITERS_MAX) void writeAll();
       });
     },
   };
