@@ -10,7 +10,7 @@ type Looking = Pick<Stage, 'database' | 'receiver'>;
 /** Waits until nobody has anything left to do for these tenants; whoever held a lease and died makes that long. */
 export async function untilSettled(
   { database }: Looking,
-  told: readonly Told[],
+  told: readonly Pick<Told, 'tenantId'>[],
   timeoutMs: number,
 ): Promise<void> {
   const tenants = told.map(({ tenantId }) => tenantId);

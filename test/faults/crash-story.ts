@@ -15,6 +15,8 @@ type Scene = (caller: Caller, plan: string) => Promise<unknown>;
 export const SCENES: readonly Scene[] = [pending, declinedThenPaid, canceled, onClock, deletedClock];
 
 const STARTS_AT = '2028-01-31T14:00:00.000Z';
+/** Later than a charge that was cut off is looked into. Under a test clock that needs the clock to move. */
+const SOON_AFTER = '2028-01-31T15:00:00.000Z';
 const POLL_MS = 100;
 
 /**
@@ -113,7 +115,7 @@ async function failing(stage: Stage, { tenantId, caller }: Told, plan: string): 
   const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
   const payer = await customer(caller, 'tok_succeeds', clock.id);
   const subscription = await caller.post('/v1/subscriptions', { customer: payer, plan });
-  await untilCharged(caller, subscription.id, 'succeeded');
+  await advance(caller, clock.id, SOON_AFTER);
   await stage.database.withTenant(tenantId, (tx) =>
     updateRows(tx, SubscriptionSchema, { id: subscription.id }, { timeZone: 'Nowhere/Land' }),
   );
@@ -126,17 +128,17 @@ async function onClock(caller: Caller, plan: string): Promise<void> {
   const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
   const subscribe = async (token: string | null, terms: object) => {
     const payer = await customer(caller, token, clock.id);
-    const { id } = await caller.post('/v1/subscriptions', { customer: payer, plan, ...terms });
-    return { payer, id };
+    await caller.post('/v1/subscriptions', { customer: payer, plan, ...terms });
+    return payer;
   };
   const [short] = await Promise.all([
     subscribe('tok_succeeds', {}),
     subscribe('tok_pending_succeeds', { trial_days: 14 }),
     subscribe(null, { collection_method: 'send_invoice', net_days: 7 }),
   ]);
-  await untilCharged(caller, short.id, 'succeeded');
+  await advance(caller, clock.id, SOON_AFTER);
   const card = { token: 'tok_insufficient_funds_first_1', default: true };
-  await caller.post(`/v1/customers/${short.payer}/payment_methods`, card);
+  await caller.post(`/v1/customers/${short}/payment_methods`, card);
   await advance(caller, clock.id, '2028-03-10T12:00:00.000Z');
   await advance(caller, clock.id, '2028-04-02T12:00:00.000Z');
 }
@@ -145,11 +147,7 @@ async function onClock(caller: Caller, plan: string): Promise<void> {
 async function drafts(caller: Caller): Promise<void> {
   const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
   const payer = await customer(caller, 'tok_succeeds', clock.id);
-  const subscription = await caller.post('/v1/subscriptions', {
-    customer: payer,
-    plan: await planOf(caller),
-  });
-  await untilCharged(caller, subscription.id, 'succeeded');
+  await caller.post('/v1/subscriptions', { customer: payer, plan: await planOf(caller) });
   await advance(caller, clock.id, '2028-04-02T12:00:00.000Z');
   await caller.remove(`/v1/test_clocks/${clock.id}`);
 }

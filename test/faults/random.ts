@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { unheard } from './aftermath.ts';
+import { unheard, untilSettled } from './aftermath.ts';
 import { type Caller, callerOf } from './caller.ts';
 import { planOf, SCENES } from './crash-story.ts';
 import { type Dice, diceOf } from './mutations/mutate.ts';
@@ -88,6 +88,7 @@ async function checkNowAndThen(
 async function atTheEnd(stage: Stage, caller: Caller): Promise<string[]> {
   try {
     await stage.quiet(QUIET_WITHIN_MS);
+    await untilSettled(stage, [stage], QUIET_WITHIN_MS);
   } catch (error) {
     return [messageOf(error), ...sentences(await stage.invariants())];
   }
