@@ -33,7 +33,7 @@ ${count(ASKED_ABOVE, 'event')} without --yes, and a disabled endpoint (exit code
     'dry-run': 'says what would be sent, and sends nothing',
     yes: `also more than ${count(ASKED_ABOVE, 'event')}`,
   },
-  async run({ desk, given }) {
+  async run({ desk, given, say }) {
     const from = instantOf('from', given.from);
     const to = given.to === undefined ? await desk.everywhere(databaseNow) : instantOf('to', given.to);
     if (from >= to) throw new Unusable('--from must be before --to.');
@@ -55,7 +55,9 @@ ${count(ASKED_ABOVE, 'event')} without --yes, and a disabled endpoint (exit code
       throw new Refused(
         `That is ${count(total, 'event')}, more than ${ASKED_ABOVE.toLocaleString('en')}: add --yes to send them all the same, or --dry-run to see what they are.`,
       );
-    const sent = await resend(desk, tenantId, wanted);
+    const sent = await resend(desk, tenantId, wanted, (so) => {
+      if (total > BATCH) say(`${count(so, 'event')} of ${total.toLocaleString('en')}`);
+    });
     const words = `${count(sent, 'event')} ${sent === 1 ? 'is' : 'are'} due at ${id} again; a worker sends them.`;
     return { lines: [...typeTable(counts), words], json: { ...json, events: total, sent } };
   },
@@ -64,7 +66,12 @@ ${count(ASKED_ABOVE, 'event')} without --yes, and a disabled endpoint (exit code
 export const events = { replay };
 
 /** In batches, so that the endpoint's lock is held for moments; each batch is complete or did not happen. */
-async function resend(desk: Desk, tenantId: string, wanted: Replay): Promise<number> {
+async function resend(
+  desk: Desk,
+  tenantId: string,
+  wanted: Replay,
+  onBatch: (sent: number) => void,
+): Promise<number> {
   let sent = 0;
   for (let after = '0'; ; ) {
     const done = await desk.inTenant(tenantId, async (tx) => {
@@ -74,6 +81,7 @@ async function resend(desk: Desk, tenantId: string, wanted: Replay): Promise<num
     if (!done) return sent;
     sent += done.events;
     after = done.last;
+    onBatch(sent);
   }
 }
 
