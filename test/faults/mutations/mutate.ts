@@ -1,4 +1,4 @@
-import { HOSTILE_TEXTS, POISON_VALUES } from './poison.ts';
+import { HOSTILE_TEXTS, POISON_VALUES, STAINS } from './poison.ts';
 
 /** Random choices that the same seed makes again. */
 export type Dice = { below(n: number): number; pick<T>(from: readonly T[]): T };
@@ -34,6 +34,8 @@ const WAYS: readonly ((body: Json, dice: Dice) => Mutant)[] = [
   replaceByValue,
   replaceByText,
   replaceByText,
+  stainText,
+  stainText,
   addMember,
   repeatMember,
   dropMember,
@@ -61,6 +63,20 @@ function replaceByText(body: Json, dice: Dice): Mutant {
   return asJson(
     `${shown(path)} becomes ${name}`,
     written.replace(`"${marker}"`, () => text()),
+  );
+}
+
+/** A text that stays what it was but for a stain: what is refused for its shape elsewhere gets far here. */
+function stainText(body: Json, dice: Dice): Mutant {
+  const places = pathsOf(body).filter((path) => typeof at(body, path) === 'string');
+  const path = places.length > 0 ? dice.pick(places) : [];
+  const stain = dice.pick(STAINS);
+  const marker = 'a-place-to-be-filled';
+  const text = `${String(at(body, path) ?? '')}${marker}`;
+  const written = JSON.stringify(changed(body, path, text));
+  return asJson(
+    `${shown(path)} gets a ${stain.slice(0, 12)}`,
+    written.replace(marker, () => stain),
   );
 }
 
@@ -173,6 +189,13 @@ function pathsOf(value: Json, here: Path = []): Path[] {
   if (typeof value !== 'object' || value === null) return [here];
   const inner = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
   return [here, ...inner.flatMap(([name, child]) => pathsOf(child, [...here, name]))];
+}
+
+function at(value: Json, path: Path): Json | undefined {
+  return path.reduce<Json | undefined>(
+    (inner, name) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, name) : undefined),
+    value,
+  );
 }
 
 /** The body with the value at this place replaced; undefined takes it out. */

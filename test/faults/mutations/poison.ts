@@ -82,3 +82,22 @@ export const HOSTILE_TEXTS: readonly (readonly [string, () => string])[] = [
   ['escapes of 10 MB', () => `"${'\\u0041'.repeat(TEN_MEGABYTES / 6)}"`],
   ['a list of 95 KB', () => `[${'1,'.repeat(47_000)}1]`],
 ];
+
+/** What is put into a text that is fine otherwise, as it stands in JSON. */
+export const STAINS: readonly string[] = [
+  '\\u0000',
+  '\\ud800',
+  '\\udfff',
+  '\\uffff',
+  '\\u202e',
+  '\\u001b[2J',
+  '\\r\\nX-Header: x',
+  '\\ud83d\\ude00',
+  "'",
+  '$1',
+  '%00',
+  ' ',
+  '\\\\',
+  'e\\u0301'.repeat(50),
+  'x'.repeat(300),
+];
