@@ -1,4 +1,4 @@
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import { DomainError } from '../src/domain/errors.ts';
 import { newId } from '../src/platform/ids.ts';
@@ -8,7 +8,7 @@ import { documentationFiles } from './docs.ts';
 import { toProblem } from './problem.ts';
 import { type Locals, rateLimiter } from './rate-limit.ts';
 import type { Route } from './route.ts';
-import { runRoute } from './run-route.ts';
+import { type Result, runRoute } from './run-route.ts';
 
 /**
  * The application: every request gets an id, is recognised, counted, read, validated and answered, in this order, and
@@ -49,6 +49,8 @@ export function createApp(deps: ApiDeps, routes: readonly Route[]): Express {
 
 /** The caller's request id, where it is fit to be logged, or one of ours; and one log line per request. */
 function name(deps: ApiDeps): RequestHandler {
+  // Its line is made of what stands below and holds no secret; to look for some would cost as much as the line.
+  const logger = deps.logger.child({}, { redact: [] });
   return (request, response, next) => {
     const given = request.get('x-request-id');
     const requestId = given && /^[\w.:-]{1,128}$/.test(given) ? given : newId('req');
@@ -64,7 +66,7 @@ function name(deps: ApiDeps): RequestHandler {
         { method: request.method, route: template, status: response.statusCode },
         ms / 1000,
       );
-      deps.logger.info(
+      logger.info(
         {
           requestId,
           method: request.method,
@@ -128,8 +130,18 @@ function answer(deps: ApiDeps, authenticator: Authenticator, route: Route): Requ
     const tell = (header: string, value: string) => response.setHeader(header, value);
     const result = await runRoute(deps, authenticator, route, request, { requestId, principal, tell });
     for (const [header, value] of Object.entries(result.headers)) response.setHeader(header, value);
-    response.status(result.status).type(result.contentType).send(result.body);
+    send(response, result);
   };
+}
+
+/** Without Express's own `send`, which looks for what is never there: caches to ask, objects to turn into JSON. */
+function send(response: Response, { status, contentType, body }: Result): void {
+  const isText = typeof body === 'string' && !contentType.includes('charset=');
+  response.writeHead(status, {
+    'Content-Type': isText ? `${contentType}; charset=utf-8` : contentType,
+    'Content-Length': Buffer.byteLength(body),
+  });
+  response.end(body);
 }
 
 function refuseMethod(routes: readonly Route[]): RequestHandler {

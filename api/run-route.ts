@@ -65,8 +65,10 @@ export async function runRoute(
   // A secret is shown again to the key that made it, not to a lesser one that guesses the request.
   const asker =
     route.work.kind === 'write' && route.work.secretAnswer ? `${call.keyId ?? call.tenantId}\n` : '';
-  const fingerprint = fingerprintOf(request.method, asker + request.originalUrl, bodyValue);
-  const answer = await perform(route, call, { key, fingerprint });
+  const answer = await perform(route, call, {
+    key,
+    fingerprint: () => fingerprintOf(request.method, asker + request.originalUrl, bodyValue),
+  });
   for (const work of committed) work();
   if (deps.checkAnswers) checkAnswer(route, answer);
   return {
@@ -80,7 +82,7 @@ export async function runRoute(
 async function perform(
   route: Route,
   call: Call,
-  request: { key: string | null; fingerprint: Buffer },
+  request: { key: string | null; fingerprint: () => Buffer },
 ): Promise<Answer> {
   const { work } = route;
   const { key, fingerprint } = request;
@@ -90,10 +92,10 @@ async function perform(
       return { status: route.response.status, body, replayed: false };
     }
     case 'write':
-      return runWrite(route, call, request);
+      return runWrite(route, call, { key, fingerprint: fingerprint() });
     case 'command':
       if (key === null) throw new Error(`${route.operationId} is a command, so it must be a POST`);
-      return runCommand(route, call, { key, fingerprint });
+      return runCommand(route, call, { key, fingerprint: fingerprint() });
     case 'raw':
       throw new Error(`${route.operationId} answers by itself`);
   }

@@ -2,7 +2,8 @@ import type { EntityName, MikroORM } from '@mikro-orm/postgresql';
 import type { Pool } from 'pg';
 import { isId } from '../domain/ids.ts';
 import { type Mapping, mappingOf } from './mapping.ts';
-import { type Outcome, Prepared } from './pipeline.ts';
+import type { Outcome } from './pipeline.ts';
+import { Prepared } from './prepared.ts';
 import { Reading, type Session, Transaction } from './session.ts';
 
 /**

@@ -1,9 +1,10 @@
-import pg, { type Connection, type PoolClient } from 'pg';
+import type { Connection, PoolClient, Submittable } from 'pg';
+import { type Known, type Prepared, UNNAMED } from './prepared.ts';
 import { toWire } from './wire-values.ts';
 
 export type Statement = { text: string; values: readonly unknown[] };
 
-/** What a statement came to: its rows as the driver gives them, and how many rows it touched. */
+/** What a statement came to: its rows as the driver's types give them, and how many rows it touched. */
 export type Outcome = { rows: Record<string, unknown>[]; affected: number };
 
 /**
@@ -21,94 +22,103 @@ export async function sendTogether(
   // Before anything is sent: half a message would leave the connection waiting for the rest.
   const ready = statements.map(({ text, values }) => ({ text, values: values.map(toWire) }));
   return new Promise((resolve, reject) => {
-    // The driver's own query reads the answer; what is sent is ours.
-    const query = new pg.Query({ text: 'several' }, undefined, (error, result) => {
-      prepared?.answered(client, !error);
-      if (error) reject(error);
-      else resolve(outcomesOf(result));
-    });
-    query.submit = (connection) => {
-      connection.stream.cork();
-      try {
-        for (const one of ready) write(connection, one, prepared?.nameOf(client, one.text));
-        connection.sync();
-      } finally {
-        connection.stream.uncork();
-      }
-      return null;
-    };
-    client.query(query);
+    client.query(new Together(client, ready, prepared, resolve, reject));
   });
-}
-
-function write(connection: Connection, { text, values }: Ready, known: Known = UNNAMED): void {
-  if (!known.isThere) connection.parse({ name: known.name, text, types: [] }, true);
-  connection.bind({ statement: known.name, values }, true);
-  connection.describe({ type: 'P', name: '' }, true);
-  connection.execute({}, true);
 }
 
 /** A statement whose values are as they are sent. */
 type Ready = { text: string; values: (string | Buffer | null)[] };
 
-type Known = { name: string; isThere: boolean };
-const UNNAMED: Known = { name: '', isThere: false };
+/** Several statements on their way, as the driver handles what is submitted to it: it calls a method for each message. */
+class Together implements Submittable {
+  readonly #client: PoolClient;
+  readonly #statements: readonly Ready[];
+  readonly #prepared: Prepared | null;
+  readonly #resolve: (outcomes: Outcome[]) => void;
+  readonly #reject: (error: Error) => void;
+  #known: Known[] = [];
+  readonly #outcomes: Outcome[] = [];
+  #rows: Outcome['rows'] = [];
+  /** A value that could not be read. The rest is still waited for, because it comes. */
+  #trouble: Error | null = null;
 
-const UNKNOWN_STATEMENT = '26000';
-const STATEMENT_EXISTS = '42P05';
-
-/** More different texts than this are not kept on a connection: somebody writes values into them. */
-const NAMES_MAX = 500;
-
-/** What one connection was told: names by text, and the texts whose arrival no answer has confirmed yet. */
-type Told = { names: Map<string, string>; made: number; unsure: string[] };
-
-/** Which statements each connection has been told, so that the server reads and plans a text once and not each time. */
-export class Prepared {
-  readonly #told = new WeakMap<PoolClient, Told>();
-  #isKept = true;
-
-  /**
-   * Whether this error means that somebody between us and the server (a pooler) does not keep names with connections.
-   * From then on none are used.
-   */
-  noteForgotten(error: unknown): boolean {
-    const code = error instanceof Error && 'code' in error ? error.code : null;
-    const forgotten = this.#isKept && (code === UNKNOWN_STATEMENT || code === STATEMENT_EXISTS);
-    if (forgotten) this.#isKept = false;
-    return forgotten;
+  constructor(
+    client: PoolClient,
+    statements: readonly Ready[],
+    prepared: Prepared | null,
+    resolve: (outcomes: Outcome[]) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#client = client;
+    this.#statements = statements;
+    this.#prepared = prepared;
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
-  nameOf(client: PoolClient, text: string): Known {
-    if (!this.#isKept) return UNNAMED;
-    const told: Told = this.#told.get(client) ?? { names: new Map(), made: 0, unsure: [] };
-    this.#told.set(client, told);
-    const known = told.names.get(text);
-    if (known) return { name: known, isThere: true };
-    if (told.made >= NAMES_MAX) return UNNAMED;
-    told.made += 1;
-    const name = `kept_${told.made}`;
-    told.names.set(text, name);
-    told.unsure.push(text);
-    return { name, isThere: false };
+  submit(connection: Connection): void {
+    this.#known = this.#statements.map(
+      ({ text }) => this.#prepared?.nameOf(this.#client, text) ?? { ...UNNAMED },
+    );
+    const told = new Set<string>();
+    connection.stream.cork();
+    try {
+      for (const [index, { text, values }] of this.#statements.entries()) {
+        const { name, isThere, shape } = this.#known[index] ?? UNNAMED;
+        if (!isThere && !told.has(name)) connection.parse({ name, text, types: [] }, true);
+        if (name !== '') told.add(name);
+        connection.bind({ statement: name, values }, true);
+        if (!shape) connection.describe({ type: 'P', name: '' }, true);
+        connection.execute({}, true);
+      }
+      connection.sync();
+    } finally {
+      connection.stream.uncork();
+    }
   }
 
-  /**
-   * What was sent is answered. After a failure nobody knows whether the statements that were told with it have arrived,
-   * so they are told again, by other names.
-   */
-  answered(client: PoolClient, well: boolean): void {
-    const told = this.#told.get(client);
-    if (!told) return;
-    if (!well) for (const text of told.unsure) told.names.delete(text);
-    told.unsure = [];
+  handleRowDescription({ fields }: { fields: { name: string; dataTypeID: number }[] }): void {
+    const known = this.#known[this.#outcomes.length];
+    if (!known) return;
+    known.shape = fields.map(({ name, dataTypeID }) => ({
+      name,
+      read: this.#client.getTypeParser(dataTypeID, 'text'),
+    }));
   }
-}
 
-type DriverResult = { rows: Record<string, unknown>[]; rowCount: number | null };
+  handleDataRow({ fields }: { fields: (string | null)[] }): void {
+    const shape = this.#known[this.#outcomes.length]?.shape ?? [];
+    const row: Record<string, unknown> = {};
+    try {
+      for (let index = 0; index < shape.length; index += 1) {
+        const column = shape[index];
+        const value = fields[index];
+        if (column) row[column.name] = value === null || value === undefined ? null : column.read(value);
+      }
+      this.#rows.push(row);
+    } catch (error) {
+      this.#trouble ??= error instanceof Error ? error : new Error(String(error));
+    }
+  }
 
-/** The driver answers a list when there were several statements. */
-function outcomesOf(result: DriverResult | readonly DriverResult[]): Outcome[] {
-  const results = 'rows' in result ? [result] : result;
-  return results.map(({ rows, rowCount }) => ({ rows, affected: rowCount ?? 0 }));
+  handleCommandComplete({ text }: { text: string }): void {
+    const affected = Number(text.slice(text.lastIndexOf(' ') + 1));
+    this.#outcomes.push({ rows: this.#rows, affected: Number.isNaN(affected) ? 0 : affected });
+    this.#rows = [];
+  }
+
+  handleEmptyQuery(): void {
+    this.handleCommandComplete({ text: '' });
+  }
+
+  handleError(error: Error): void {
+    this.#prepared?.answered(this.#client, false);
+    this.#reject(error);
+  }
+
+  handleReadyForQuery(): void {
+    this.#prepared?.answered(this.#client, true);
+    if (this.#trouble) this.#reject(this.#trouble);
+    else this.#resolve(this.#outcomes);
+  }
 }

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
-import { type Outcome, type Prepared, type Statement, sendTogether } from './pipeline.ts';
+import { type Outcome, type Statement, sendTogether } from './pipeline.ts';
+import type { Prepared } from './prepared.ts';
 
 /**
  * Who asks a pool, and how. Who it is for travels with the first statement, in the same message: a transaction of three
