@@ -274,7 +274,7 @@ async function untilLogged(path: string, from: number, child: ChildServer, text:
     const lines = (await linesOf(path)).slice(from);
     if (lines.some((line) => line.includes(text))) return;
     if (end !== null || performance.now() > endsAtMs)
-      throw new Error(`${end ?? `"${text}" was not logged in a minute`}: ${lines.slice(-5).join('\n')}`);
+      throw new Error(`${end ?? `"${text}" was not logged in a minute`}: ${lines.slice(-15).join('\n')}`);
   }
 }
 
