@@ -68,12 +68,14 @@ function replaceByText(body: Json, dice: Dice): Mutant {
 
 /** A text that stays what it was but for a stain: what is refused for its shape elsewhere gets far here. */
 function stainText(body: Json, dice: Dice): Mutant {
-  const places = pathsOf(body).filter((path) => typeof at(body, path) === 'string');
-  const path = places.length > 0 ? dice.pick(places) : [];
+  const texts = pathsOf(body).flatMap((path) => {
+    const value = at(body, path);
+    return typeof value === 'string' ? [{ path, value }] : [];
+  });
+  const { path, value } = texts.length > 0 ? dice.pick(texts) : { path: [], value: '' };
   const stain = dice.pick(STAINS);
   const marker = 'a-place-to-be-filled';
-  const text = `${String(at(body, path) ?? '')}${marker}`;
-  const written = JSON.stringify(changed(body, path, text));
+  const written = JSON.stringify(changed(body, path, value + marker));
   return asJson(
     `${shown(path)} gets a ${stain.slice(0, 12)}`,
     written.replace(marker, () => stain),

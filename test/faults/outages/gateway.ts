@@ -170,9 +170,12 @@ const away: Outage = {
     await sleep(60);
     await stage.kill('gateway');
     say(`killed while ${each} more are made`);
+    const card = `/v1/customers/${payers[0]?.id}/payment_methods`;
+    const refusal = await stage.http.send('POST', card, { token: 'tok_succeeds' });
     await sleep(short ? 3_000 : 15_000);
     await stage.start('gateway');
     await Promise.all(second);
+    const accepted = await stage.http.insist('POST', card, { token: 'tok_succeeds' });
 
     const recoverySeconds = await stage.quiet(180_000);
     const paid = await look(
@@ -181,6 +184,9 @@ const away: Outage = {
         where a.status = 'settled' and i.status = 'paid'`,
     );
     const broken = sentences(await stage.invariants());
+    if (refusal.status !== 503 || !refusal.headers.has('retry-after'))
+      broken.push(`a new card was answered ${refusal.status}, not 503 with Retry-After`);
+    if (accepted.status !== 201) broken.push(`once it was back, a new card was answered ${accepted.status}`);
     if (paid.length !== payers.length) broken.push(`${paid.length} of ${payers.length} invoices are paid`);
     return { fault: 'gateway frozen, gateway killed', times: 2, recoverySeconds, broken };
   },

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -22,19 +22,23 @@ const callback = z.object({ type: z.string(), data: z.object({ ref: z.string() }
 export async function openPostOffice(apiUrl: string): Promise<PostOffice> {
   const kept: Letter[] = [];
   let holding = false;
-  const server = createServer(async (request, response) => {
-    try {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-      const body = Buffer.concat(chunks).toString('utf8');
-      const { type, data } = callback.parse(JSON.parse(body));
-      const signature = String(request.headers['sandbox-signature']);
-      const letter = { path: request.url ?? '/', body, signature, type, ref: data.ref };
-      if (holding) kept.push(letter);
-      response.writeHead(holding ? 200 : await deliver(apiUrl, letter)).end();
-    } catch {
-      response.writeHead(502).end();
-    }
+  async function take(request: IncomingMessage): Promise<number> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    const body = Buffer.concat(chunks).toString('utf8');
+    const { type, data } = callback.parse(JSON.parse(body));
+    const signature = String(request.headers['sandbox-signature']);
+    const letter = { path: request.url ?? '/', body, signature, type, ref: data.ref };
+    if (!holding) return deliver(apiUrl, letter);
+    kept.push(letter);
+    return 200;
+  }
+
+  const server = createServer((request, response) => {
+    take(request).then(
+      (status) => response.writeHead(status).end(),
+      () => response.writeHead(502).end(),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
