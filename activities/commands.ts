@@ -7,6 +7,7 @@ import { derived } from '../src/domain/next-step.ts';
 import { isFinished } from '../src/domain/payment.ts';
 import type { SubscriptionState } from '../src/domain/step-answer.ts';
 import type { Subscription } from '../src/domain/subscription.ts';
+import type { Tenant } from '../src/domain/tenant.ts';
 import type { Tx } from '../src/persistence/doors.ts';
 import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
@@ -18,7 +19,7 @@ import {
 } from '../src/persistence/subscription-facts.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
 import type { Write } from '../src/persistence/write.ts';
-import { tell } from '../src/persistence/write.ts';
+import { tellAll } from '../src/persistence/write.ts';
 import {
   type Applied,
   announcement,
@@ -61,8 +62,11 @@ export function createCommandActivities(deps: ActivityDeps) {
 export type CommandActivities = ReturnType<typeof createCommandActivities>;
 
 async function apply(deps: ActivityDeps, tx: Tx, input: CommandInput): Promise<CommandAnswer> {
-  const facts = await lockSubscription(tx, input.subscriptionId);
-  const command = await lockCommand(tx, input.commandId);
+  const [facts, command, tenant] = await Promise.all([
+    lockSubscription(tx, input.subscriptionId),
+    lockCommand(tx, input.commandId),
+    findTenant(tx, input.tenantId),
+  ]);
   if (!command) throw new DomainError('not_found', `command ${input.commandId} has no row`);
   if (command.status !== 'pending') {
     if (!facts) return { outcome: command.status, state: null, collect: null };
@@ -86,7 +90,7 @@ async function apply(deps: ActivityDeps, tx: Tx, input: CommandInput): Promise<C
     correlationId: command.requestId,
     causationId: command.id,
   });
-  const applied = facts ? await change(write, facts, command) : await create(write, command);
+  const applied = facts ? await change(write, facts, command, tenant) : await create(write, command, tenant);
   await finishCommand(tx, command.id, { status: 'applied', result: {}, finishedAt });
   crashPoint('apply.beforeCommit');
   return { outcome: 'applied', state: await stateOf(tx, applied.subscription), collect: applied.collect };
@@ -103,26 +107,24 @@ function owesStep(subscription: Subscription, { requestedAt }: Command): boolean
 }
 
 /** A subscription that begins at once is stored, and told of, as it is then: nobody ever sees it scheduled. */
-async function create(write: Write, command: Command): Promise<Pick<Applied, 'subscription' | 'collect'>> {
+async function create(
+  write: Write,
+  command: Command,
+  tenant: Tenant,
+): Promise<Pick<Applied, 'subscription' | 'collect'>> {
   if (command.kind !== 'create')
     throw new DomainError('not_found', `subscription ${command.subjectId} has no row`);
-  const created = await newSubscription(write, command.subjectId, createCommand.parse(command.body));
+  const created = await newSubscription(write, command.subjectId, createCommand.parse(command.body), tenant);
   const begins = created.subscription.startsAt <= write.at;
   const decision = begins ? decideActivate(created.subscription, created.priced, write.at) : null;
   const facts = decision ? begun(created, decision) : created;
   const { subscription, priced } = facts;
   await insertSubscription(write.tx, { ...facts, segments: created.segments });
   const object = write.present.subscription(subscription, priced);
-  for (const type of ['subscription.created' as const, ...announcement('scheduled', subscription.status)]) {
-    await tell(write, type, { ...subjectOf(subscription), object });
-  }
+  const types = ['subscription.created' as const, ...announcement('scheduled', subscription.status)];
+  await tellAll(write, types, { ...subjectOf(subscription), object });
   if (!decision) return { subscription, collect: null };
-  return applyDecision(
-    write,
-    facts,
-    { ...decision, subscription },
-    await findTenant(write.tx, write.tenantId),
-  );
+  return applyDecision(write, facts, { ...decision, subscription }, tenant);
 }
 
 function begun({ priced }: SubscriptionFacts, decision: Decision): SubscriptionFacts {
@@ -133,8 +135,12 @@ function begun({ priced }: SubscriptionFacts, decision: Decision): SubscriptionF
   };
 }
 
-async function change(write: Write, facts: SubscriptionFacts, command: Command): Promise<Applied> {
-  const tenant = await findTenant(write.tx, write.tenantId);
+async function change(
+  write: Write,
+  facts: SubscriptionFacts,
+  command: Command,
+  tenant: Tenant,
+): Promise<Applied> {
   const hasPaymentMethod = (await findDefaultMethod(write.tx, facts.subscription.customerId)) !== null;
   const setting = { hasPaymentMethod, trialReminderDays: tenant.trialReminderDays };
   const decision = decideCommand(facts.subscription, facts.priced, parse(command), write.at, setting);

@@ -2,10 +2,10 @@ import type { CreateCommand } from '../src/contract/commands.ts';
 import { createSubscription, type NewSubscription } from '../src/domain/decide-create.ts';
 import { DomainError } from '../src/domain/errors.ts';
 import { Decimal } from '../src/domain/money.ts';
+import type { Tenant } from '../src/domain/tenant.ts';
 import { CustomerSchema } from '../src/persistence/customers.ts';
-import { findTenant } from '../src/persistence/find.ts';
-import { PriceSchema } from '../src/persistence/plans.ts';
-import { findRow, findRows } from '../src/persistence/rows.ts';
+import { pricesOf } from '../src/persistence/prices.ts';
+import { findRow } from '../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../src/persistence/subscriptions.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { newId } from '../src/platform/ids.ts';
@@ -15,19 +15,24 @@ export async function newSubscription(
   write: Write,
   subscriptionId: string,
   body: CreateCommand,
+  tenant: Tenant,
 ): Promise<NewSubscription> {
-  const customer = await findRow(write.tx, CustomerSchema, { id: body.customer });
+  const { tx } = write;
+  const [customer, taken, prices] = await Promise.all([
+    findRow(tx, CustomerSchema, { id: body.customer }),
+    body.external_id === null ? null : findRow(tx, SubscriptionSchema, { externalId: body.external_id }),
+    pricesOf(
+      tx,
+      body.items.map((item) => item.price),
+    ),
+  ]);
   if (!customer || customer.deletedAt)
     throw new DomainError('customer_deleted', 'The customer was deleted meanwhile.');
-  const taken =
-    body.external_id && (await findRow(write.tx, SubscriptionSchema, { externalId: body.external_id }));
   if (taken)
     throw new DomainError(
       'external_id_taken',
       `Another subscription already has the external id "${body.external_id}".`,
     );
-  const prices = await findRows(write.tx, PriceSchema, { id: { $in: body.items.map((item) => item.price) } });
-  const tenant = await findTenant(write.tx, write.tenantId);
   const terms = {
     externalId: body.external_id,
     customerId: customer.id,
@@ -49,7 +54,7 @@ export async function newSubscription(
     trialReminderDays: tenant.trialReminderDays,
     cancelAt: optionalDate(body.cancel_at),
     items: body.items.map(({ key, price: priceId, quantity }) => {
-      const price = prices.find((candidate) => candidate.id === priceId);
+      const price = prices.get(priceId);
       if (!price) throw new DomainError('not_found', `price ${priceId} has no row`);
       return { key, price, quantity: new Decimal(quantity) };
     }),

@@ -27,26 +27,30 @@ export async function resolveCreation(tx: Tx, body: Body): Promise<Creation> {
   const errors: FieldError[] = [];
   const refuse = (path: string, code: string, message: string) => errors.push({ path, code, message });
 
-  const customer = await findCustomerByReference(tx, body.customer);
+  const [customer, plan] = await Promise.all([
+    findCustomerByReference(tx, body.customer),
+    findPlanByReference(tx, body.plan),
+  ]);
   if (!customer) refuse('customer', 'not_found', 'There is no such customer; create it first.');
   else if (customer.deletedAt)
     refuse('customer', 'customer_deleted', 'This customer is deleted; use another one.');
-  const plan = await findPlanByReference(tx, body.plan);
   if (!plan) refuse('plan', 'not_found', 'There is no such plan; create it first.');
   else if (plan.archivedAt) refuse('plan', 'plan_not_active', 'This plan is archived; use another one.');
   if (!customer || !plan || errors.length > 0) throw invalid(errors);
 
-  const sold = await findPlanAtVersion(tx, plan, null);
+  const [sold, { at: requestedAt }, isTaken] = await Promise.all([
+    findPlanAtVersion(tx, plan, null),
+    timeFor(tx, customer),
+    body.external_id !== undefined && isExternalIdTaken(tx, body.external_id),
+  ]);
   if (!sold) throw new Error(`plan ${plan.id} is not sold at any version`);
-  const requestedAt = (await timeFor(tx, customer)).at;
   errors.push(...timeErrors(body, requestedAt));
   const currency = chooseCurrency(body, customer, sold);
   const { items, errors: itemErrors } =
     currency === null ? noCurrency(sold) : chooseItems(body, sold, currency);
   errors.push(...itemErrors);
   if (errors.length > 0) throw invalid(errors);
-  if (body.external_id !== undefined && (await isExternalIdTaken(tx, body.external_id)))
-    throw externalIdTaken();
+  if (isTaken) throw externalIdTaken();
 
   return {
     customer,

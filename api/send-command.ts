@@ -89,14 +89,13 @@ async function begin(
     return { kind: 'begun', sent: sentOf(command) };
   }
 
-  const asked = await work.command(tx, call);
+  const [asked, now] = await Promise.all([work.command(tx, call), databaseNow(tx)]);
   if (asked.workflow === null) {
     const body = JSON.stringify(await work.answer(tx, call, asked.subjectId));
     await storeAnswer(tx, call.tenantId, key, { status: route.response.status, body });
     return { kind: 'answered', answer: { status: route.response.status, body, replayed: false } };
   }
-  const now = await databaseNow(tx);
-  const command = await insertCommand(tx, {
+  const command: Command = {
     id: newId('cmd'),
     tenantId: call.tenantId,
     subjectId: asked.subjectId,
@@ -109,7 +108,8 @@ async function begin(
     requestId: call.requestId,
     createdAt: now,
     finishedAt: null,
-  });
+  };
+  await insertCommand(tx, command);
   await leaseCommand(tx, call.tenantId, key, {
     commandId: command.id,
     resourceId: asked.subjectId,

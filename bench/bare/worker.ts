@@ -5,7 +5,8 @@ import { loadEnv } from '../../src/platform/config.ts';
 import { bareActivities } from './activities.ts';
 
 /** The worker of the bare workflows: a process of its own with the settings of ours, on queues of its own. */
-Runtime.install({ logger: new DefaultLogger('WARN') });
+// SIGUSR2 is a question about memory here, and the stage ends processes by itself.
+Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
 const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE: namespace, DATABASE_POOL_SIZE } = loadEnv();
 if (!TEMPORAL_ADDRESS) throw new Error('TEMPORAL_ADDRESS is not set');
 const connection = await NativeConnection.connect({ address: TEMPORAL_ADDRESS });

@@ -2,11 +2,11 @@ import { sql } from 'kysely';
 import type { Command } from '../domain/command.ts';
 import { CommandSchema } from './commands.ts';
 import type { Tx } from './doors.ts';
-import { findRow, insertRow, query } from './rows.ts';
+import { findRow, insertRowsLater, query } from './rows.ts';
 
 /** Writes a command that is waiting to be applied. */
-export function insertCommand(tx: Tx, command: Command): Promise<Command> {
-  return insertRow(tx, CommandSchema, command);
+export async function insertCommand(tx: Tx, command: Command): Promise<void> {
+  insertRowsLater(tx, CommandSchema, [command]);
 }
 
 export function findCommand(tx: Tx, id: string): Promise<Command | null> {

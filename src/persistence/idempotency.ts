@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from './doors.ts';
-import { query } from './rows.ts';
+import { query, queryLater } from './rows.ts';
 
 /** What is known of a key that was used before. */
 export type KnownRequest = {
@@ -26,7 +26,7 @@ export async function claimIdempotencyKey(
   key: string,
   fingerprint: Buffer,
 ): Promise<KnownRequest | null> {
-  await query(tx, sql`select set_config('lock_timeout', '2s', true)`);
+  queryLater(tx, sql`select set_config('lock_timeout', '2s', true)`);
   const claimed = await query(
     tx,
     sql`insert into idempotency_keys (tenant_id, key, fingerprint, created_at, expires_at)
@@ -37,7 +37,7 @@ export async function claimIdempotencyKey(
       where idempotency_keys.expires_at <= now() returning key`,
   );
   const known = claimed.length > 0 ? null : await findIdempotencyKey(tx, tenantId, key, true);
-  await query(tx, sql`select set_config('lock_timeout', '5s', true)`);
+  queryLater(tx, sql`select set_config('lock_timeout', '5s', true)`);
   return known;
 }
 
@@ -64,7 +64,7 @@ export async function storeAnswer(
   key: string,
   answer: { status: number; body: string },
 ): Promise<void> {
-  await query(
+  queryLater(
     tx,
     sql`update idempotency_keys set status = ${answer.status}, body = to_jsonb(${answer.body}::text), lease_until = null
       where tenant_id = ${tenantId} and key = ${key}`,
@@ -78,7 +78,7 @@ export async function leaseCommand(
   key: string,
   command: { commandId: string; resourceId: string; leaseSeconds: number },
 ): Promise<void> {
-  await query(
+  queryLater(
     tx,
     sql`update idempotency_keys set command_id = ${command.commandId}, resource_id = ${command.resourceId},
         lease_until = now() + make_interval(secs => ${command.leaseSeconds})

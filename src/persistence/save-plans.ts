@@ -1,8 +1,9 @@
+import { sql } from 'kysely';
 import { DomainError } from '../domain/errors.ts';
 import type { Plan, PlanVersion, Price } from '../domain/plan.ts';
 import type { Tx } from './doors.ts';
 import { PlanSchema, PlanVersionSchema, PriceSchema } from './plans.ts';
-import { findRow, findRows, insertRow, insertRows, updateRows } from './rows.ts';
+import { findRow, findRows, insertRow, insertRows, selectRows, updateRows } from './rows.ts';
 import { isTaken } from './trouble.ts';
 
 /** The catalogue, written directly by requests. Prices are only ever inserted. */
@@ -36,11 +37,21 @@ export async function findPlanAtVersion(
   plan: Plan,
   version: number | null,
 ): Promise<PlanAtVersion | null> {
-  const active = await findRow(tx, PlanVersionSchema, { planId: plan.id, active: true });
+  const [active, sold] = await Promise.all([
+    findRow(tx, PlanVersionSchema, { planId: plan.id, active: true }),
+    selectRows(
+      tx,
+      PriceSchema,
+      sql`plan_id = ${plan.id} and plan_version = (
+        select version from plan_versions where plan_id = ${plan.id} and active) order by id`,
+    ),
+  ]);
   if (!active) throw new Error(`plan ${plan.id} has no active version`);
   const wanted =
     version === null ? active : await findRow(tx, PlanVersionSchema, { planId: plan.id, version });
   if (!wanted) return null;
+  if (wanted.version === active.version)
+    return { plan, version: wanted, latestVersion: active.version, prices: sold };
   const prices = await findRows(
     tx,
     PriceSchema,
