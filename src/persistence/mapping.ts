@@ -16,26 +16,25 @@ export type Mapping = {
   columns: ReadonlyMap<string, Column>;
   /** All columns, for `select`. */
   list: string;
-  toRow(found: Readonly<Record<string, unknown>>): Record<string, unknown>;
+  /** The values in the order of `list`. */
+  toRow(values: readonly unknown[]): Record<string, unknown>;
 };
 
 /** Reads the ORM's metadata, which is made from the `EntitySchema` of each noun, into a mapping. */
 export function mappingOf(metadata: EntityMetadata): Mapping {
   const columns = metadata.props.map(columnOf);
-  const readers = columns.map(({ property, name, fromDatabase }) => ({
-    property,
-    field: name.slice(1, -1),
-    fromDatabase,
-  }));
+  // Every row is a copy of this one, so that all of them have one hidden class.
+  const blank = Object.fromEntries(columns.map(({ property }) => [property, null as unknown]));
   return {
     table: `"${metadata.tableName}"`,
     columns: new Map(columns.map((column) => [column.property, column])),
     list: columns.map(({ name }) => name).join(', '),
-    toRow(found) {
-      const row: Record<string, unknown> = {};
-      for (const { property, field, fromDatabase } of readers) {
-        const value = found[field];
-        row[property] = value === null ? null : fromDatabase(value);
+    toRow(values) {
+      const row = { ...blank };
+      for (let index = 0; index < columns.length; index += 1) {
+        const column = columns[index];
+        const value = values[index];
+        if (column && value !== null) row[column.property] = column.fromDatabase(value);
       }
       return row;
     },

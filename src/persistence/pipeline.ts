@@ -4,8 +4,8 @@ import { toWire } from './wire-values.ts';
 
 export type Statement = { text: string; values: readonly unknown[] };
 
-/** What a statement came to: its rows as the driver's types give them, and how many rows it touched. */
-export type Outcome = { rows: Record<string, unknown>[]; affected: number };
+/** What a statement came to: its rows, value by value as the driver's types give them, and how many rows it touched. */
+export type Outcome = { fields: readonly string[]; rows: unknown[][]; affected: number };
 
 /**
  * Sends statements in one message, with one synchronisation after the last: to PostgreSQL they are one transaction
@@ -88,14 +88,13 @@ class Together implements Submittable {
 
   handleDataRow({ fields }: { fields: (string | null)[] }): void {
     const shape = this.#known[this.#outcomes.length]?.shape ?? [];
-    const row: Record<string, unknown> = {};
+    const values: unknown[] = [];
     try {
       for (let index = 0; index < shape.length; index += 1) {
-        const column = shape[index];
-        const value = fields[index];
-        if (column) row[column.name] = value === null || value === undefined ? null : column.read(value);
+        const text = fields[index];
+        values.push(text === null || text === undefined ? null : shape[index]?.read(text));
       }
-      this.#rows.push(row);
+      this.#rows.push(values);
     } catch (error) {
       this.#trouble ??= error instanceof Error ? error : new Error(String(error));
     }
@@ -103,7 +102,11 @@ class Together implements Submittable {
 
   handleCommandComplete({ text }: { text: string }): void {
     const affected = Number(text.slice(text.lastIndexOf(' ') + 1));
-    this.#outcomes.push({ rows: this.#rows, affected: Number.isNaN(affected) ? 0 : affected });
+    this.#outcomes.push({
+      fields: this.#known[this.#outcomes.length]?.shape?.map(({ name }) => name) ?? [],
+      rows: this.#rows,
+      affected: Number.isNaN(affected) ? 0 : affected,
+    });
     this.#rows = [];
   }
 

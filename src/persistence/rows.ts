@@ -146,7 +146,7 @@ export async function findRows<T extends object>(
     ...(options.lock ? ['for update'] : []),
   ].join(' ');
   const { rows } = await tx.run(text, values);
-  return rows.map((row) => mapping.toRow(row) as T);
+  return rows.map((values) => mapping.toRow(values) as T);
 }
 
 /** Rows by a hand-written condition, for those that no filter of properties can name. */
@@ -158,7 +158,7 @@ export async function selectRows<T extends object>(
   const mapping = tx.mapping(entity);
   const { sql, parameters } = where.compile(compiler);
   const { rows } = await tx.run(`select ${mapping.list} from ${mapping.table} where ${sql}`, parameters);
-  return rows.map((row) => mapping.toRow(row) as T);
+  return rows.map((values) => mapping.toRow(values) as T);
 }
 
 /**
@@ -167,8 +167,13 @@ export async function selectRows<T extends object>(
  */
 export async function query<Row>(tx: Tx, statement: RawBuilder<unknown>): Promise<Row[]> {
   const { sql, parameters } = statement.compile(compiler);
-  const { rows } = await tx.run(sql, parameters);
-  return rows as Row[];
+  const { fields, rows } = await tx.run(sql, parameters);
+  const blank = Object.fromEntries(fields.map((field) => [field, null as unknown]));
+  return rows.map((values) => {
+    const row = { ...blank };
+    for (const [index, field] of fields.entries()) row[field] = values[index];
+    return row as Row;
+  });
 }
 
 /** The same without waiting, for a statement whose rows say nothing. */

@@ -52,7 +52,7 @@ type Waiting = {
   resolve: (outcome: Outcome) => void;
   reject: (error: unknown) => void;
 };
-const NOTHING: Outcome = { rows: [], affected: 0 };
+const NOTHING: Outcome = { fields: [], rows: [], affected: 0 };
 const BEGIN: Statement = { text: 'begin', values: [] };
 const COMMIT: Statement = { text: 'commit', values: [] };
 
