@@ -56,7 +56,8 @@ export async function runCrashPoints({ say, only, short }: SuiteOptions): Promis
   }
   say('all were struck; waiting for what they left behind');
   await Promise.all(struck.map(({ end }) => end));
-  return verdict(
+  // Awaited here, while there still is a stage.
+  return await verdict(
     scene,
     struck.map(({ strike }) => strike),
   );
