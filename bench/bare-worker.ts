@@ -17,13 +17,11 @@ export async function startBareWorker(
     ...own,
   };
   const child = await startBare('./bare/worker.ts', dir, env);
-  let end: string | null = null;
-  void child.exited.then((sentence) => {
-    end = sentence;
-  });
+  const ended: string[] = [];
+  void child.exited.then((sentence) => ended.push(sentence));
   const log = `${dir}/logs/-bare-worker-ts.log`;
   while (!(await readFile(log, 'utf8').catch(() => '')).includes('the worker runs')) {
-    if (end !== null) throw new Error(`${end}: ${await readFile(log, 'utf8')}`);
+    if (ended.length > 0) throw new Error(`${ended.join()}: ${await readFile(log, 'utf8')}`);
     await sleep(50);
   }
   return { pid: child.pid, [Symbol.asyncDispose]: () => child.stop() };

@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BroadcastChannel, isMainThread } from 'node:worker_threads';
 
 /**
@@ -20,14 +19,16 @@ if (isMainThread) {
     const { data } = event as { data: { heapUsed?: number } };
     sum += data.heapUsed ?? 0;
   };
-  process.on('SIGUSR2', async () => {
+  const write = () => {
+    const path = process.env['BENCH_MEMORY_FILE'];
+    const memory = { heap: sum + heapUsed(), resident: process.memoryUsage().rss };
+    if (path) writeFileSync(path, JSON.stringify(memory));
+  };
+  process.on('SIGUSR2', () => {
     sum = 0;
     channel.postMessage('measure');
     // The threads answer when they come to it; a collection takes some hundred milliseconds on a busy machine.
-    await sleep(3_000);
-    const path = process.env['BENCH_MEMORY_FILE'];
-    if (path)
-      writeFileSync(path, JSON.stringify({ heap: sum + heapUsed(), resident: process.memoryUsage().rss }));
+    setTimeout(write, 3_000);
   });
 } else {
   channel.onmessage = (event) => {

@@ -5,8 +5,6 @@ import type { Tx } from './doors.ts';
 import { pricesOf } from './prices.ts';
 import {
   findRows,
-  insertRow,
-  insertRows,
   insertRowsLater,
   lockRow,
   query,
@@ -69,11 +67,9 @@ export async function insertSubscription(
   created: { subscription: Subscription; priced: readonly PricedItem[]; segments: readonly ItemSegment[] },
 ): Promise<void> {
   const items = created.priced.map(({ item }) => item);
-  await Promise.all([
-    insertRow(tx, SubscriptionSchema, created.subscription),
-    insertRows(tx, SubscriptionItemSchema, items),
-    insertRows(tx, ItemSegmentSchema, created.segments),
-  ]);
+  insertRowsLater(tx, SubscriptionSchema, [created.subscription]);
+  insertRowsLater(tx, SubscriptionItemSchema, items);
+  insertRowsLater(tx, ItemSegmentSchema, created.segments);
 }
 
 /** Writes what changed; the revision in the condition is a second guard behind the row's lock. */
