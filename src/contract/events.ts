@@ -194,6 +194,8 @@ function text(event: Event, data: Event['data'], truncated?: true): string {
 }
 
 function fits(body: string): boolean {
+  // No unit of a string takes more than three bytes.
+  if (body.length * 3 <= WEBHOOK_BODY_BYTES_MAX) return true;
   return new TextEncoder().encode(body).length <= WEBHOOK_BODY_BYTES_MAX;
 }
 
