@@ -20,7 +20,10 @@ type Scene = {
   expected: readonly string[];
 };
 
-/** One crash and the story it fell into. `told` is null until the story has been told to its end. */
+/**
+ * One crash and the story it fell into. `told` is null until the story has been told to its end. The seconds of recovery
+ * end when nothing is left of that story, and the process is killed again and again by the strikes after it meanwhile.
+ */
 type Strike = { name: string; told: Told[] | null; recoverySeconds: number; broken: string[] };
 
 /** Stories that may go on at once. A story outlives its crash: what a dead worker held is given back only after a while. */
