@@ -15,7 +15,7 @@ const PER_TENANT = 16;
  */
 const NEWS_EVERY_MS = 1_000;
 const SLOWER_MAX = 2;
-/** On two cores of its own, news arrives within a second. */
+/** News that takes longer while everybody is well waits for the machine, not for receivers. */
 const BUSY_MS = 3_000;
 const ROUNDS_MAX = 3;
 
