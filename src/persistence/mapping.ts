@@ -24,7 +24,7 @@ export type Mapping = {
 export function mappingOf(metadata: EntityMetadata): Mapping {
   const columns = metadata.props.map(columnOf);
   // Every row is a copy of this one, so that all of them have one hidden class.
-  const blank = Object.fromEntries(columns.map(({ property }) => [property, null as unknown]));
+  const blank: Record<string, unknown> = Object.fromEntries(columns.map(({ property }) => [property, null]));
   return {
     table: `"${metadata.tableName}"`,
     columns: new Map(columns.map((column) => [column.property, column])),

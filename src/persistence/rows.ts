@@ -168,7 +168,7 @@ export async function selectRows<T extends object>(
 export async function query<Row>(tx: Tx, statement: RawBuilder<unknown>): Promise<Row[]> {
   const { sql, parameters } = statement.compile(compiler);
   const { fields, rows } = await tx.run(sql, parameters);
-  const blank = Object.fromEntries(fields.map((field) => [field, null as unknown]));
+  const blank: Record<string, unknown> = Object.fromEntries(fields.map((field) => [field, null]));
   return rows.map((values) => {
     const row = { ...blank };
     for (const [index, field] of fields.entries()) row[field] = values[index];
