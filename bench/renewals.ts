@@ -43,6 +43,7 @@ type Scene = {
   charged: boolean;
   renewed: string[];
   leadMs: number;
+  say: BenchOptions['say'];
   spent: { ours: Cpu[]; baseline: Cpu[] };
 };
 
@@ -58,6 +59,7 @@ async function open({ size, say }: BenchOptions, charged: boolean): Promise<Benc
     size: size ?? SIZE,
     leadMs: LEAD_MS_MIN + (size ?? SIZE) * LEAD_MS_EACH,
     charged,
+    say,
     renewed: [],
     spent: { ours: [], baseline: [] },
   };
@@ -123,17 +125,22 @@ async function timeRenewals(
   const { size } = scene;
   const dueAt = new Date(clock.now().getTime() + scene.leadMs);
   await begin(dueAt);
-  const inTime = await untilShown(scene, type, dueAt, { everyMs: 20, endsAt: dueAt });
+  const waiting = await untilShown(scene, type, dueAt, { everyMs: 20, endsAt: dueAt });
+  const inTime = waiting === size && clock.now() < dueAt;
   await sleep(Math.max(0, dueAt.getTime() - clock.now().getTime()));
   const before = cpuNow(scene);
   const startedMs = performance.now();
   const endsAt = new Date(clock.now().getTime() + PATIENCE_MS);
-  const allDone = await untilShown(scene, type, afterPeriod(dueAt), { everyMs: 50, endsAt });
+  const done = await untilShown(scene, type, afterPeriod(dueAt), { everyMs: 50, endsAt });
   const seconds = (performance.now() - startedMs) / 1000;
   const after = cpuNow(scene);
-  if (!allDone) throw new Error(`not all of ${size} workflows of type ${type} renewed in ${PATIENCE_MS} ms`);
+  if (done < size)
+    throw new Error(`${done} of ${size} workflows of type ${type} renewed in ${PATIENCE_MS} ms`);
   if (!inTime) {
     scene.leadMs *= 2;
+    scene.say(
+      `  (${waiting} of ${size} had begun by then, not all in time: once more, with ${scene.leadMs / 1000} s)`,
+    );
     if (scene.leadMs > LEAD_MS_MAX) throw new Error('the machine is too busy for workflows to start in time');
     return timeRenewals(scene, type, begin);
   }
@@ -143,18 +150,17 @@ async function timeRenewals(
   return { perSecond: size / seconds, spent };
 }
 
-/** Whether all workflows wait for this instant before patience ends. */
+/** How many workflows wait for this instant: all of them, or those that do when patience ends. */
 async function untilShown(
   { client, size }: Scene,
   type: string,
   at: Date,
   { everyMs, endsAt }: { everyMs: number; endsAt: Date },
-): Promise<boolean> {
+): Promise<number> {
   const query = `WorkflowType = '${type}' AND ${NEXT_STEP_AT.name} = '${at.toISOString()}'`;
   for (; ; await sleep(everyMs)) {
     const { count } = await client.workflow.count(query);
-    if (clock.now() >= endsAt) return false;
-    if (count === size) return true;
+    if (count === size || clock.now() >= endsAt) return count;
   }
 }
 
