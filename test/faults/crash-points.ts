@@ -30,6 +30,7 @@ type Strike = { name: string; told: Told[] | null; recoverySeconds: number; brok
 const STORIES_MAX = 8;
 /** The relay closes expired commands once a minute; everything else is passed much sooner. */
 const REACHED_WITHIN_MS = 75_000;
+const FORGET_EVERY_MS = 5_000;
 const SETTLED_WITHIN_MS = 300_000;
 
 /**
@@ -86,11 +87,13 @@ async function strikeAt(
   await forgetCommand(stage);
   const startedMs = performance.now();
   // A point that is passed by a first look at what is due kills the process before it says that it is ready.
-  await stage.start(part, { CRASH_AT: `${name}:${passage}` }).catch((error: unknown) => {
-    if (!messageOf(error).includes('SIGKILL')) throw error;
-  });
-  const died = stage.exited(part);
-  await forgetCommand(stage);
+  const early = await stage.start(part, { CRASH_AT: `${name}:${passage}` }).then(
+    () => null,
+    (error: unknown) => messageOf(error),
+  );
+  const died = early === null ? stage.exited(part) : Promise.resolve(early);
+  // Again and again, because whoever looks first closes all that there are.
+  const forgetting = setInterval(() => void forgetCommand(stage).catch(() => {}), FORGET_EVERY_MS);
   const story = playStory(stage, receiver);
   const end = aftermath(scene, strike, story, died);
   underWay.add(story);
@@ -99,6 +102,7 @@ async function strikeAt(
     died,
     story.then(() => sleep(REACHED_WITHIN_MS, null)).catch(() => null),
   ]);
+  clearInterval(forgetting);
   if (reached === null) {
     strike.broken.push(`passage ${passage} was never reached`);
     await stage.kill(part);

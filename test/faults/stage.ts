@@ -62,7 +62,7 @@ export type Stage = AsyncDisposable & {
   stop(part: Part): Promise<void>;
   freeze(part: Part): void;
   thaw(part: Part): void;
-  /** Resolves, with a sentence, when the process that runs now is gone; at once when none does. */
+  /** Resolves, with a sentence, when the process that was started last is gone; at once when it is. */
   exited(part: Part): Promise<string>;
   client(): Promise<Client>;
   /** Hears of everything that happens to the stage's tenant. */
@@ -230,7 +230,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     stop,
     freeze: (part) => signal(part, 'SIGSTOP'),
     thaw: (part) => signal(part, 'SIGCONT'),
-    exited: (part) => (running.has(part) ? exits.get(part) : null) ?? Promise.resolve(`${part} does not run`),
+    exited: (part) => exits.get(part) ?? Promise.resolve(`${part} does not run`),
     client,
     receiver,
     http,
