@@ -100,7 +100,7 @@ async function strikeAt(
   story.finally(() => underWay.delete(story)).catch(() => {});
   const reached = await Promise.race([
     died,
-    story.then(() => sleep(REACHED_WITHIN_MS, null)).catch(() => null),
+    story.then(() => sleep(REACHED_WITHIN_MS, null, { ref: false })).catch(() => null),
   ]);
   clearInterval(forgetting);
   if (reached === null) {
