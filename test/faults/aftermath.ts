@@ -7,18 +7,28 @@ import type { Stage } from './stage.ts';
 
 type Looking = Pick<Stage, 'database' | 'receiver'>;
 
-/** Waits until nobody has anything left to do for these tenants; whoever held a lease and died makes that long. */
+/**
+ * Waits until nobody has anything left to do for these tenants; whoever held a lease and died makes that long. Patience
+ * begins with `calmSinceMs` (of `performance.now()`), and is without end while that is null: as long as processes are
+ * killed every few seconds, what they hold is held anew.
+ */
 export async function untilSettled(
   { database }: Looking,
   told: readonly Pick<Told, 'tenantId'>[],
   timeoutMs: number,
+  calmSinceMs: () => number | null,
 ): Promise<void> {
   const tenants = told.map(({ tenantId }) => tenantId);
-  for (const endsAtMs = performance.now() + timeoutMs; ; await sleep(1_000)) {
+  for (const startedMs = performance.now(); ; await sleep(1_000)) {
     const left = await readOnly(database, (tx) => query<{ what: string }>(tx, unfinished(tenants)));
     if (left.length === 0) return;
-    if (performance.now() > endsAtMs)
-      throw new Error(`not settled after ${timeoutMs / 1000} s: ${left.map(({ what }) => what).join(', ')}`);
+    const calmMs = performance.now() - Math.max(startedMs, calmSinceMs() ?? Number.POSITIVE_INFINITY);
+    if (calmMs <= timeoutMs) continue;
+    const [first, second, ...others] = left.map(({ what }) => what);
+    const more = others.length > 0 ? [`and ${others.length} more`] : [];
+    throw new Error(
+      `not settled after ${timeoutMs / 1000} s: ${[first, second, ...more].filter(Boolean).join(', ')}`,
+    );
   }
 }
 

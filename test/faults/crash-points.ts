@@ -18,6 +18,8 @@ type Scene = {
   say: (line: string) => void;
   /** What the story comes to without a crash. */
   expected: readonly string[];
+  /** When the last process was killed (`performance.now()`); null until then. */
+  calmSinceMs: number | null;
 };
 
 /**
@@ -46,7 +48,8 @@ export async function runCrashPoints({ say, only, short }: SuiteOptions): Promis
   await using stage = await openStage({ say, env: quick.env });
   await using receiver = await startOddReceiver();
   say(`${places.length} crash points; the story without a crash first`);
-  const scene = { stage, receiver, say, expected: await undisturbed(stage, receiver) };
+  const expected = await undisturbed(stage, receiver);
+  const scene: Scene = { stage, receiver, say, expected, calmSinceMs: null };
   const passages = short ? [1] : [1, 2];
   const struck: { strike: Strike; end: Promise<void> }[] = [];
   for (const part of ['worker', 'api'] as const) {
@@ -58,6 +61,7 @@ export async function runCrashPoints({ say, only, short }: SuiteOptions): Promis
     }
     await stage.start(part);
   }
+  scene.calmSinceMs = performance.now();
   say('all were struck; waiting for what they left behind');
   await Promise.all(struck.map(({ end }) => end));
   // Awaited here, while there still is a stage.
@@ -69,7 +73,7 @@ export async function runCrashPoints({ say, only, short }: SuiteOptions): Promis
 
 async function undisturbed(stage: Stage, receiver: OddReceiver): Promise<string[]> {
   const told = await playStory(stage, receiver);
-  await untilSettled(stage, told, SETTLED_WITHIN_MS);
+  await untilSettled(stage, told, SETTLED_WITHIN_MS, () => 0);
   return outcomeOf(stage, told);
 }
 
@@ -123,14 +127,15 @@ async function untilThereIsRoom(stage: Stage, part: CrashPlace['part']): Promise
 
 /** Follows a story to its end and until nothing is left of the crash; then looks at what became of it. Never rejects. */
 async function aftermath(
-  { stage, say, expected }: Scene,
+  scene: Scene,
   strike: Strike,
   story: Promise<Told[]>,
   died: Promise<string>,
 ): Promise<void> {
+  const { stage, say, expected } = scene;
   try {
     const [told, diedMs] = await Promise.all([story, died.then(() => performance.now())]);
-    await untilSettled(stage, told, SETTLED_WITHIN_MS);
+    await untilSettled(stage, told, SETTLED_WITHIN_MS, () => scene.calmSinceMs);
     strike.recoverySeconds = (performance.now() - diedMs) / 1000;
     strike.told = told;
     const outcome = await outcomeOf(stage, told);

@@ -88,7 +88,7 @@ async function checkNowAndThen(
 async function atTheEnd(stage: Stage, caller: Caller): Promise<string[]> {
   try {
     await stage.quiet(QUIET_WITHIN_MS);
-    await untilSettled(stage, [stage], QUIET_WITHIN_MS);
+    await untilSettled(stage, [stage], QUIET_WITHIN_MS, () => 0);
   } catch (error) {
     return [messageOf(error), ...sentences(await stage.invariants())];
   }
