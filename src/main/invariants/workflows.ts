@@ -1,17 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Client,
-  isGrpcServiceError,
-  ServiceError,
-  type WorkflowExecutionInfo,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
-import { defineSearchAttributeKey } from '@temporalio/common';
-import { WORKFLOWS, workflowId } from '../../../workflows/messages.ts';
+import { type Client, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import type { Engine, Looked, Running } from '../../../activities/engine.ts';
 import type { Database } from '../../persistence/doors.ts';
 import type { Broken, BrokenRow } from '../../persistence/invariants/promised.ts';
 import { readOnly } from '../../persistence/invariants/promised.ts';
 import { type WakeUp, wakeUpsAfter, wakeUpsOf } from '../../persistence/invariants/wake-ups.ts';
+import { engineOf } from '../engine.ts';
 import { answered } from './gateway-log.ts';
 
 /** What is asked of Temporal: the row is the truth, and its workflow has to know it. */
@@ -22,12 +16,8 @@ export const WORKFLOW_PROMISES = {
 } as const;
 
 type Slug = keyof typeof WORKFLOW_PROMISES;
-/** A workflow that runs: what it waits for, and since when it runs. */
-type Running = { step: string | null; atMs: number | null; startedMs: number };
 type Suspect = { promise: Slug; row: BrokenRow } | null;
 
-const NEXT_STEP = defineSearchAttributeKey('BillingNextStep', 'KEYWORD');
-const NEXT_STEP_AT = defineSearchAttributeKey('BillingNextStepAt', 'DATETIME');
 const PAGE = 1_000;
 /** A workflow without a row may be waiting this long for the command that creates it. */
 const UNBORN_MS_MAX = 20 * 60_000;
@@ -37,13 +27,14 @@ const LOOK_MS = 1_000;
 
 /** Compares every subscription with its workflow. Null when Temporal does not answer. */
 export async function askWorkflows(database: Database, client: Client, at: Date): Promise<Broken[] | null> {
+  const engine = engineOf(client, '');
   try {
-    const suspects = await findSuspects(database, client, at);
+    const suspects = await findSuspects(database, engine, at);
     const found: Record<Slug, BrokenRow[]> = {
       one_workflow_per_live_subscription: [],
       workflow_knows_the_row: [],
     };
-    for (const { promise, row } of await stillWrong(database, client, suspects, at)) found[promise].push(row);
+    for (const { promise, row } of await stillWrong(database, engine, suspects, at)) found[promise].push(row);
     return await answered(WORKFLOW_PROMISES, found);
   } catch (error) {
     if (isGrpcServiceError(error) || error instanceof ServiceError) return null;
@@ -52,29 +43,30 @@ export async function askWorkflows(database: Database, client: Client, at: Date)
 }
 
 /** Ids of subscriptions whose row and workflow do not look alike in one pass over both. */
-async function findSuspects(database: Database, client: Client, at: Date): Promise<string[]> {
+async function findSuspects(database: Database, engine: Engine, at: Date): Promise<string[]> {
   const running = new Map<string, Running>();
-  const query = `WorkflowType = '${WORKFLOWS.subscription}' AND ExecutionStatus = 'Running'`;
-  for await (const info of client.workflow.list({ query })) running.set(info.workflowId, runningOf(info));
+  for await (const page of engine.everyRunning('subscription'))
+    for (const [id, workflow] of page) running.set(id, workflow);
   const suspects: string[] = [];
   for (let afterId: string | null = ''; afterId !== null; ) {
     const from: string = afterId;
     const page = await readOnly(database, (tx) => wakeUpsAfter(tx, from, PAGE, at));
     for (const wakeUp of page) {
-      const id = workflowId.subscription(wakeUp.id);
-      if (compare(wakeUp.id, wakeUp, running.get(id) ?? null, at)) suspects.push(wakeUp.id);
-      running.delete(id);
+      if (compare(wakeUp.id, wakeUp, running.get(wakeUp.id) ?? null, at)) suspects.push(wakeUp.id);
+      running.delete(wakeUp.id);
     }
     afterId = page.length === PAGE ? (page.at(-1)?.id ?? null) : null;
   }
-  const prefix = workflowId.subscription('');
-  return [...suspects, ...[...running.keys()].map((id) => id.slice(prefix.length))];
+  return [...suspects, ...running.keys()];
 }
 
-/** Looks again at each suspect, row and workflow together, until both agree or patience ends. */
+/**
+ * Looks again at each suspect, row and workflow together, until both agree or patience ends. One that is at work may be
+ * behind its row for as long as it takes to notice that a worker died with its last step (15 seconds), and then reads it.
+ */
 async function stillWrong(
   database: Database,
-  client: Client,
+  engine: Engine,
   ids: readonly string[],
   at: Date,
 ): Promise<NonNullable<Suspect>[]> {
@@ -86,35 +78,15 @@ async function stillWrong(
     const wrong: string[] = [];
     for (const id of left) {
       const [wakeUp = null] = await readOnly(database, (tx) => wakeUpsOf(tx, [id], at));
-      const suspect = compare(id, wakeUp, await describe(client, id), at);
-      if (!suspect) continue;
+      const workflow: Looked | null = await engine.look('subscription', id);
+      const suspect = compare(id, wakeUp, workflow, at);
+      if (!suspect || (workflow?.busy && suspect.promise === 'workflow_knows_the_row')) continue;
       found.push(suspect);
       wrong.push(id);
     }
     left = wrong;
   }
   return found;
-}
-
-async function describe(client: Client, id: string): Promise<Running | null> {
-  try {
-    const info = await client.workflow.getHandle(workflowId.subscription(id)).describe();
-    return info.status.name === 'RUNNING' ? runningOf(info) : null;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return null;
-    throw error;
-  }
-}
-
-function runningOf({
-  typedSearchAttributes,
-  startTime,
-}: Pick<WorkflowExecutionInfo, 'typedSearchAttributes' | 'startTime'>): Running {
-  return {
-    step: typedSearchAttributes.get(NEXT_STEP) ?? null,
-    atMs: typedSearchAttributes.get(NEXT_STEP_AT)?.getTime() ?? null,
-    startedMs: startTime.getTime(),
-  };
 }
 
 function compare(
