@@ -37,6 +37,9 @@ const unfinished = (tenants: readonly string[]) => sql`
   select 'command ' || id as what from commands join mine using (tenant_id) where status = 'pending'
   union all select 'attempt ' || id from payment_attempts join mine using (tenant_id) where status in ('in_flight', 'unknown')
   union all select 'clock ' || id from test_clocks join mine using (tenant_id) where status = 'advancing'
+  union all select 'end of clock ' || clock.id from test_clocks clock join mine using (tenant_id)
+    where clock.status = 'deleted' and exists (
+      select from customers where customers.test_clock_id = clock.id and customers.deleted_at is null)
   union all select 'nudge ' || workflow_id from nudges join mine using (tenant_id)
   union all select 'event ' || id from events join mine using (tenant_id) where position is null
   union all select 'delivery ' || id from webhook_deliveries join mine using (tenant_id)
