@@ -13,14 +13,16 @@ type Looking = Pick<Stage, 'database' | 'receiver'>;
  * killed every few seconds, what they hold is held anew.
  */
 export async function untilSettled(
-  { database }: Looking,
+  { database, receiver }: Looking,
   told: readonly Pick<Told, 'tenantId'>[],
   timeoutMs: number,
   calmSinceMs: () => number | null,
 ): Promise<void> {
   const tenants = told.map(({ tenantId }) => tenantId);
+  const look = () =>
+    readOnly(database, (tx) => query<{ what: string }>(tx, unfinished(tenants, receiver.url)));
   for (const startedMs = performance.now(); ; await sleep(1_000)) {
-    const left = await readOnly(database, (tx) => query<{ what: string }>(tx, unfinished(tenants)));
+    const left = await oneAfterTheOther(look);
     if (left.length === 0) return;
     const calmMs = performance.now() - Math.max(startedMs, calmSinceMs() ?? Number.POSITIVE_INFINITY);
     if (calmMs <= timeoutMs) continue;
@@ -32,7 +34,17 @@ export async function untilSettled(
   }
 }
 
-const unfinished = (tenants: readonly string[]) => sql`
+let lastLook: Promise<unknown> = Promise.resolve();
+
+/** A hundred stories are looked after at once; if all looked at once, they would wait for connections in vain. */
+function oneAfterTheOther<T>(look: () => Promise<T>): Promise<T> {
+  const next = lastLook.then(look);
+  lastLook = next.catch(() => {});
+  return next;
+}
+
+/** Whoever is well gets everything in the end; a receiver that is not may be owed something for long. */
+const unfinished = (tenants: readonly string[], wellUrl: string) => sql`
   with mine as (select unnest(${[...tenants]}::text[]) as tenant_id)
   select 'command ' || id as what from commands join mine using (tenant_id) where status = 'pending'
   union all select 'attempt ' || id from payment_attempts join mine using (tenant_id) where status in ('in_flight', 'unknown')
@@ -42,8 +54,10 @@ const unfinished = (tenants: readonly string[]) => sql`
       select from customers where customers.test_clock_id = clock.id and customers.deleted_at is null)
   union all select 'nudge ' || workflow_id from nudges join mine using (tenant_id)
   union all select 'event ' || id from events join mine using (tenant_id) where position is null
-  union all select 'delivery ' || id from webhook_deliveries join mine using (tenant_id)
-    where status = 'pending' and (lease_until is not null or next_attempt_at <= now())`;
+  union all select 'delivery ' || delivery.id from webhook_deliveries delivery join mine using (tenant_id)
+    join webhook_endpoints endpoint on endpoint.id = delivery.endpoint_id
+    where delivery.status = 'pending'
+      and (delivery.lease_until is not null or delivery.next_attempt_at <= now() or endpoint.url = ${wellUrl})`;
 
 /**
  * What became of everybody, counted: equal to what an undisturbed telling of the same story comes to, or a crash has
@@ -51,10 +65,11 @@ const unfinished = (tenants: readonly string[]) => sql`
  */
 export async function outcomeOf({ database }: Looking, told: readonly Told[]): Promise<string[]> {
   const tenants = told.map(({ tenantId }) => tenantId);
-  const rows = await readOnly(database, (tx) =>
-    query<{ what: string; times: number }>(
-      tx,
-      sql`with mine as (select unnest(${tenants}::text[]) as tenant_id)
+  const rows = await oneAfterTheOther(() =>
+    readOnly(database, (tx) =>
+      query<{ what: string; times: number }>(
+        tx,
+        sql`with mine as (select unnest(${tenants}::text[]) as tenant_id)
         select what, count(*)::int as times from (
           select 'customer' as what from customers join mine using (tenant_id)
           union all select 'payment method' from payment_methods join mine using (tenant_id)
@@ -66,6 +81,7 @@ export async function outcomeOf({ database }: Looking, told: readonly Told[]): P
           union all select 'invoice over ' || total || ', ' || status from invoices join mine using (tenant_id)
           union all select 'charge of ' || amount || ', ' || status from payment_attempts join mine using (tenant_id)
         ) told group by what order by what`,
+      ),
     ),
   );
   return rows.map(({ what, times }) => `${times} × ${what}`);
@@ -80,12 +96,14 @@ export async function unheard(
   told: readonly Pick<Told, 'tenantId'>[],
 ): Promise<string[]> {
   const tenants = told.map(({ tenantId }) => tenantId);
-  const deliveries = await readOnly(database, (tx) =>
-    query<{ event_id: string; status: string; type: string }>(
-      tx,
-      sql`select delivery.event_id, delivery.status, event.type from webhook_deliveries delivery
+  const deliveries = await oneAfterTheOther(() =>
+    readOnly(database, (tx) =>
+      query<{ event_id: string; status: string; type: string }>(
+        tx,
+        sql`select delivery.event_id, delivery.status, event.type from webhook_deliveries delivery
         join events event on event.id = delivery.event_id join webhook_endpoints endpoint on endpoint.id = delivery.endpoint_id
         where endpoint.tenant_id = any(${tenants}::text[]) and endpoint.url = ${receiver.url}`,
+      ),
     ),
   );
   return deliveries.flatMap(({ event_id, status, type }) => {

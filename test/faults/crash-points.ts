@@ -33,7 +33,8 @@ const STORIES_MAX = 8;
 /** The relay closes expired commands once a minute; everything else is passed much sooner. */
 const REACHED_WITHIN_MS = 75_000;
 const FORGET_EVERY_MS = 5_000;
-const SETTLED_WITHIN_MS = 300_000;
+/** More than the five minutes after which a delivery is tried again that failed twice. */
+const SETTLED_WITHIN_MS = 420_000;
 
 /**
  * Kills worker and API at every crash point, at its first and at its second passage, each time while a story is told;
