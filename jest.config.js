@@ -18,5 +18,5 @@ export default {
   // Tests mostly wait for servers and timers, so two files at a time pay even on two cores.
   maxWorkers: 2,
   workerIdleMemoryLimit: '1GB',
-  testTimeout: 60_000,
+  testTimeout: 120_000,
 };

@@ -132,10 +132,11 @@ async function registerAttributes({ connection, namespace, logger }: ScheduleOpt
   }
 }
 
+/** One that is under way may have passed what was lost since, or lost its worker: another one comes after it. */
 async function trigger({ client, taskQueuePrefix }: ScheduleOptions): Promise<void> {
   const handle = client.schedule.getHandle(scheduleId(taskQueuePrefix));
   await client.withDeadline(clock.now().getTime() + CALL_MS_MAX, () =>
-    handle.trigger(ScheduleOverlapPolicy.SKIP),
+    handle.trigger(ScheduleOverlapPolicy.BUFFER_ONE),
   );
 }
 

@@ -209,11 +209,14 @@ async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   }
 }
 
+/** The connection's own limits are as long as ours, so either may come first. */
+const TIMEOUT_CODES = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
+
 /** What went wrong, in words that tell a tenant nothing about our network. */
 function sentence(error: unknown, timeoutMs: number): string {
   const { name, code, message } = error as Partial<NodeJS.ErrnoException>;
   if (name === 'Refusal' && message) return message;
-  if (name === 'TimeoutError' || code === 'UND_ERR_CONNECT_TIMEOUT')
+  if (name === 'TimeoutError' || (code !== undefined && TIMEOUT_CODES.has(code)))
     return `No complete answer within ${timeoutMs / 1_000} s.`;
   if (code === 'ECONNREFUSED') return 'The connection was refused.';
   if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET')

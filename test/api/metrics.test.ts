@@ -44,7 +44,8 @@ test('say of healthy rows that nothing waits, who polls, and how long each activ
   const polled = await eventually(async () => {
     await using api = await apiAt({}, metrics);
     const { values, ...answer } = await scrape(api.url);
-    return answer.value('queue_polled{queue="webhooks"}') === 1 && { values, ...answer };
+    const isQuiet = answer.value('oldest_undelivered_event_seconds') === 0;
+    return answer.value('queue_polled{queue="webhooks"}') === 1 && isQuiet && { values, ...answer };
   });
   expect(polled.status).toBe(200);
   const gauges = [
@@ -134,8 +135,9 @@ test('say what waits: each number is the rows’', async () => {
     'webhook_oldest_due',
     'oldest_nudge',
   ];
-  const ages = seconds.map((name) => Math.round((value(`${name}_seconds`) ?? 0) / 15) * 15);
-  expect(ages).toEqual([90, 300, 30, 45]);
+  const late = seconds.map((name, n) => (value(`${name}_seconds`) ?? 0) - ([90, 300, 30, 45][n] ?? 0));
+  // The rows grew a little older while the API started.
+  expect(late.filter((age) => age < 0 || age > 30)).toEqual([]);
   expect(await moneyOf(world).subscription(blocked ?? '')).toMatchObject({ blockedReason: 'a test' });
 });
 
