@@ -183,7 +183,7 @@ function chooseItems(
 }
 
 function quantityErrors(price: Price, quantity: string, path: string): FieldError[] {
-  if (price.model !== 'flat' || quantity === '1') return [];
+  if (price.terms.model !== 'flat' || quantity === '1') return [];
   return [{ path, code: 'quantity_fixed', message: `"${price.key}" is a flat price: its quantity is 1.` }];
 }
 

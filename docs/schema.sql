@@ -293,7 +293,7 @@ create table invoice_lines (
   price_id text collate "C",
   description text not null,
   quantity numeric(30,12) not null,
-  unit_amount numeric(30,12) not null,
+  unit_amount numeric(30,12),
   amount numeric(20,4) not null,
   period_start timestamp(3) with time zone not null,
   period_end timestamp(3) with time zone not null,
@@ -405,6 +405,28 @@ create policy app_own_tenant on item_segments to perennial_app using ((tenant_id
 create policy system_all on item_segments to perennial_system using (true) with check (true);
 grant insert, select, update on item_segments to perennial_app;
 grant insert, select, update on item_segments to perennial_system;
+
+create table items (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  external_id text,
+  name text not null,
+  description text,
+  archived_at timestamp(3) with time zone,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table items add constraint items_pkey PRIMARY KEY (id);
+alter table items add constraint items_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table items add constraint items_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+CREATE UNIQUE INDEX items_external_id ON public.items USING btree (tenant_id, external_id) WHERE (archived_at IS NULL);
+alter table items enable row level security;
+alter table items force row level security;
+create policy app_own_tenant on items to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on items to perennial_system using (true) with check (true);
+grant insert, select, update on items to perennial_app;
+grant insert, select, update on items to perennial_system;
 
 create table ledger_entries (
   transaction_id text collate "C" not null,
@@ -658,23 +680,35 @@ create table prices (
   key text not null,
   name text not null,
   currency character(3) not null,
-  model text not null,
-  unit_amount numeric(30,12) not null,
   timing text not null,
-  interval_unit text not null,
-  interval_count integer not null,
-  created_at timestamp(3) with time zone not null
+  interval_unit text,
+  interval_count integer,
+  created_at timestamp(3) with time zone not null,
+  subscription_id text collate "C",
+  item_id text collate "C",
+  terms jsonb not null,
+  billing text not null,
+  minimum numeric(20,4),
+  maximum numeric(20,4)
 );
 alter table prices add constraint prices_pkey PRIMARY KEY (id);
-alter table prices add constraint prices_plan_id_plan_version_key_currency_key UNIQUE (plan_id, plan_version, key, currency);
 alter table prices add constraint prices_tenant_id_id_key UNIQUE (tenant_id, id);
 alter table prices add constraint prices_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table prices add constraint prices_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES items(tenant_id, id);
 alter table prices add constraint prices_tenant_id_plan_id_plan_version_fkey FOREIGN KEY (tenant_id, plan_id, plan_version) REFERENCES plan_versions(tenant_id, plan_id, version);
+alter table prices add constraint prices_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
+alter table prices add constraint prices_billing_check CHECK ((billing = ANY (ARRAY['licensed'::text, 'usage'::text])));
 alter table prices add constraint prices_interval_count_check CHECK (((interval_count >= 1) AND (interval_count <= 365)));
 alter table prices add constraint prices_interval_unit_check CHECK ((interval_unit = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'half_year'::text, 'year'::text])));
-alter table prices add constraint prices_model_check CHECK ((model = ANY (ARRAY['flat'::text, 'per_unit'::text])));
+alter table prices add constraint prices_limits CHECK ((minimum <= maximum));
+alter table prices add constraint prices_maximum_check CHECK ((maximum >= (0)::numeric));
+alter table prices add constraint prices_minimum_check CHECK ((minimum >= (0)::numeric));
+alter table prices add constraint prices_once CHECK (((interval_unit IS NULL) = (interval_count IS NULL)));
+alter table prices add constraint prices_terms_model CHECK (((terms ->> 'model'::text) = ANY (ARRAY['flat'::text, 'per_unit'::text, 'package'::text, 'graduated'::text, 'volume'::text, 'percentage'::text, 'graduated_percentage'::text, 'dynamic'::text, 'matrix'::text, 'minimum_commitment'::text])));
 alter table prices add constraint prices_timing_check CHECK ((timing = ANY (ARRAY['in_advance'::text, 'in_arrears'::text])));
-alter table prices add constraint prices_unit_amount_check CHECK ((unit_amount >= (0)::numeric));
+alter table prices add constraint prices_usage_in_arrears CHECK (((billing = 'licensed'::text) OR (timing = 'in_arrears'::text)));
+CREATE INDEX prices_negotiated ON public.prices USING btree (tenant_id, subscription_id) WHERE (subscription_id IS NOT NULL);
+CREATE UNIQUE INDEX prices_slot ON public.prices USING btree (plan_id, plan_version, key, currency) WHERE (subscription_id IS NULL);
 CREATE TRIGGER prices_immutable BEFORE DELETE OR UPDATE ON public.prices FOR EACH ROW EXECUTE FUNCTION refuse_change();
 alter table prices enable row level security;
 alter table prices force row level security;

@@ -9,6 +9,7 @@ import { Migration20261121100700_link_attempts_to_commands } from './Migration20
 import { Migration20261121100800_let_owner_become_login } from './Migration20261121100800_let_owner_become_login.ts';
 import { Migration20261121101000_end_former_callback_secrets } from './Migration20261121101000_end_former_callback_secrets.ts';
 import { Migration20261121101200_index_what_waits } from './Migration20261121101200_index_what_waits.ts';
+import { Migration20261121101300_let_prices_have_models } from './Migration20261121101300_let_prices_have_models.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
 export const migrationsList = [
@@ -23,4 +24,5 @@ export const migrationsList = [
   Migration20261121100800_let_owner_become_login,
   Migration20261121101000_end_former_callback_secrets,
   Migration20261121101200_index_what_waits,
+  Migration20261121101300_let_prices_have_models,
 ].map((migration) => ({ name: migration.name, class: migration }));

@@ -3,7 +3,8 @@ import { INTERVAL_UNITS, type IntervalUnit } from '../domain/calendar.ts';
 import { isCurrency } from '../domain/currency.ts';
 import { isDomainError } from '../domain/errors.ts';
 import { formatUnitPrice, parseAmount, parseUnitPrice } from '../domain/money.ts';
-import { type Plan, type PlanVersion, PRICE_MODELS, type Price, TIMINGS } from '../domain/plan.ts';
+import { type Plan, type PlanVersion, type Price, TIMINGS, unitAmountOf } from '../domain/plan.ts';
+import { PRICE_MODELS } from '../domain/price-terms.ts';
 import {
   currencyIn,
   externalId,
@@ -56,7 +57,7 @@ const priceCreate = z
         examples: ['base'],
       }),
     name: nameIn.optional().meta({ description: 'Stands on invoices; the key when absent.' }),
-    model: z.enum(PRICE_MODELS),
+    model: z.enum(['flat', 'per_unit']),
     currency: currencyIn,
     unit_amount: z
       .string('Write the amount as a decimal string such as "19.99", never as a number.')
@@ -139,9 +140,9 @@ export const priceOut = z
     name: z.string(),
     model: z.enum(PRICE_MODELS),
     currency: z.string(),
-    unit_amount: z.string(),
+    unit_amount: z.string().nullable(),
     timing: z.enum(TIMINGS),
-    interval: z.object({ unit: z.enum(INTERVAL_UNITS), count: z.int() }),
+    interval: z.object({ unit: z.enum(INTERVAL_UNITS), count: z.int() }).nullable(),
     created_at: instantOut,
     updated_at: instantOut,
   })
@@ -167,6 +168,7 @@ export const planOut = z
 
 /** A price as the world sees it. */
 export function presentPrice(price: Price): z.infer<typeof priceOut> {
+  const unitAmount = unitAmountOf(price);
   return {
     object: 'price',
     id: price.id,
@@ -174,11 +176,11 @@ export function presentPrice(price: Price): z.infer<typeof priceOut> {
     plan_version: price.planVersion,
     key: price.key,
     name: price.name,
-    model: price.model,
+    model: price.terms.model,
     currency: price.currency,
-    unit_amount: formatUnitPrice(price.unitAmount),
+    unit_amount: unitAmount && formatUnitPrice(unitAmount),
     timing: price.timing,
-    interval: { unit: price.intervalUnit, count: price.intervalCount },
+    interval: price.intervalUnit && { unit: price.intervalUnit, count: price.intervalCount ?? 1 },
     created_at: presentInstant(price.createdAt),
     updated_at: presentInstant(price.createdAt),
   };

@@ -1,7 +1,7 @@
 import { contractualPeriod, endOfBilledDay, type Period, type ProrationBasis } from './calendar.ts';
 import type { BillingReason, LineTrace } from './invoice.ts';
 import { Decimal, roundToMinor, sum } from './money.ts';
-import { intervalOf } from './plan.ts';
+import { intervalOf, unitAmountOf } from './plan.ts';
 import { type Fraction, fractionOf } from './proration.ts';
 import { type BilledPeriod, cadenceOf, type PricedItem, type Subscription } from './subscription.ts';
 
@@ -11,7 +11,7 @@ export type LineDraft = {
   priceId: string;
   description: string;
   quantity: Decimal;
-  unitAmount: Decimal;
+  unitAmount: Decimal | null;
   amount: Decimal;
   period: Period;
   proration: boolean;
@@ -59,22 +59,24 @@ export function feeLine(
   const counted: Period = { start: period.start, end: billedEnd < whole.end ? billedEnd : whole.end };
   const fraction = fractionOf(counted, whole, prorationBasis, timeZone);
   const isWhole = fraction.numerator === fraction.denominator;
-  const full = price.model === 'flat' ? price.unitAmount : price.unitAmount.times(quantity);
+  const { model } = price.terms;
+  const unitAmount = unitAmountOf(price) ?? new Decimal(0);
+  const full = model === 'flat' ? unitAmount : unitAmount.times(quantity);
   const exact = isWhole ? full : full.times(fraction.numerator).div(fraction.denominator);
   const amount = roundToMinor(exact, currency);
   return {
     itemId: priced.item.id,
     priceId: price.id,
     description: describe(priced, isWhole ? null : fraction, prorationBasis),
-    quantity: price.model === 'flat' ? new Decimal(1) : quantity,
-    unitAmount: price.unitAmount,
+    quantity: model === 'flat' ? new Decimal(1) : quantity,
+    unitAmount,
     amount,
     period,
     proration: !isWhole,
     trace: {
-      model: price.model,
-      unitAmount: price.unitAmount.toFixed(),
-      quantity: (price.model === 'flat' ? new Decimal(1) : quantity).toFixed(),
+      model: model === 'flat' ? 'flat' : 'per_unit',
+      unitAmount: unitAmount.toFixed(),
+      quantity: (model === 'flat' ? new Decimal(1) : quantity).toFixed(),
       ...(isWhole ? {} : { fraction: inUnits(fraction, prorationBasis) }),
       exact: exact.toFixed(),
       rounded: amount.toFixed(),
@@ -92,7 +94,7 @@ function inUnits(
 }
 
 function describe({ price, quantity }: PricedItem, fraction: Fraction | null, basis: ProrationBasis): string {
-  const units = price.model === 'per_unit' ? ` × ${quantity.toFixed()}` : '';
+  const units = price.terms.model === 'per_unit' ? ` × ${quantity.toFixed()}` : '';
   if (!fraction) return `${price.name}${units}`;
   const part =
     basis === 'day'

@@ -66,7 +66,7 @@ export type InvoiceLine = {
   priceId: string | null;
   description: string;
   quantity: Decimal;
-  unitAmount: Decimal;
+  unitAmount: Decimal | null;
   amount: Decimal;
   periodStart: Date;
   periodEnd: Date;

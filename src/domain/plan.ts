@@ -1,5 +1,6 @@
 import type { Interval, IntervalUnit } from './calendar.ts';
 import type { Decimal } from './money.ts';
+import type { PriceTerms } from './price-terms.ts';
 import type { Metadata } from './tenant.ts';
 
 export type Plan = {
@@ -25,10 +26,12 @@ export type PlanVersion = {
   createdAt: Date;
 };
 
-export const PRICE_MODELS = ['flat', 'per_unit'] as const;
-export type PriceModel = (typeof PRICE_MODELS)[number];
 export const TIMINGS = ['in_advance', 'in_arrears'] as const;
 export type Timing = (typeof TIMINGS)[number];
+
+/** Whether the quantity is agreed on (seats) or comes from what was used in the period. */
+export const BILLINGS = ['licensed', 'usage'] as const;
+export type Billing = (typeof BILLINGS)[number];
 
 /** Immutable. `key` is the stable slot of the plan that successive versions and currencies share. */
 export type Price = {
@@ -36,19 +39,33 @@ export type Price = {
   tenantId: string;
   planId: string;
   planVersion: number;
+  /** Set for a price negotiated with one subscription, which nobody else is sold. */
+  subscriptionId: string | null;
   key: string;
   name: string;
+  /** What it is counted under in reports. */
+  itemId: string | null;
   currency: string;
-  model: PriceModel;
-  /** Per period (flat) or per unit and period (per_unit), in the major unit, up to 12 decimals. */
-  unitAmount: Decimal;
+  terms: PriceTerms;
+  billing: Billing;
+  /** Per whole period, in the major unit; a part of a period has its part of them. */
+  minimum: Decimal | null;
+  maximum: Decimal | null;
   timing: Timing;
-  intervalUnit: IntervalUnit;
-  intervalCount: number;
+  /** Both null for a price that is charged once. */
+  intervalUnit: IntervalUnit | null;
+  intervalCount: number | null;
   createdAt: Date;
 };
 
-/** The cadence of a price (billing rule 7). */
+/** The cadence of a price (billing rule 7). Throws `RangeError` for one that is charged once. */
 export function intervalOf(price: Price): Interval {
+  if (price.intervalUnit === null || price.intervalCount === null)
+    throw new RangeError(`price ${price.id} is charged once and has no interval`);
   return { unit: price.intervalUnit, count: price.intervalCount };
+}
+
+/** What one unit costs where that is one number: not for tiers, cells and percentages. */
+export function unitAmountOf({ terms }: Pick<Price, 'terms'>): Decimal | null {
+  return 'unitAmount' in terms ? terms.unitAmount : null;
 }

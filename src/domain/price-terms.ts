@@ -1,4 +1,4 @@
-import type { Decimal } from './money.ts';
+import { Decimal } from './money.ts';
 
 /** The models of billing rules 19 and 19b. */
 export const PRICE_MODELS = [
@@ -11,6 +11,7 @@ export const PRICE_MODELS = [
   'graduated_percentage',
   'dynamic',
   'matrix',
+  'minimum_commitment',
 ] as const;
 export type PriceModel = (typeof PRICE_MODELS)[number];
 
@@ -59,7 +60,9 @@ export type PriceTerms =
       dimensions: readonly string[];
       cells: readonly MatrixCell[];
       defaultUnitAmount: Decimal | null;
-    };
+    }
+  /** Tops up what the subscription's other lines of the period come to, to this amount. */
+  | { model: 'minimum_commitment'; unitAmount: Decimal };
 
 /**
  * One thing that was used. `quantity` is what the models of quantity and matrix count and what percentage, its graduated
@@ -80,3 +83,42 @@ export type Usage = {
   events: readonly UsageEvent[];
   buckets: readonly Decimal[] | null;
 };
+
+/** Plain JSON with decimals as strings: how terms are stored and hashed. */
+export type StoredTerms = { model: PriceModel; [field: string]: unknown };
+
+/** Terms with every Decimal as a plain string; `readTerms` is the way back. */
+export function storeTerms(terms: PriceTerms): StoredTerms {
+  return JSON.parse(JSON.stringify(terms)) as StoredTerms;
+}
+
+/** Fields that are decimals, at whatever depth. The others are texts, counts and lists of them. */
+const DECIMAL_FIELDS = new Set([
+  'unitAmount',
+  'flatAmount',
+  'upTo',
+  'rate',
+  'size',
+  'fixedPerEvent',
+  'freeAmount',
+  'eventMinimum',
+  'eventMaximum',
+  'multiplier',
+  'defaultUnitAmount',
+]);
+
+/** What `storeTerms` wrote, as terms again. */
+export function readTerms(stored: StoredTerms): PriceTerms {
+  return revive(stored) as PriceTerms;
+}
+
+function revive(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(revive);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => [
+      name,
+      DECIMAL_FIELDS.has(name) && typeof field === 'string' ? new Decimal(field) : revive(field),
+    ]),
+  );
+}

@@ -1,6 +1,7 @@
 import { type EntityProperty, Type } from '@mikro-orm/core';
 import type { Period } from '../domain/calendar.ts';
 import { Decimal } from '../domain/money.ts';
+import { type PriceTerms, readTerms, type StoredTerms, storeTerms } from '../domain/price-terms.ts';
 
 /** `numeric(precision, scale)` as an exact Decimal. Throws instead of letting PostgreSQL round a value away. */
 export class DecimalColumn extends Type<Decimal, string> {
@@ -67,3 +68,24 @@ export class PeriodColumn extends Type<Period, string> {
 }
 
 export const periodColumn = new PeriodColumn();
+
+/** A price's terms as `jsonb`, decimals as strings. */
+export class TermsColumn extends Type<PriceTerms, string | StoredTerms> {
+  override convertToDatabaseValue(value: PriceTerms): string {
+    return JSON.stringify(storeTerms(value));
+  }
+
+  override convertToJSValue(value: string | StoredTerms): PriceTerms {
+    return readTerms(typeof value === 'string' ? (JSON.parse(value) as StoredTerms) : value);
+  }
+
+  override compareAsType(): string {
+    return 'string';
+  }
+
+  override getColumnType(): string {
+    return 'jsonb';
+  }
+}
+
+export const termsColumn = new TermsColumn();

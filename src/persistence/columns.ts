@@ -1,4 +1,4 @@
-import { amountColumn, periodColumn, rateColumn } from './column-types.ts';
+import { amountColumn, periodColumn, rateColumn, termsColumn } from './column-types.ts';
 
 /** The column kinds of `data.md`, so that a mapping reads like the table. */
 export const id = { type: 'text', primary: true } as const;
@@ -16,5 +16,8 @@ export const textList = { type: 'array', columnType: 'text[]' } as const;
 export const currency = { type: 'character', columnType: 'char(3)' } as const;
 export const optionalCurrency = { type: 'character', columnType: 'char(3)', nullable: true } as const;
 export const amount = { type: amountColumn } as const;
+export const optionalAmount = { type: amountColumn, nullable: true } as const;
 export const rate = { type: rateColumn } as const;
+export const optionalRate = { type: rateColumn, nullable: true } as const;
+export const terms = { type: termsColumn } as const;
 export const period = { type: periodColumn } as const;

@@ -1,5 +1,5 @@
 import type { EntityMetadata, EntityProperty } from '@mikro-orm/core';
-import { DecimalColumn, PeriodColumn } from './column-types.ts';
+import { DecimalColumn, PeriodColumn, TermsColumn } from './column-types.ts';
 
 /** How a property becomes a column and back. `null` passes through both ways unseen. */
 export type Column = {
@@ -55,13 +55,17 @@ function conversions(
   type: string,
 ): Pick<Column, 'toDatabase' | 'fromDatabase'> {
   if (type.startsWith('timestamptz')) return { toDatabase: instantToText, fromDatabase: textToInstant };
-  if (type === 'jsonb') return { toDatabase: (value) => JSON.stringify(value), fromDatabase: asIs };
-  if (customType instanceof DecimalColumn || customType instanceof PeriodColumn) {
+  if (
+    customType instanceof DecimalColumn ||
+    customType instanceof PeriodColumn ||
+    customType instanceof TermsColumn
+  ) {
     return {
       toDatabase: (value) => customType.convertToDatabaseValue(value as never),
       fromDatabase: (value) => customType.convertToJSValue(value as never),
     };
   }
+  if (type === 'jsonb') return { toDatabase: (value) => JSON.stringify(value), fromDatabase: asIs };
   // The driver does the rest as we want it.
   return { toDatabase: asIs, fromDatabase: asIs };
 }

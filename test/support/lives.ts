@@ -15,8 +15,10 @@ export const utc = (text: string): Date => new Date(text.length === 10 ? `${text
 export const day = (instant: Date | null | undefined): string | null =>
   instant?.toISOString().slice(0, 10) ?? null;
 
-export function aPrice(changes: Partial<Omit<Price, 'unitAmount'>> & { unitAmount?: string } = {}): Price {
-  const { unitAmount = '30', key = 'fee', ...rest } = changes;
+export type PriceChanges = Partial<Price> & { model?: 'flat' | 'per_unit'; unitAmount?: string };
+
+export function aPrice(changes: PriceChanges = {}): Price {
+  const { model = 'flat', unitAmount = '30', key = 'fee', ...rest } = changes;
   return {
     id: `price_${key}`,
     tenantId: 'ten',
@@ -25,8 +27,12 @@ export function aPrice(changes: Partial<Omit<Price, 'unitAmount'>> & { unitAmoun
     key,
     name: 'Fee',
     currency: 'USD',
-    model: 'flat',
-    unitAmount: new Decimal(unitAmount),
+    subscriptionId: null,
+    itemId: null,
+    terms: { model, unitAmount: new Decimal(unitAmount) },
+    billing: 'licensed',
+    minimum: null,
+    maximum: null,
     timing: 'in_advance',
     intervalUnit: 'month',
     intervalCount: 1,

@@ -161,11 +161,11 @@ export async function createWorld(
       return id;
     },
     async plan(
-      prices: Partial<Omit<Price, 'unitAmount'> & { unitAmount: string }>[],
+      prices: (Partial<Price> & { model?: 'flat' | 'per_unit'; unitAmount?: string })[],
       trialDays: number | null = null,
     ) {
       const planId = newId('plan');
-      const rows: Price[] = prices.map(({ unitAmount = '20', ...price }, index) => ({
+      const rows: Price[] = prices.map(({ model = 'flat', unitAmount = '20', ...price }, index) => ({
         id: newId('price'),
         tenantId,
         planId,
@@ -173,13 +173,17 @@ export async function createWorld(
         key: `p${index}`,
         name: 'Fee',
         currency: 'USD',
-        model: 'flat',
+        subscriptionId: null,
+        itemId: null,
+        terms: { model, unitAmount: new Decimal(unitAmount) },
+        billing: 'licensed',
+        minimum: null,
+        maximum: null,
         timing: 'in_advance',
         intervalUnit: 'month',
         intervalCount: 1,
         createdAt: now,
         ...price,
-        unitAmount: new Decimal(unitAmount),
       }));
       await inTenant(async (tx) => {
         await insertRow(tx, PlanSchema, {

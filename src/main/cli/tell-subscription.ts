@@ -1,5 +1,6 @@
 import { presentSubscription } from '../../contract/subscriptions.ts';
 import { formatUnitPrice } from '../../domain/money.ts';
+import { unitAmountOf } from '../../domain/plan.ts';
 import type { SubscriptionStory } from '../../persistence/find-story.ts';
 import { LATE_MS } from '../../persistence/invariants/due.ts';
 import { adviceLines, facts, instant, whenSeen } from './lines.ts';
@@ -72,9 +73,11 @@ export function subscriptionReport(
 function itemsOf({ priced }: SubscriptionStory): string {
   return priced
     .map(({ item, price, quantity }) => {
+      const unitAmount = unitAmountOf(price);
+      const amount = unitAmount ? formatUnitPrice(unitAmount) : `${price.terms.model} prices in`;
       const every =
         price.intervalCount === 1 ? price.intervalUnit : `${price.intervalCount} ${price.intervalUnit}s`;
-      return `${item.key} × ${quantity.toFixed()} at ${formatUnitPrice(price.unitAmount)} ${price.currency} per ${every}`;
+      return `${item.key} × ${quantity.toFixed()} at ${amount} ${price.currency} per ${every}`;
     })
     .join(', ');
 }
