@@ -122,3 +122,6 @@ function revive(value: unknown): unknown {
     ]),
   );
 }
+
+/** The terms of one model. */
+export type TermsOf<M extends PriceModel> = Extract<PriceTerms, { model: M }>;

@@ -1,0 +1,64 @@
+import type { InvoiceDraft, LineDraft } from './build-invoice.ts';
+import type { ScheduledChange } from './change.ts';
+import type { EventType } from './event.ts';
+import type { Decimal } from './money.ts';
+import type { Price } from './plan.ts';
+import type { BilledPeriod, Subscription, SubscriptionItem } from './subscription.ts';
+
+/**
+ * What a step or a command does: new facts, what is billed and given back, what of the items' lives is accounted for,
+ * and what the world is told beyond the change of status. Pure: activities make it true, previews only look at it,
+ * simulations make it true in memory.
+ */
+export type Decision = {
+  subscription: Subscription;
+  /** Every item that it had, changed or not, and those that begin. */
+  items: readonly SubscriptionItem[];
+  segments: readonly SegmentChange[];
+  invoice: InvoiceDraft | null;
+  /** Lines for the next invoice. */
+  pending: readonly LineDraft[];
+  /** Whether the invoice takes the lines that were pending before; they stand in `invoice.lines` already. */
+  takesPending: boolean;
+  /** Reductions of open invoices, which never become spendable (billing rule 13). */
+  credits: readonly CreditDraft[];
+  coverage: readonly Coverage[];
+  /** Stretches of coverage that end early; what began at or after `at` is freed altogether. */
+  truncations: readonly { itemId: string; at: Date }[];
+  /** Scheduled changes that are done with, and those that are new. */
+  finished: readonly { id: string; as: 'applied' | 'replaced' | 'canceled' }[];
+  scheduled: readonly ScheduledChange[];
+  events: readonly EventType[];
+  /** Whether the invoice is to be charged now (only for automatic collection). */
+  collect: boolean;
+  /** An incomplete subscription's invoice dies with it. */
+  voidOpenInvoices: boolean;
+};
+
+/** From `from` on an item has this price and quantity; null: it has none any more. */
+export type SegmentChange = { itemId: string; from: Date; to: { price: Price; quantity: Decimal } | null };
+
+/** A stretch of an item's life that this decision accounts for, and where it is billed: a line of the invoice or a pending one. */
+export type Coverage = Pick<BilledPeriod, 'itemId' | 'side' | 'period' | 'reason'> & {
+  line: number | null;
+  pendingLine: number | null;
+};
+
+/** What an open invoice is reduced by, because a line of it stands for time that was not used. */
+export type CreditDraft = { invoiceId: string; lineId: string; amount: Decimal; description: string };
+
+/** A decision that changes nothing but what is named beside it. */
+export const NOTHING = {
+  segments: [],
+  invoice: null,
+  pending: [],
+  takesPending: false,
+  credits: [],
+  coverage: [],
+  truncations: [],
+  finished: [],
+  scheduled: [],
+  events: [],
+  collect: false,
+  voidOpenInvoices: false,
+} as const satisfies Omit<Decision, 'subscription' | 'items'>;

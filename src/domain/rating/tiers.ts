@@ -1,0 +1,29 @@
+import { Decimal } from '../money.ts';
+
+/** A tier and the part of a quantity that lies in it, above `from`. */
+export type Reached<T> = { tier: T; from: Decimal; quantity: Decimal };
+
+const ZERO = new Decimal(0);
+
+/**
+ * The tiers that a quantity reaches, from the first to the one it ends in. The first is always reached, so its flat
+ * amount is due at zero usage (billing rule 20, GRAD_FLAT_AT_ZERO); the next one is as soon as the bound before it is
+ * passed, by however little. Throws `RangeError` where the last tier has an end: `problemsOfTerms` refuses such terms.
+ */
+export function tiersReached<T extends { upTo: Decimal | null }>(
+  tiers: readonly T[],
+  quantity: Decimal,
+): Reached<T>[] {
+  const reached: Reached<T>[] = [];
+  let from = ZERO;
+  for (const tier of tiers) {
+    const { upTo } = tier;
+    if (upTo === null || quantity.lte(upTo)) {
+      reached.push({ tier, from, quantity: quantity.minus(from) });
+      return reached;
+    }
+    reached.push({ tier, from, quantity: upTo.minus(from) });
+    from = upTo;
+  }
+  throw new RangeError(`no tier reaches to a quantity of ${quantity.toFixed()}`);
+}
