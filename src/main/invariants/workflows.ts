@@ -24,6 +24,8 @@ const UNBORN_MS_MAX = 20 * 60_000;
 /** Row and workflow change one after the other, and lists of workflows lag: a suspicion counts when it stays. */
 const LOOKS = 5;
 const LOOK_MS = 1_000;
+/** A workflow at work may be behind its row until a dead worker's task is given to another one, which takes 15 to 30 seconds. */
+const LOOKS_AT_WORK = 40;
 
 /** Compares every subscription with its workflow. Null when Temporal does not answer. */
 export async function askWorkflows(database: Database, client: Client, at: Date): Promise<Broken[] | null> {
@@ -60,31 +62,28 @@ async function findSuspects(database: Database, engine: Engine, at: Date): Promi
   return [...suspects, ...running.keys()];
 }
 
-/**
- * Looks again at each suspect, row and workflow together, until both agree or patience ends. One that is at work may be
- * behind its row for as long as it takes to notice that a worker died with its last step (15 seconds), and then reads it.
- */
+/** Looks again at each suspect, row and workflow together, until both agree or patience with it ends. */
 async function stillWrong(
   database: Database,
   engine: Engine,
   ids: readonly string[],
   at: Date,
 ): Promise<NonNullable<Suspect>[]> {
+  const found: NonNullable<Suspect>[] = [];
   let left = [...ids];
-  let found: NonNullable<Suspect>[] = [];
-  for (let look = 1; look <= LOOKS && left.length > 0; look += 1) {
+  for (let look = 1; left.length > 0; look += 1) {
     if (look > 1) await sleep(LOOK_MS);
-    found = [];
-    const wrong: string[] = [];
+    const doubtful: string[] = [];
     for (const id of left) {
       const [wakeUp = null] = await readOnly(database, (tx) => wakeUpsOf(tx, [id], at));
       const workflow: Looked | null = await engine.look('subscription', id);
       const suspect = compare(id, wakeUp, workflow, at);
-      if (!suspect || (workflow?.busy && suspect.promise === 'workflow_knows_the_row')) continue;
-      found.push(suspect);
-      wrong.push(id);
+      if (!suspect) continue;
+      const atWork = workflow?.busy === true && suspect.promise === 'workflow_knows_the_row';
+      if (look < (atWork ? LOOKS_AT_WORK : LOOKS)) doubtful.push(id);
+      else found.push(suspect);
     }
-    left = wrong;
+    left = doubtful;
   }
   return found;
 }
