@@ -5,6 +5,7 @@ import { rateFlat } from './flat.ts';
 import { rateGraduated } from './graduated.ts';
 import { rateGraduatedPercentage } from './graduated-percentage.ts';
 import { rateMatrix } from './matrix.ts';
+import { trueUp } from './minimum-commitment.ts';
 import { ratePackage } from './package.ts';
 import { ratePerUnit } from './per-unit.ts';
 import { ratePercentage } from './percentage.ts';
@@ -46,6 +47,8 @@ function rateWhole(terms: PriceTerms, usage: Usage): Rating {
       return rateDynamic(terms, usage);
     case 'matrix':
       return rateMatrix(terms, usage);
+    case 'minimum_commitment':
+      return trueUp(terms, usage.quantity, null);
   }
 }
 

@@ -23,6 +23,8 @@ export type RatingTrace =
   | { model: 'graduated_percentage'; quantity: string; tiers: RateTierTrace[] }
   | { model: 'dynamic'; multiplier: string; quantity: string }
   | MatrixTrace
+  /** `quantity` is what the other lines come to, `applied` the commitment for this part of a period. */
+  | { model: 'minimum_commitment'; unitAmount: string; applied: string; quantity: string }
   | BucketsTrace;
 
 /** `from` is the bound of the tier before, above which this one begins; `amount` contains the flat amount. */
