@@ -11,11 +11,17 @@ export const ID_PREFIXES = [
   'plan',
   'price',
   'sub', // subscription
+  'item', // what prices are counted under
   'si', // subscription item
   'seg', // item segment
+  'chg', // scheduled change
+  'pl', // pending line
+  'use', // usage record
+  'mig', // plan migration
   'cmd', // command
   'inv', // invoice
   'il', // invoice line
+  'cn', // credit note
   'att', // payment attempt
   'pay', // payment
   'ltx', // ledger transaction
