@@ -1,0 +1,200 @@
+import { z } from 'zod';
+import { ANCHORS, PRORATIONS } from '../domain/change.ts';
+import { civilTimeOf } from '../domain/simulate/civil-time.ts';
+import { COLLECTION_METHODS, PAYMENT_BEHAVIORS, TRIAL_END_BEHAVIORS } from '../domain/subscription.ts';
+import { currencyIn, instantIn, quantityIn } from './common.ts';
+
+/**
+ * What can happen on the timeline of a simulation. Each action takes the fields of the API's command of the same name,
+ * with one difference: a date without a time is local midnight of the customer, and a time without an offset is local.
+ */
+
+/** An instant (RFC 3339), a civil date (its local midnight) or a local date and time. */
+export const when = z
+  .string()
+  .refine((text) => instantIn.safeParse(text).success || civilTimeOf(text) !== null, {
+    error:
+      'Write an instant such as "2027-01-31T00:00:00Z", a date such as "2027-01-31" (midnight where the customer is), or a local time such as "2027-01-31T09:00".',
+    params: { code: 'instant_invalid' },
+  })
+  .meta({ examples: ['2027-01-31', '2027-01-31T00:00:00-05:00'] });
+
+const NAME_RULE = { error: 'Write a name of 1 to 60 letters, digits, "-", "_", "." or ":".' };
+
+/** A name that the author of a simulation chooses, for a subscription, a plan or an add-on. */
+export const handle = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}$/, NAME_RULE);
+
+const reference = (noun: string) =>
+  z
+    .string()
+    .min(1)
+    .max(400)
+    .meta({
+      description: `The id of a ${noun} in \`catalogue\`, or one that is stored (id or "external:…").`,
+    });
+
+const key = z.string().min(1).max(40);
+const at = when.meta({ description: 'When it happens; not earlier than the action before it.' });
+const subscription = handle.meta({ description: 'The name that its `subscribe` gave it.' });
+const effective = z
+  .union([z.enum(['now', 'period_end']), when])
+  .optional()
+  .meta({ description: '"now", "period_end" or an instant; what the API does by default when absent.' });
+
+const items = z
+  .array(z.strictObject({ key, quantity: quantityIn.default('1') }))
+  .min(1, 'Name at least one item, or leave items out.')
+  .max(50);
+
+const addOns = z
+  .array(
+    z.strictObject({
+      add_on: reference('add-on'),
+      key: key
+        .optional()
+        .meta({ description: 'Of its prices the one that is meant; all of them when absent.' }),
+      quantity: quantityIn.default('1'),
+    }),
+  )
+  .max(50);
+
+const overrides = z
+  .array(
+    z.strictObject({
+      key,
+      unit_amount: z
+        .string()
+        .regex(/^(0|[1-9]\d{0,14})(\.\d{1,12})?$/, 'Write the amount as a decimal string such as "19.99".')
+        .optional(),
+      minimum: z.string().nullable().optional(),
+      maximum: z.string().nullable().optional(),
+    }),
+  )
+  .max(50)
+  .meta({ description: 'What this subscription pays instead of the list price, by key.' });
+
+/** What a change asks for; also what a phase of a schedule does. */
+const changeFields = {
+  plan: reference('plan').optional(),
+  plan_version: z.int().min(1).optional(),
+  items: items.optional(),
+  add_ons: addOns.optional(),
+  remove: z.array(key).max(50).optional(),
+  prices: overrides.optional(),
+  once: addOns.optional().meta({ description: 'Add-ons that are charged once.' }),
+  proration: z.enum(PRORATIONS).optional(),
+  anchor: z.enum(ANCHORS).optional(),
+  billing_anchor: when.optional(),
+  trial: z.enum(['keep', 'end']).optional(),
+};
+
+const action = <Name extends string, Shape extends z.ZodRawShape>(name: Name, shape: Shape) =>
+  z.strictObject({ at, action: z.literal(name), ...shape });
+
+export const subscribeAction = action('subscribe', {
+  subscription: handle.meta({ description: 'The name it is called by from here on.' }),
+  plan: reference('plan'),
+  plan_version: z.int().min(1).optional(),
+  currency: currencyIn.optional(),
+  items: items.optional(),
+  add_ons: addOns.optional(),
+  prices: overrides.optional(),
+  start_at: when.optional().meta({ description: 'Later than `at`, or before it for a backdated start.' }),
+  trial_days: z.int().min(0).max(730).optional(),
+  trial_end: when.optional(),
+  trial_usage: z.enum(['free', 'billed']).default('free'),
+  billing_cycle: z.enum(['anniversary', 'calendar']).default('anniversary'),
+  billing_anchor: when.optional(),
+  proration_basis: z.enum(['day', 'second']).default('day'),
+  collection_method: z.enum(COLLECTION_METHODS).default('charge_automatically'),
+  net_days: z.int().min(0).max(365).optional(),
+  payment_behavior: z.enum(PAYMENT_BEHAVIORS).default('allow_incomplete'),
+  trial_end_behavior: z.enum(TRIAL_END_BEHAVIORS).default('activate'),
+  cancel_at: when.optional(),
+  cycles: z
+    .int()
+    .min(1)
+    .max(1200)
+    .optional()
+    .meta({ description: 'It ends by itself after so many periods.' }),
+});
+
+const schedulePhase = z.strictObject({
+  start_at: when.optional(),
+  after_cycles: z
+    .int()
+    .min(1)
+    .max(120)
+    .optional()
+    .meta({ description: 'So many periods after the phase before it; instead of start_at.' }),
+  ...changeFields,
+});
+
+export const simulationAction = z
+  .discriminatedUnion('action', [
+    subscribeAction,
+    action('use', {
+      subscription,
+      key,
+      quantity: quantityIn,
+      properties: z.record(z.string().min(1).max(40), z.string().max(200)).default({}),
+    }),
+    action('change', { subscription, ...changeFields, effective }),
+    action('set_quantity', {
+      subscription,
+      key,
+      quantity: quantityIn,
+      effective,
+      proration: z.enum(PRORATIONS).optional(),
+    }),
+    action('add', {
+      subscription,
+      items: items.optional(),
+      add_ons: addOns.optional(),
+      once: addOns.optional(),
+      effective,
+      proration: z.enum(PRORATIONS).optional(),
+    }),
+    action('remove', {
+      subscription,
+      keys: z.array(key).min(1).max(50),
+      effective,
+      proration: z.enum(PRORATIONS).optional(),
+    }),
+    action('pause', {
+      subscription,
+      effective,
+      credit: z.boolean().default(true),
+      resume_at: when.optional(),
+    }),
+    action('resume', { subscription, effective }),
+    action('cancel', {
+      subscription,
+      mode: z.enum(['now', 'period_end', 'at']).default('period_end'),
+      cancel_at: when.optional().meta({ description: 'mode "at" only: when it ends.' }),
+      credit: z.enum(['none', 'prorate']).default('none'),
+      reason: z.string().max(500).optional(),
+    }),
+    action('uncancel', { subscription }),
+    action('end_trial', { subscription }),
+    action('extend_trial', { subscription, trial_end: when }),
+    action('schedule', { subscription, phases: z.array(schedulePhase).min(1).max(50) }),
+    action('cancel_scheduled', {
+      subscription,
+      effective_at: when
+        .optional()
+        .meta({ description: 'The one that is due then; all that are pending when absent.' }),
+    }),
+    action('pay', {
+      subscription: subscription.optional().meta({ description: 'Whose invoices; of all when absent.' }),
+    }).meta({ description: 'What is open is paid outside any gateway, oldest first.' }),
+    action('decline', {
+      hard: z.boolean().default(false),
+      code: z.string().min(1).max(60).optional(),
+    }).meta({ description: 'From here on charges are declined.' }),
+    action('payment_method', {
+      behaves: z.enum(['succeeds', 'declines', 'none']).default('succeeds'),
+    }).meta({ description: 'The customer gets another payment method, or loses the one it has.' }),
+  ])
+  .meta({ id: 'SimulationAction' });
+export type SimulationAction = z.output<typeof simulationAction>;
