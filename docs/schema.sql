@@ -55,18 +55,25 @@ create table billed_periods (
   period tstzrange not null,
   reason text not null,
   line_id text collate "C",
-  voided_at timestamp(3) with time zone
+  voided_at timestamp(3) with time zone,
+  pending_item_id text collate "C"
 );
 alter table billed_periods add constraint billed_periods_pkey PRIMARY KEY (id);
 alter table billed_periods add constraint billed_periods_item_id_side_period_excl EXCLUDE USING gist (item_id WITH =, side WITH =, period WITH &&) WHERE ((voided_at IS NULL));
 alter table billed_periods add constraint billed_periods_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table billed_periods add constraint billed_periods_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES subscription_items(tenant_id, id);
 alter table billed_periods add constraint billed_periods_tenant_id_line_id_fkey FOREIGN KEY (tenant_id, line_id) REFERENCES invoice_lines(tenant_id, id);
-alter table billed_periods add constraint billed_periods_check CHECK (((reason = 'billed'::text) = (line_id IS NOT NULL)));
+alter table billed_periods add constraint billed_periods_tenant_id_pending_item_id_fkey FOREIGN KEY (tenant_id, pending_item_id) REFERENCES pending_items(tenant_id, id);
+alter table billed_periods add constraint billed_periods_check CHECK ((num_nonnulls(line_id, pending_item_id) =
+CASE reason
+    WHEN 'billed'::text THEN 1
+    ELSE 0
+END));
 alter table billed_periods add constraint billed_periods_period_check CHECK ((NOT isempty(period)));
 alter table billed_periods add constraint billed_periods_reason_check CHECK ((reason = ANY (ARRAY['billed'::text, 'trial'::text, 'paused'::text, 'waived'::text])));
 alter table billed_periods add constraint billed_periods_side_check CHECK ((side = ANY (ARRAY['fee'::text, 'usage'::text])));
 CREATE INDEX billed_periods_line ON public.billed_periods USING btree (line_id);
+CREATE INDEX billed_periods_pending ON public.billed_periods USING btree (pending_item_id) WHERE (pending_item_id IS NOT NULL);
 alter table billed_periods enable row level security;
 alter table billed_periods force row level security;
 create policy app_own_tenant on billed_periods to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
@@ -150,6 +157,115 @@ create policy app_own_tenant on counters to perennial_app using ((tenant_id = NU
 create policy system_all on counters to perennial_system using (true) with check (true);
 grant insert, select, update on counters to perennial_app;
 grant insert, select, update on counters to perennial_system;
+
+create table credit_note_lines (
+  credit_note_id text collate "C" not null,
+  n integer not null,
+  tenant_id text collate "C" not null,
+  invoice_line_id text collate "C" not null,
+  description text not null,
+  amount numeric(20,4) not null
+);
+alter table credit_note_lines add constraint credit_note_lines_pkey PRIMARY KEY (credit_note_id, n);
+alter table credit_note_lines add constraint credit_note_lines_tenant_id_credit_note_id_fkey FOREIGN KEY (tenant_id, credit_note_id) REFERENCES credit_notes(tenant_id, id);
+alter table credit_note_lines add constraint credit_note_lines_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table credit_note_lines add constraint credit_note_lines_tenant_id_invoice_line_id_fkey FOREIGN KEY (tenant_id, invoice_line_id) REFERENCES invoice_lines(tenant_id, id);
+alter table credit_note_lines add constraint credit_note_lines_amount_check CHECK ((amount > (0)::numeric));
+alter table credit_note_lines add constraint credit_note_lines_n_check CHECK ((n >= 1));
+CREATE INDEX credit_note_lines_line ON public.credit_note_lines USING btree (invoice_line_id);
+CREATE CONSTRAINT TRIGGER credit_note_lines_credited AFTER INSERT ON public.credit_note_lines DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_credited();
+CREATE TRIGGER credit_note_lines_immutable BEFORE DELETE OR UPDATE ON public.credit_note_lines FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE CONSTRAINT TRIGGER credit_note_lines_totals AFTER INSERT ON public.credit_note_lines DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_credit_note();
+alter table credit_note_lines enable row level security;
+alter table credit_note_lines force row level security;
+create policy app_own_tenant on credit_note_lines to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on credit_note_lines to perennial_system using (true) with check (true);
+grant insert, select on credit_note_lines to perennial_app;
+grant insert, select on credit_note_lines to perennial_system;
+
+create table credit_notes (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  subscription_id text collate "C",
+  invoice_id text collate "C" not null,
+  number text not null,
+  currency character(3) not null,
+  amount numeric(20,4) not null,
+  created_at timestamp(3) with time zone not null
+);
+alter table credit_notes add constraint credit_notes_pkey PRIMARY KEY (id);
+alter table credit_notes add constraint credit_notes_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table credit_notes add constraint credit_notes_tenant_id_number_key UNIQUE (tenant_id, number);
+alter table credit_notes add constraint credit_notes_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table credit_notes add constraint credit_notes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table credit_notes add constraint credit_notes_tenant_id_invoice_id_fkey FOREIGN KEY (tenant_id, invoice_id) REFERENCES invoices(tenant_id, id);
+alter table credit_notes add constraint credit_notes_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
+alter table credit_notes add constraint credit_notes_amount_check CHECK ((amount > (0)::numeric));
+CREATE INDEX credit_notes_customer ON public.credit_notes USING btree (tenant_id, customer_id, id);
+CREATE INDEX credit_notes_invoice ON public.credit_notes USING btree (invoice_id);
+CREATE TRIGGER credit_notes_immutable BEFORE DELETE OR UPDATE ON public.credit_notes FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE CONSTRAINT TRIGGER credit_notes_totals AFTER INSERT ON public.credit_notes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_credit_note();
+alter table credit_notes enable row level security;
+alter table credit_notes force row level security;
+create policy app_own_tenant on credit_notes to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on credit_notes to perennial_system using (true) with check (true);
+grant insert, select on credit_notes to perennial_app;
+grant insert, select on credit_notes to perennial_system;
+
+create table customer_balance_entries (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  currency character(3) not null,
+  n integer not null,
+  kind text not null,
+  amount numeric(20,4) not null,
+  balance numeric(20,4) not null,
+  invoice_id text collate "C" not null,
+  created_at timestamp(3) with time zone not null
+);
+alter table customer_balance_entries add constraint customer_balance_entries_pkey PRIMARY KEY (id);
+alter table customer_balance_entries add constraint customer_balance_entries_customer_id_currency_n_key UNIQUE (customer_id, currency, n);
+alter table customer_balance_entries add constraint customer_balance_entries_invoice_id_kind_key UNIQUE (invoice_id, kind);
+alter table customer_balance_entries add constraint customer_balance_entries_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table customer_balance_entries add constraint customer_balance_entries_tenant_id_customer_id_currency_fkey FOREIGN KEY (tenant_id, customer_id, currency) REFERENCES customer_balances(tenant_id, customer_id, currency);
+alter table customer_balance_entries add constraint customer_balance_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table customer_balance_entries add constraint customer_balance_entries_tenant_id_invoice_id_fkey FOREIGN KEY (tenant_id, invoice_id) REFERENCES invoices(tenant_id, id);
+alter table customer_balance_entries add constraint customer_balance_entries_amount_check CHECK ((amount <> (0)::numeric));
+alter table customer_balance_entries add constraint customer_balance_entries_check CHECK (((kind = 'applied'::text) = (amount < (0)::numeric)));
+alter table customer_balance_entries add constraint customer_balance_entries_kind_check CHECK ((kind = ANY (ARRAY['granted'::text, 'applied'::text, 'returned'::text])));
+alter table customer_balance_entries add constraint customer_balance_entries_n_check CHECK ((n >= 1));
+CREATE TRIGGER customer_balance_entries_immutable BEFORE DELETE OR UPDATE ON public.customer_balance_entries FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE CONSTRAINT TRIGGER customer_balance_entries_sum AFTER INSERT ON public.customer_balance_entries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_customer_balance();
+alter table customer_balance_entries enable row level security;
+alter table customer_balance_entries force row level security;
+create policy app_own_tenant on customer_balance_entries to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on customer_balance_entries to perennial_system using (true) with check (true);
+grant insert, select on customer_balance_entries to perennial_app;
+grant insert, select on customer_balance_entries to perennial_system;
+
+create table customer_balances (
+  customer_id text collate "C" not null,
+  currency character(3) not null,
+  tenant_id text collate "C" not null,
+  balance numeric(20,4) not null,
+  entries integer not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table customer_balances add constraint customer_balances_pkey PRIMARY KEY (customer_id, currency);
+alter table customer_balances add constraint customer_balances_tenant_id_customer_id_currency_key UNIQUE (tenant_id, customer_id, currency);
+alter table customer_balances add constraint customer_balances_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table customer_balances add constraint customer_balances_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table customer_balances add constraint customer_balances_balance_check CHECK ((balance >= (0)::numeric));
+alter table customer_balances add constraint customer_balances_entries_check CHECK ((entries >= 1));
+CREATE CONSTRAINT TRIGGER customer_balances_sum AFTER INSERT OR UPDATE ON public.customer_balances DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_customer_balance();
+alter table customer_balances enable row level security;
+alter table customer_balances force row level security;
+create policy app_own_tenant on customer_balances to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on customer_balances to perennial_system using (true) with check (true);
+grant insert, select, update on customer_balances to perennial_app;
+grant insert, select, update on customer_balances to perennial_system;
 
 create table customers (
   id text collate "C" not null,
@@ -311,6 +427,8 @@ alter table invoice_lines add constraint invoice_lines_tenant_id_price_id_fkey F
 alter table invoice_lines add constraint invoice_lines_tenant_id_reverses_line_id_fkey FOREIGN KEY (tenant_id, reverses_line_id) REFERENCES invoice_lines(tenant_id, id);
 alter table invoice_lines add constraint invoice_lines_check CHECK ((period_start < period_end));
 alter table invoice_lines add constraint invoice_lines_n_check CHECK ((n >= 1));
+CREATE INDEX invoice_lines_reverses ON public.invoice_lines USING btree (reverses_line_id) WHERE (reverses_line_id IS NOT NULL);
+CREATE CONSTRAINT TRIGGER invoice_lines_credited AFTER INSERT ON public.invoice_lines DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.reverses_line_id IS NOT NULL)) EXECUTE FUNCTION check_credited();
 CREATE TRIGGER invoice_lines_freeze BEFORE INSERT OR DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION freeze_invoice_line();
 CREATE CONSTRAINT TRIGGER invoice_lines_totals AFTER INSERT OR UPDATE OF amount ON public.invoice_lines DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_invoice_totals();
 alter table invoice_lines enable row level security;
@@ -349,7 +467,9 @@ create table invoices (
   revision integer default 1 not null,
   metadata jsonb default '{}'::jsonb not null,
   created_at timestamp(3) with time zone not null,
-  updated_at timestamp(3) with time zone not null
+  updated_at timestamp(3) with time zone not null,
+  balance_applied numeric(20,4) default 0 not null,
+  amount_credited numeric(20,4) default 0 not null
 );
 alter table invoices add constraint invoices_pkey PRIMARY KEY (id);
 alter table invoices add constraint invoices_tenant_id_id_key UNIQUE (tenant_id, id);
@@ -358,18 +478,23 @@ alter table invoices add constraint invoices_tenant_id_origin_key_key UNIQUE (te
 alter table invoices add constraint invoices_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
 alter table invoices add constraint invoices_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table invoices add constraint invoices_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
-alter table invoices add constraint invoices_billing_reason_check CHECK ((billing_reason = ANY (ARRAY['subscription_create'::text, 'subscription_cycle'::text, 'trial_end'::text, 'subscription_cancel'::text])));
+alter table invoices add constraint invoices_amount_credited_check CHECK ((amount_credited >= (0)::numeric));
+alter table invoices add constraint invoices_billing_reason_check CHECK ((billing_reason = ANY (ARRAY['subscription_create'::text, 'subscription_cycle'::text, 'subscription_update'::text, 'trial_end'::text, 'subscription_cancel'::text])));
 alter table invoices add constraint invoices_check CHECK (((status = 'draft'::text) = (number IS NULL)));
 alter table invoices add constraint invoices_check1 CHECK (((status = 'draft'::text) = (finalized_at IS NULL)));
 alter table invoices add constraint invoices_check2 CHECK (((status = 'paid'::text) = (paid_at IS NOT NULL)));
 alter table invoices add constraint invoices_check3 CHECK (((status = 'void'::text) = (voided_at IS NOT NULL)));
 alter table invoices add constraint invoices_check4 CHECK (((status = 'uncollectible'::text) = (marked_uncollectible_at IS NOT NULL)));
-alter table invoices add constraint invoices_check5 CHECK (((amount_paid >= (0)::numeric) AND (amount_paid <= total)));
-alter table invoices add constraint invoices_check6 CHECK (((status <> 'paid'::text) OR (amount_paid = total)));
 alter table invoices add constraint invoices_check7 CHECK (((status = 'open'::text) OR (overdue_since IS NULL)));
 alter table invoices add constraint invoices_collection_method_check CHECK ((collection_method = ANY (ARRAY['charge_automatically'::text, 'send_invoice'::text])));
+alter table invoices add constraint invoices_draft_is_unsettled CHECK (((status <> 'draft'::text) OR ((balance_applied = (0)::numeric) AND (amount_credited = (0)::numeric))));
+alter table invoices add constraint invoices_paid_in_full CHECK (((status <> 'paid'::text) OR (((amount_paid + balance_applied) + amount_credited) = total)));
+alter table invoices add constraint invoices_settled_by CHECK (((amount_paid >= (0)::numeric) AND
+CASE
+    WHEN (total < (0)::numeric) THEN ((amount_paid = (0)::numeric) AND (amount_credited = (0)::numeric) AND ((balance_applied = (0)::numeric) OR (balance_applied = total)))
+    ELSE ((balance_applied >= (0)::numeric) AND (((amount_paid + balance_applied) + amount_credited) <= total))
+END));
 alter table invoices add constraint invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'open'::text, 'paid'::text, 'void'::text, 'uncollectible'::text])));
-alter table invoices add constraint invoices_total_check CHECK ((total >= (0)::numeric));
 CREATE INDEX invoices_customer ON public.invoices USING btree (tenant_id, customer_id, id);
 CREATE INDEX invoices_subscription ON public.invoices USING btree (tenant_id, subscription_id, id);
 CREATE INDEX invoices_waiting ON public.invoices USING btree (tenant_id, customer_id) WHERE (status = ANY (ARRAY['draft'::text, 'open'::text]));
@@ -443,7 +568,7 @@ alter table ledger_entries add constraint ledger_entries_tenant_id_customer_id_f
 alter table ledger_entries add constraint ledger_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table ledger_entries add constraint ledger_entries_tenant_id_invoice_id_fkey FOREIGN KEY (tenant_id, invoice_id) REFERENCES invoices(tenant_id, id);
 alter table ledger_entries add constraint ledger_entries_tenant_id_transaction_id_fkey FOREIGN KEY (tenant_id, transaction_id) REFERENCES ledger_transactions(tenant_id, id);
-alter table ledger_entries add constraint ledger_entries_account_check CHECK ((account = ANY (ARRAY['receivable'::text, 'revenue'::text, 'cash'::text, 'bad_debt'::text])));
+alter table ledger_entries add constraint ledger_entries_account_check CHECK ((account = ANY (ARRAY['receivable'::text, 'revenue'::text, 'cash'::text, 'bad_debt'::text, 'customer_balance'::text])));
 alter table ledger_entries add constraint ledger_entries_amount_check CHECK ((amount <> (0)::numeric));
 alter table ledger_entries add constraint ledger_entries_n_check CHECK ((n >= 1));
 CREATE INDEX ledger_entries_invoice ON public.ledger_entries USING btree (invoice_id);
@@ -467,7 +592,7 @@ alter table ledger_transactions add constraint ledger_transactions_pkey PRIMARY 
 alter table ledger_transactions add constraint ledger_transactions_tenant_id_id_key UNIQUE (tenant_id, id);
 alter table ledger_transactions add constraint ledger_transactions_tenant_id_kind_source_key UNIQUE (tenant_id, kind, source);
 alter table ledger_transactions add constraint ledger_transactions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
-alter table ledger_transactions add constraint ledger_transactions_kind_check CHECK ((kind = ANY (ARRAY['invoice_finalized'::text, 'payment_received'::text, 'invoice_voided'::text, 'invoice_written_off'::text, 'write_off_recovered'::text])));
+alter table ledger_transactions add constraint ledger_transactions_kind_check CHECK ((kind = ANY (ARRAY['invoice_finalized'::text, 'payment_received'::text, 'invoice_voided'::text, 'invoice_written_off'::text, 'write_off_recovered'::text, 'invoice_credited'::text, 'balance_granted'::text, 'balance_applied'::text, 'balance_returned'::text])));
 CREATE TRIGGER ledger_transactions_immutable BEFORE DELETE OR UPDATE ON public.ledger_transactions FOR EACH ROW EXECUTE FUNCTION refuse_change();
 alter table ledger_transactions enable row level security;
 alter table ledger_transactions force row level security;
@@ -628,6 +753,51 @@ create policy system_all on payments to perennial_system using (true) with check
 grant insert, select on payments to perennial_app;
 grant insert, select on payments to perennial_system;
 
+create table pending_items (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  subscription_id text collate "C" not null,
+  item_id text collate "C",
+  price_id text collate "C",
+  description text not null,
+  quantity numeric(30,12) not null,
+  unit_amount numeric(30,12),
+  amount numeric(20,4) not null,
+  period_start timestamp(3) with time zone not null,
+  period_end timestamp(3) with time zone not null,
+  proration boolean not null,
+  trace jsonb not null,
+  reverses_line_id text collate "C",
+  reverses_pending_id text collate "C",
+  invoice_line_id text collate "C",
+  dropped_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone not null
+);
+alter table pending_items add constraint pending_items_pkey PRIMARY KEY (id);
+alter table pending_items add constraint pending_items_invoice_line_id_key UNIQUE (invoice_line_id);
+alter table pending_items add constraint pending_items_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table pending_items add constraint pending_items_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table pending_items add constraint pending_items_tenant_id_invoice_line_id_fkey FOREIGN KEY (tenant_id, invoice_line_id) REFERENCES invoice_lines(tenant_id, id);
+alter table pending_items add constraint pending_items_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES subscription_items(tenant_id, id);
+alter table pending_items add constraint pending_items_tenant_id_price_id_fkey FOREIGN KEY (tenant_id, price_id) REFERENCES prices(tenant_id, id);
+alter table pending_items add constraint pending_items_tenant_id_reverses_line_id_fkey FOREIGN KEY (tenant_id, reverses_line_id) REFERENCES invoice_lines(tenant_id, id);
+alter table pending_items add constraint pending_items_tenant_id_reverses_pending_id_fkey FOREIGN KEY (tenant_id, reverses_pending_id) REFERENCES pending_items(tenant_id, id);
+alter table pending_items add constraint pending_items_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
+alter table pending_items add constraint pending_items_check CHECK ((period_start < period_end));
+alter table pending_items add constraint pending_items_check1 CHECK ((num_nonnulls(invoice_line_id, dropped_at) <= 1));
+alter table pending_items add constraint pending_items_check2 CHECK ((num_nonnulls(reverses_line_id, reverses_pending_id) <= 1));
+CREATE INDEX pending_items_reverses_line ON public.pending_items USING btree (reverses_line_id) WHERE (reverses_line_id IS NOT NULL);
+CREATE INDEX pending_items_reverses_pending ON public.pending_items USING btree (reverses_pending_id) WHERE (reverses_pending_id IS NOT NULL);
+CREATE INDEX pending_items_waiting ON public.pending_items USING btree (subscription_id, id) WHERE ((invoice_line_id IS NULL) AND (dropped_at IS NULL));
+CREATE CONSTRAINT TRIGGER pending_items_credited AFTER INSERT ON public.pending_items DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.reverses_line_id IS NOT NULL)) EXECUTE FUNCTION check_credited();
+CREATE TRIGGER pending_items_freeze BEFORE DELETE OR UPDATE ON public.pending_items FOR EACH ROW EXECUTE FUNCTION freeze_pending_item();
+alter table pending_items enable row level security;
+alter table pending_items force row level security;
+create policy app_own_tenant on pending_items to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on pending_items to perennial_system using (true) with check (true);
+grant insert, select, update on pending_items to perennial_app;
+grant insert, select, update on pending_items to perennial_system;
+
 create table plan_versions (
   plan_id text collate "C" not null,
   version integer not null,
@@ -659,11 +829,13 @@ create table plans (
   archived_at timestamp(3) with time zone,
   metadata jsonb default '{}'::jsonb not null,
   created_at timestamp(3) with time zone not null,
-  updated_at timestamp(3) with time zone not null
+  updated_at timestamp(3) with time zone not null,
+  kind text default 'plan'::text not null
 );
 alter table plans add constraint plans_pkey PRIMARY KEY (id);
 alter table plans add constraint plans_tenant_id_id_key UNIQUE (tenant_id, id);
 alter table plans add constraint plans_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table plans add constraint plans_kind_check CHECK ((kind = ANY (ARRAY['plan'::text, 'add_on'::text])));
 CREATE UNIQUE INDEX plans_external_id ON public.plans USING btree (tenant_id, external_id) WHERE (archived_at IS NULL);
 alter table plans enable row level security;
 alter table plans force row level security;
@@ -717,6 +889,38 @@ create policy system_all on prices to perennial_system using (true) with check (
 grant insert, select on prices to perennial_app;
 grant insert, select on prices to perennial_system;
 
+create table scheduled_changes (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  subscription_id text collate "C" not null,
+  effective_at timestamp(3) with time zone not null,
+  mode text not null,
+  schedule_id text collate "C",
+  kind text not null,
+  body jsonb not null,
+  status text not null,
+  command_id text collate "C",
+  created_at timestamp(3) with time zone not null,
+  finished_at timestamp(3) with time zone
+);
+alter table scheduled_changes add constraint scheduled_changes_pkey PRIMARY KEY (id);
+alter table scheduled_changes add constraint scheduled_changes_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table scheduled_changes add constraint scheduled_changes_tenant_id_command_id_fkey FOREIGN KEY (tenant_id, command_id) REFERENCES commands(tenant_id, id);
+alter table scheduled_changes add constraint scheduled_changes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table scheduled_changes add constraint scheduled_changes_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
+alter table scheduled_changes add constraint scheduled_changes_check CHECK (((status = 'pending'::text) = (finished_at IS NULL)));
+alter table scheduled_changes add constraint scheduled_changes_kind_check CHECK ((kind = ANY (ARRAY['change'::text, 'pause'::text, 'resume'::text])));
+alter table scheduled_changes add constraint scheduled_changes_mode_check CHECK ((mode = ANY (ARRAY['at'::text, 'period_end'::text])));
+alter table scheduled_changes add constraint scheduled_changes_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'applied'::text, 'replaced'::text, 'canceled'::text])));
+CREATE INDEX scheduled_changes_of ON public.scheduled_changes USING btree (tenant_id, subscription_id, id);
+CREATE UNIQUE INDEX scheduled_changes_pending ON public.scheduled_changes USING btree (subscription_id, effective_at, kind) WHERE (status = 'pending'::text);
+alter table scheduled_changes enable row level security;
+alter table scheduled_changes force row level security;
+create policy app_own_tenant on scheduled_changes to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on scheduled_changes to perennial_system using (true) with check (true);
+grant insert, select, update on scheduled_changes to perennial_app;
+grant insert, select, update on scheduled_changes to perennial_system;
+
 create table steps (
   subscription_id text collate "C" not null,
   step_key text collate "C" not null,
@@ -747,11 +951,12 @@ create table subscription_items (
   created_at timestamp(3) with time zone not null
 );
 alter table subscription_items add constraint subscription_items_pkey PRIMARY KEY (id);
-alter table subscription_items add constraint subscription_items_subscription_id_key_key UNIQUE (subscription_id, key);
 alter table subscription_items add constraint subscription_items_tenant_id_id_key UNIQUE (tenant_id, id);
 alter table subscription_items add constraint subscription_items_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table subscription_items add constraint subscription_items_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
 alter table subscription_items add constraint subscription_items_check CHECK ((current_period_start < current_period_end));
+CREATE UNIQUE INDEX subscription_items_key ON public.subscription_items USING btree (subscription_id, key) WHERE (ended_at IS NULL);
+CREATE INDEX subscription_items_of ON public.subscription_items USING btree (subscription_id, id);
 alter table subscription_items enable row level security;
 alter table subscription_items force row level security;
 create policy app_own_tenant on subscription_items to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
@@ -805,7 +1010,11 @@ create table subscriptions (
   failure_count integer default 0 not null,
   metadata jsonb default '{}'::jsonb not null,
   created_at timestamp(3) with time zone not null,
-  updated_at timestamp(3) with time zone not null
+  updated_at timestamp(3) with time zone not null,
+  change_at timestamp(3) with time zone,
+  trial_usage text default 'free'::text not null,
+  cycles integer,
+  ends_at timestamp(3) with time zone
 );
 alter table subscriptions add constraint subscriptions_pkey PRIMARY KEY (id);
 alter table subscriptions add constraint subscriptions_tenant_id_id_key UNIQUE (tenant_id, id);
@@ -825,15 +1034,18 @@ alter table subscriptions add constraint subscriptions_check6 CHECK ((current_pe
 alter table subscriptions add constraint subscriptions_check7 CHECK (((cancel_at IS NULL) = (cancel_mode IS NULL)));
 alter table subscriptions add constraint subscriptions_check8 CHECK (((incomplete_since IS NULL) = (expires_at IS NULL)));
 alter table subscriptions add constraint subscriptions_collection_method_check CHECK ((collection_method = ANY (ARRAY['charge_automatically'::text, 'send_invoice'::text])));
+alter table subscriptions add constraint subscriptions_cycles_check CHECK (((cycles >= 1) AND (cycles <= 10000)));
 alter table subscriptions add constraint subscriptions_end_reason_check CHECK ((end_reason = ANY (ARRAY['canceled'::text, 'expired'::text])));
+alter table subscriptions add constraint subscriptions_ended_without_change CHECK (((ended_at IS NULL) OR (change_at IS NULL)));
 alter table subscriptions add constraint subscriptions_net_days_check CHECK (((net_days >= 0) AND (net_days <= 365)));
-alter table subscriptions add constraint subscriptions_next_step_check CHECK ((next_step = ANY (ARRAY['activate'::text, 'remind_trial'::text, 'end_trial'::text, 'cancel'::text, 'expire'::text, 'close_period'::text])));
+alter table subscriptions add constraint subscriptions_next_step_check CHECK ((next_step = ANY (ARRAY['activate'::text, 'remind_trial'::text, 'apply_change'::text, 'end_trial'::text, 'cancel'::text, 'expire'::text, 'close_period'::text])));
 alter table subscriptions add constraint subscriptions_overdue_count_check CHECK ((overdue_count >= 0));
 alter table subscriptions add constraint subscriptions_payment_behavior_check CHECK ((payment_behavior = ANY (ARRAY['allow_incomplete'::text, 'default_active'::text, 'error_if_incomplete'::text, 'default_incomplete'::text])));
 alter table subscriptions add constraint subscriptions_proration_basis_check CHECK ((proration_basis = ANY (ARRAY['day'::text, 'second'::text])));
 alter table subscriptions add constraint subscriptions_revision_check CHECK ((revision >= 1));
 alter table subscriptions add constraint subscriptions_status_check CHECK ((status = ANY (ARRAY['scheduled'::text, 'trialing'::text, 'incomplete'::text, 'active'::text, 'past_due'::text, 'unpaid'::text, 'paused'::text, 'canceled'::text, 'expired'::text])));
 alter table subscriptions add constraint subscriptions_trial_end_behavior_check CHECK ((trial_end_behavior = ANY (ARRAY['activate'::text, 'pause'::text, 'cancel'::text])));
+alter table subscriptions add constraint subscriptions_trial_usage_check CHECK ((trial_usage = ANY (ARRAY['free'::text, 'billed'::text])));
 CREATE INDEX subscriptions_blocked ON public.subscriptions USING btree (id) WHERE ((blocked_reason IS NOT NULL) AND (ended_at IS NULL));
 CREATE INDEX subscriptions_clock ON public.subscriptions USING btree (tenant_id, test_clock_id, next_step_at) WHERE ((test_clock_id IS NOT NULL) AND (ended_at IS NULL));
 CREATE INDEX subscriptions_customer ON public.subscriptions USING btree (tenant_id, customer_id, id);
@@ -857,11 +1069,13 @@ create table tenants (
   trial_reminder_days integer,
   metadata jsonb default '{}'::jsonb not null,
   created_at timestamp(3) with time zone not null,
-  updated_at timestamp(3) with time zone not null
+  updated_at timestamp(3) with time zone not null,
+  backdate_days_max integer default 90 not null
 );
 alter table tenants add constraint tenants_pkey PRIMARY KEY (id);
 alter table tenants add constraint tenants_account_id_mode_key UNIQUE (account_id, mode);
 alter table tenants add constraint tenants_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id);
+alter table tenants add constraint tenants_backdate_days_max_check CHECK (((backdate_days_max >= 0) AND (backdate_days_max <= 730)));
 alter table tenants add constraint tenants_invoice_grace_hours_check CHECK (((invoice_grace_hours >= 0) AND (invoice_grace_hours <= 720)));
 alter table tenants add constraint tenants_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'test'::text])));
 alter table tenants add constraint tenants_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)));
@@ -899,6 +1113,33 @@ create policy app_own_tenant on test_clocks to perennial_app using ((tenant_id =
 create policy system_all on test_clocks to perennial_system using (true) with check (true);
 grant insert, select, update on test_clocks to perennial_app;
 grant insert, select, update on test_clocks to perennial_system;
+
+create table usage_records (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  subscription_id text collate "C" not null,
+  key text not null,
+  at timestamp(3) with time zone not null,
+  quantity numeric(30,12) not null,
+  properties jsonb default '{}'::jsonb not null,
+  idempotency_key text collate "C" not null,
+  created_at timestamp(3) with time zone not null
+);
+alter table usage_records add constraint usage_records_pkey PRIMARY KEY (id);
+alter table usage_records add constraint usage_records_subscription_id_idempotency_key_key UNIQUE (subscription_id, idempotency_key);
+alter table usage_records add constraint usage_records_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table usage_records add constraint usage_records_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table usage_records add constraint usage_records_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
+alter table usage_records add constraint usage_records_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 255)));
+alter table usage_records add constraint usage_records_quantity_check CHECK ((quantity >= (0)::numeric));
+CREATE INDEX usage_records_of ON public.usage_records USING btree (subscription_id, key, at, id);
+CREATE TRIGGER usage_records_immutable BEFORE DELETE OR UPDATE ON public.usage_records FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table usage_records enable row level security;
+alter table usage_records force row level security;
+create policy app_own_tenant on usage_records to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_records to perennial_system using (true) with check (true);
+grant insert, select on usage_records to perennial_app;
+grant insert, select on usage_records to perennial_system;
 
 create table webhook_attempts (
   delivery_id text collate "C" not null,
@@ -993,6 +1234,70 @@ grant insert, select, update on webhook_endpoints to perennial_system;
 
 create sequence event_positions;
 
+CREATE OR REPLACE FUNCTION public.check_credit_note()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      declare
+        note record;
+        lines numeric;
+        notes numeric;
+        stored numeric;
+      begin
+        select id, invoice_id, amount into note from credit_notes where id = coalesce(to_jsonb(new) ->> 'credit_note_id', to_jsonb(new) ->> 'id');
+        select coalesce(sum(amount), 0) into lines from credit_note_lines where credit_note_id = note.id;
+        select coalesce(sum(amount), 0) into notes from credit_notes where invoice_id = note.invoice_id;
+        select amount_credited into stored from invoices where id = note.invoice_id;
+        if lines <> note.amount or notes <> stored then
+          raise exception 'credit note %: lines sum to %, it says %; notes of its invoice sum to %, that says %', note.id, lines, note.amount, notes, stored
+            using errcode = 'check_violation';
+        end if;
+        return null;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.check_credited()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      declare
+        target text := coalesce(to_jsonb(new) ->> 'invoice_line_id', to_jsonb(new) ->> 'reverses_line_id');
+        billed numeric;
+        credited numeric;
+      begin
+        select amount into billed from invoice_lines where id = target;
+        select coalesce(sum(amount), 0) into credited from (
+          select amount from credit_note_lines where invoice_line_id = target
+          union all
+          select -line.amount from invoice_lines line join invoices invoice on invoice.id = line.invoice_id
+            where line.reverses_line_id = target and invoice.status <> 'void'
+          union all
+          select -amount from pending_items where reverses_line_id = target and invoice_line_id is null and dropped_at is null) given;
+        if credited > billed then
+          raise exception 'line % billed %, and % of it would be credited', target, billed, credited using errcode = 'check_violation';
+        end if;
+        return null;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.check_customer_balance()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      declare
+        stored record;
+        counted record;
+      begin
+        select balance, entries into stored from customer_balances where customer_id = new.customer_id and currency = new.currency;
+        select coalesce(sum(amount), 0) as balance, count(*) as entries into counted
+          from customer_balance_entries where customer_id = new.customer_id and currency = new.currency;
+        if stored.balance <> counted.balance or stored.entries <> counted.entries then
+          raise exception 'balance of % in % is %, its entries sum to %', new.customer_id, new.currency, stored.balance, counted.balance using errcode = 'check_violation';
+        end if;
+        return null;
+      end $function$
+;
+
 CREATE OR REPLACE FUNCTION public.check_invoice_totals()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1047,9 +1352,9 @@ AS $function$
           raise exception 'invoice % cannot be deleted: void it', old.id using errcode = 'restrict_violation';
         end if;
         if old.status <> 'draft' and
-           (new.number, new.currency, new.subtotal, new.total, new.customer_id, new.subscription_id, new.origin_key, new.finalized_at, new.due_at)
+           (new.number, new.currency, new.subtotal, new.total, new.balance_applied, new.customer_id, new.subscription_id, new.origin_key, new.finalized_at, new.due_at)
            is distinct from
-           (old.number, old.currency, old.subtotal, old.total, old.customer_id, old.subscription_id, old.origin_key, old.finalized_at, old.due_at) then
+           (old.number, old.currency, old.subtotal, old.total, old.balance_applied, old.customer_id, old.subscription_id, old.origin_key, old.finalized_at, old.due_at) then
           raise exception 'invoice % is finalized: its amounts no longer change', old.id using errcode = 'restrict_violation';
         end if;
         if old.status in ('paid', 'void') and new.status <> old.status then
@@ -1072,6 +1377,25 @@ AS $function$
           raise exception 'invoice % is finalized: its lines no longer change', line.invoice_id using errcode = 'restrict_violation';
         end if;
         return case when tg_op = 'DELETE' then old else new end;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.freeze_pending_item()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if tg_op = 'DELETE' or old.invoice_line_id is not null or old.dropped_at is not null or
+           to_jsonb(new) - 'invoice_line_id' - 'dropped_at' is distinct from to_jsonb(old) - 'invoice_line_id' - 'dropped_at' then
+          raise exception 'pending item % is frozen: an invoice takes it, once', old.id using errcode = 'restrict_violation';
+        end if;
+        if new.invoice_line_id is not null and not exists (
+            select from invoice_lines line where line.id = new.invoice_line_id and line.amount = new.amount
+              and line.item_id is not distinct from new.item_id and line.price_id is not distinct from new.price_id
+              and line.period_start = new.period_start and line.period_end = new.period_end) then
+          raise exception 'pending item % is not what line % says', old.id, new.invoice_line_id using errcode = 'restrict_violation';
+        end if;
+        return new;
       end $function$
 ;
 

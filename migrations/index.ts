@@ -10,6 +10,12 @@ import { Migration20261121100800_let_owner_become_login } from './Migration20261
 import { Migration20261121101000_end_former_callback_secrets } from './Migration20261121101000_end_former_callback_secrets.ts';
 import { Migration20261121101200_index_what_waits } from './Migration20261121101200_index_what_waits.ts';
 import { Migration20261121101300_let_prices_have_models } from './Migration20261121101300_let_prices_have_models.ts';
+import { Migration20261121101400_let_subscriptions_change } from './Migration20261121101400_let_subscriptions_change.ts';
+import { Migration20261121101500_let_lines_wait } from './Migration20261121101500_let_lines_wait.ts';
+import { Migration20261121101600_give_credit } from './Migration20261121101600_give_credit.ts';
+import { Migration20261121101700_report_usage } from './Migration20261121101700_report_usage.ts';
+import { Migration20261121101800_sell_add_ons } from './Migration20261121101800_sell_add_ons.ts';
+import { Migration20261121101900_bound_backdated_starts } from './Migration20261121101900_bound_backdated_starts.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
 export const migrationsList = [
@@ -25,4 +31,10 @@ export const migrationsList = [
   Migration20261121101000_end_former_callback_secrets,
   Migration20261121101200_index_what_waits,
   Migration20261121101300_let_prices_have_models,
+  Migration20261121101400_let_subscriptions_change,
+  Migration20261121101500_let_lines_wait,
+  Migration20261121101600_give_credit,
+  Migration20261121101700_report_usage,
+  Migration20261121101800_sell_add_ons,
+  Migration20261121101900_bound_backdated_starts,
 ].map((migration) => ({ name: migration.name, class: migration }));
