@@ -1,0 +1,120 @@
+import type { Period } from './calendar.ts';
+import { minorDigits } from './currency.ts';
+import type { Decimal } from './money.ts';
+import { accountOf } from './rating/sentences.ts';
+import { shown } from './rating/shown.ts';
+import type { LimitTrace, PricedTrace } from './rating/trace.ts';
+import { civilDayOf, DAY_MS, wallTimeOf } from './zoned-time.ts';
+
+/**
+ * What of a line is explained. `unitName` is what its quantity counts, in the plural, such as "seats"; where nobody said
+ * so, the name at the beginning of the description serves.
+ */
+export type ExplainedLine = {
+  description: string;
+  currency: string;
+  amount: Decimal;
+  period: Period;
+  proration: boolean;
+  trace: PricedTrace;
+  unitName?: string | null;
+};
+
+/**
+ * How a line's amount came about, as sentences that a support person can read aloud: one for each tier, group of events
+ * or limit, and the rounding last where there was one (billing rules 2 and 22). Days are civil days of the zone, and the
+ * last one that is named still belongs to the line.
+ */
+export function explain(line: ExplainedLine, timeZone: string): string[] {
+  const { trace, currency } = line;
+  const { steps, formula } = accountOf(trace, {
+    name: nameOf(line),
+    units: line.unitName ?? asInASentence(nameOf(line)),
+    currency,
+  });
+  const beginning = line.amount.lt(0) ? `Given back: ${formula}` : capitalized(formula);
+  const comesTo = trace.limits?.rated ?? trace.rounded;
+  return [
+    ...steps.map(capitalized),
+    `${beginning}${partOf(line, timeZone)}: ${shown(comesTo, currency)}`,
+    ...limitSentences(trace.limits, currency),
+    ...roundingSentence(trace, currency),
+  ];
+}
+
+/** " for 17 of 31 days (15 Mar – 31 Mar)"; without the count where the period is whole. */
+function partOf({ period, trace: { fraction } }: ExplainedLine, timeZone: string): string {
+  if (fraction?.unit === 'second') {
+    const [from, until] = [momentText(period.start, timeZone), momentText(period.end, timeZone)];
+    return ` for ${fraction.numerator} of ${fraction.denominator} seconds (${from} – ${until})`;
+  }
+  const first = civilDayOf(period.start, timeZone);
+  if (!fraction) return ` (${daysText(first, civilDayOf(new Date(period.end.getTime() - 1), timeZone))})`;
+  // Counted from the first day on, because the day of the end is billed after a cancellation and is not after a change.
+  const last = first + Math.max(fraction.numerator, 1) - 1;
+  return ` for ${fraction.numerator} of ${fraction.denominator} days (${daysText(first, last)})`;
+}
+
+function limitSentences(limits: LimitTrace | undefined, currency: string): string[] {
+  if (!limits) return [];
+  const sentences: string[] = [];
+  const { reached, alreadyBilled } = limits;
+  const limit = reached && limits[reached];
+  if (limit) {
+    const agreed = shown(limit.agreed, currency);
+    const part =
+      limit.agreed === limit.applied
+        ? agreed
+        : `${agreed}, for this part of a period ${shown(limit.applied, currency)}`;
+    const sense = reached === 'minimum' ? 'at least' : 'at most';
+    sentences.push(`A period costs ${sense} ${part}, so that is what counts.`);
+  }
+  if (alreadyBilled !== undefined)
+    sentences.push(
+      `Of this, ${shown(alreadyBilled, currency)} was billed before; what is left is on this line.`,
+    );
+  return sentences;
+}
+
+function roundingSentence({ exact, rounded }: PricedTrace, currency: string): string[] {
+  if (exact === rounded) return [];
+  const digits = minorDigits(currency);
+  const to = digits === 0 ? 'no decimals' : `${digits} decimals`;
+  return [
+    `${shown(exact, currency)} is rounded once, half away from zero, to the ${to} of ${currency}: ${shown(rounded, currency)}.`,
+  ];
+}
+
+/** "Seats" of "Seats × 10 (17 of 31 days)". */
+function nameOf({ description }: ExplainedLine): string {
+  return description.split(/ × | \(/, 1)[0] ?? description;
+}
+
+/** "seats" of "Seats", but "API calls" as they are. */
+function asInASentence(name: string): string {
+  return /^\p{Lu}\p{Ll}/u.test(name) ? name.charAt(0).toLowerCase() + name.slice(1) : name;
+}
+
+function capitalized(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
+const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
+
+/** The first and the last day that count; years only where there are two. */
+function daysText(first: number, last: number): string {
+  const [from, until] = [new Date(first * DAY_MS), new Date(last * DAY_MS)];
+  const year = (day: Date) =>
+    from.getUTCFullYear() === until.getUTCFullYear() ? '' : ` ${day.getUTCFullYear()}`;
+  if (first === last) return dayText(from);
+  return `${dayText(from)}${year(from)} – ${dayText(until)}${year(until)}`;
+}
+
+function momentText(instant: Date, timeZone: string): string {
+  const wall = new Date(wallTimeOf(instant, timeZone));
+  return `${dayText(wall)} ${wall.toISOString().slice(11, 19)}`;
+}
+
+function dayText(day: Date): string {
+  return `${day.getUTCDate()} ${MONTHS[day.getUTCMonth()]}`;
+}
