@@ -79,9 +79,9 @@ function limitSentences(limits: LimitTrace | undefined, currency: string): strin
 function roundingSentence({ exact, rounded }: PricedTrace, currency: string): string[] {
   if (exact === rounded) return [];
   const digits = minorDigits(currency);
-  const to = digits === 0 ? 'no decimals' : `${digits} decimals`;
+  const to = digits === 0 ? `whole ${currency}` : `the ${digits} decimals of ${currency}`;
   return [
-    `${shown(exact, currency)} is rounded once, half away from zero, to the ${to} of ${currency}: ${shown(rounded, currency)}.`,
+    `${shown(exact, currency)} is rounded once, half away from zero, to ${to}: ${shown(rounded, currency)}.`,
   ];
 }
 

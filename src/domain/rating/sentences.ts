@@ -110,7 +110,7 @@ function percentage(trace: PercentageTrace, { currency }: Wording): Account {
 function matrix(trace: MatrixTrace, { units, currency }: Wording): Account {
   const { read, rest } = readable(trace.cells, trace.moreCells);
   const steps = read.map(({ values, quantity, unitAmount, amount }) => {
-    const where = values === null ? 'Everything else' : values.join(', ');
+    const where = values === null ? 'Everything else' : `For ${values.join(', ')}`;
     return unitAmount === null
       ? `${where}: ${counted(quantity, units)} have no price and cost nothing.`
       : `${where}: ${counted(quantity, units)} × ${shown(unitAmount, currency)}: ${shown(amount, currency)}`;
