@@ -1,17 +1,9 @@
 import { z } from 'zod';
 import { listOf, listQuery, mergeMetadata, metadataFits, pathId } from '../../src/contract/common.ts';
-import {
-  planCreate,
-  planOut,
-  planUpdate,
-  planVersionCreate,
-  presentPlan,
-  presentPrice,
-  priceOut,
-} from '../../src/contract/plans.ts';
+import { planCreate, planOut, planUpdate, planVersionCreate, presentPlan } from '../../src/contract/plans.ts';
+import { presentPrice, priceOut } from '../../src/contract/prices.ts';
 import { emptyBody } from '../../src/contract/subscriptions.ts';
 import { DomainError } from '../../src/domain/errors.ts';
-import { Decimal } from '../../src/domain/money.ts';
 import type { Plan, Price } from '../../src/domain/plan.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
 import { type Cause, recordEvents } from '../../src/persistence/events.ts';
@@ -228,17 +220,17 @@ async function publish(
       planId: plan.id,
       planVersion: version,
       key: price.key,
-      name: price.name ?? price.key,
+      name: price.name,
       currency: price.currency,
       subscriptionId: null,
-      itemId: null,
-      terms: { model: price.model, unitAmount: new Decimal(price.unit_amount) },
-      billing: 'licensed',
-      minimum: null,
-      maximum: null,
+      itemId: price.item,
+      terms: price.terms,
+      billing: price.billing,
+      minimum: price.minimum,
+      maximum: price.maximum,
       timing: price.timing,
-      intervalUnit: price.interval.unit,
-      intervalCount: price.interval.count,
+      intervalUnit: price.interval?.unit ?? null,
+      intervalCount: price.interval?.count ?? null,
       createdAt: now,
     }),
   );

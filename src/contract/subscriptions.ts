@@ -22,7 +22,7 @@ import {
   reference,
 } from './common.ts';
 import { customerOut } from './customers.ts';
-import { presentPrice, priceOut } from './plans.ts';
+import { presentPrice, priceOut } from './prices.ts';
 
 export const subscriptionCreate = z
   .strictObject({
