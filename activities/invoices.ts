@@ -1,4 +1,5 @@
 import { DomainError } from '../src/domain/errors.ts';
+import { overdueInvoice } from '../src/domain/open-invoice.ts';
 import type { InvoiceState } from '../src/domain/step-answer.ts';
 import { lockInvoice, saveInvoice } from '../src/persistence/invoice-facts.ts';
 import { invoiceStateOf } from '../src/persistence/invoice-state.ts';
@@ -70,7 +71,7 @@ async function finalize(write: Write, owed: Owed): Promise<void> {
 /** A sent invoice was not paid by its due date: its subscription is past due, nothing is charged (billing rule 29d). */
 async function markOverdue(write: Write, { invoice, owner }: Owed): Promise<void> {
   if (invoice.status !== 'open' || invoice.overdueSince || !invoice.dueAt || invoice.dueAt > write.at) return;
-  const overdue = await saveInvoice(write.tx, { ...invoice, overdueSince: write.at, updatedAt: write.at });
+  const overdue = await saveInvoice(write.tx, overdueInvoice(invoice, write.at));
   await tellOfInvoice(write, 'invoice.overdue', overdue);
   if (!owner) return;
   await followInvoices(write, owner);

@@ -20,13 +20,9 @@ const { external_id: _externalId, metadata: _metadata, ...planFields } = planCre
 /** A plan as `POST /v1/plans` takes it, with a name of its own to call it by. */
 const simulatedPlan = z.strictObject({
   id: handle.meta({ description: 'What the timeline calls it.' }),
-  version: z
-    .int()
-    .min(1)
-    .default(1)
-    .meta({
-      description: 'The same plan may be given in several versions; the highest is the one that is sold.',
-    }),
+  version: z.int().min(1).default(1).meta({
+    description: 'The same plan may be given in several versions; the highest is the one that is sold.',
+  }),
   ...planFields,
   name: planFields.name.optional(),
 });

@@ -94,6 +94,11 @@ export function lineUp(
   });
 }
 
+/** Whether it has not come to an end. */
+export function isRunning({ outcome }: Collection): boolean {
+  return outcome === null;
+}
+
 /** A hard decline stands against every invoice of the customer until the payment method changes (billing rules 33, 34b). */
 export function isSuppressed(running: readonly Collection[]): boolean {
   return running.some((collection) => !collection.outcome && collection.hardDeclined);

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { isFirstPayment as isFirst } from '../domain/follow-payment.ts';
 import type { Invoice } from '../domain/invoice.ts';
 import { isFinished } from '../domain/payment.ts';
 import type { Tx } from './doors.ts';
@@ -59,11 +60,7 @@ export function isUnderWay({ attempt }: Pick<InvoiceFacts, 'attempt'>): boolean 
 
 /** Whether this is the first payment of a subscription that waits for it. */
 export function isFirstPayment({ invoice, owner }: Owed): boolean {
-  return (
-    owner !== null &&
-    owner.subscription.incompleteSince !== null &&
-    owner.subscription.latestInvoiceId === invoice.id
-  );
+  return isFirst(invoice, owner?.subscription ?? null);
 }
 
 /** Where the customer's morning is: the zone its subscription was frozen with. */

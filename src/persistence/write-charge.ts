@@ -1,5 +1,6 @@
 import { applyOutcome, type ChargeOutcome, payInvoice } from '../domain/decide-payment.ts';
 import { amountDue, type Invoice } from '../domain/invoice.ts';
+import { overdueInvoice } from '../domain/open-invoice.ts';
 import { isFinished, type Payment, type PaymentAttempt } from '../domain/payment.ts';
 import { newId } from '../platform/ids.ts';
 import { findDefaultMethod, findTenant } from './find.ts';
@@ -144,13 +145,8 @@ async function awaitCustomer(write: Write, owed: Owed, attempt: PaymentAttempt):
     invoice.status === 'open' && invoice.collectionMethod === 'charge_automatically' && !isFirstPayment(owed);
   if (!isRenewal || attempt.commandId)
     return tellOfInvoice(write, 'invoice.payment_action_required', invoice);
-  const overdue = {
-    ...invoice,
-    overdueSince: invoice.overdueSince ?? write.at,
-    collectAt: null,
-    updatedAt: write.at,
-  };
-  await tellOfInvoice(write, 'invoice.payment_action_required', await saveInvoice(write.tx, overdue));
+  const overdue = await saveInvoice(write.tx, overdueInvoice(invoice, write.at));
+  await tellOfInvoice(write, 'invoice.payment_action_required', overdue);
   if (owner) await followInvoices(write, owner);
 }
 

@@ -1,17 +1,20 @@
 import { decideCancel, decideExpire } from '../domain/decide-step.ts';
+import { afterFailure, type Collection, type DunningEndAction, lineUp } from '../domain/dunning.ts';
 import {
-  afterFailure,
-  type Collection,
-  DEFAULT_DUNNING_POLICY,
-  type DunningEndAction,
-  lineUp,
-} from '../domain/dunning.ts';
+  afterFailedCharge,
+  becomesUnpaid,
+  endOfDunning,
+  policyFor,
+  unpaidCancellation,
+  withoutHardDeclines,
+} from '../domain/follow-payment.ts';
 import type { Invoice } from '../domain/invoice.ts';
+import { overdueInvoice } from '../domain/open-invoice.ts';
 import type { PaymentAttempt } from '../domain/payment.ts';
 import { isEnded } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { lockInvoice, runningCollections, saveCollection, saveInvoice } from './invoice-facts.ts';
-import { isFirstPayment, type Owed, timeZoneOf } from './lock-owed.ts';
+import { type Owed, timeZoneOf } from './lock-owed.ts';
 import { lockSubscription, overdueOf, type SubscriptionFacts } from './subscription-facts.ts';
 import type { Write } from './write.ts';
 import { endCollection, tellOfInvoice, writeOff, writeVoid } from './write-invoice.ts';
@@ -33,41 +36,36 @@ export async function failCharge(
   tenant: Tenant,
   failed: { hard: boolean; charged: PaymentAttempt | null },
 ): Promise<void> {
-  const { invoice, owner } = owed;
-  if (invoice.status !== 'open') return;
-  if (owner && isFirstPayment(owed)) return failFirstPayment(write, owed, owner, tenant);
-  if (neverBegan(owed)) {
-    await writeVoid(write, owed);
-    return;
+  const { invoice, owner, collection } = owed;
+  const asked = Boolean(failed.charged?.commandId);
+  const follows = afterFailedCharge({ invoice, owner: owner?.subscription ?? null, collection, asked });
+  switch (follows) {
+    case 'none':
+      return;
+    case 'stays_incomplete':
+    case 'expire':
+      return failFirstPayment(write, owed, follows === 'expire' ? owner : null, tenant);
+    case 'void':
+      await writeVoid(write, owed);
+      return;
+    case 'tell':
+      return tellOfInvoice(write, 'invoice.payment_failed', invoice);
+    case 'dun':
+      return dun(write, owed, tenant, failed);
   }
-  // A person's own try is not one of the policy's, and an invoice that was sent is never dunned by charging it.
-  if (failed.charged?.commandId || invoice.collectionMethod === 'send_invoice') {
-    return tellOfInvoice(write, 'invoice.payment_failed', invoice);
-  }
-  await dun(write, owed, tenant, failed);
 }
 
-/** The subscription ended while its first payment was under way: nothing was ever received, so nothing is owed. */
-function neverBegan({ invoice, owner, collection }: Owed): boolean {
-  const began = invoice.billingReason !== 'subscription_create' && invoice.billingReason !== 'trial_end';
-  if (!owner || began || collection) return false;
-  return isEnded(owner.subscription.status) && owner.subscription.latestInvoiceId === invoice.id;
-}
-
-/** The subscription stays incomplete until it expires or is paid, unless its creator wanted all or nothing (billing rule 31). */
+/** The subscription stays incomplete until it expires or is paid; `expires` is one that wanted all or nothing (billing rule 31). */
 async function failFirstPayment(
   write: Write,
   { invoice }: Owed,
-  owner: SubscriptionFacts,
+  expires: SubscriptionFacts | null,
   tenant: Tenant,
 ): Promise<void> {
   const unpaid = await saveInvoice(write.tx, { ...invoice, collectAt: null, updatedAt: write.at });
   await tellOfInvoice(write, 'invoice.payment_failed', unpaid);
-  const allOrNothing =
-    owner.subscription.paymentBehavior === 'error_if_incomplete' &&
-    invoice.billingReason === 'subscription_create';
-  if (allOrNothing)
-    await applyDecision(write, owner, decideExpire(owner.subscription, owner.priced, write.at), tenant);
+  if (expires)
+    await applyDecision(write, expires, decideExpire(expires.subscription, expires.priced, write.at), tenant);
 }
 
 async function dun(
@@ -78,17 +76,11 @@ async function dun(
 ): Promise<void> {
   const { invoice, owner } = owed;
   const { id: invoiceId, tenantId, customerId, currency } = invoice;
-  const overdueSince = invoice.overdueSince ?? write.at;
-  const overdue = await saveInvoice(write.tx, {
-    ...invoice,
-    overdueSince,
-    collectAt: null,
-    updatedAt: write.at,
-  });
+  const overdue = await saveInvoice(write.tx, overdueInvoice(invoice, write.at));
   // A retry that a standing hard decline suppresses is no news.
   if (failed.charged || !owed.collection) await tellOfInvoice(write, 'invoice.payment_failed', overdue);
   const running = await runningCollections(write.tx, invoice);
-  const policy = running[0]?.policy ?? tenant.dunningPolicy ?? DEFAULT_DUNNING_POLICY;
+  const policy = policyFor(running, tenant.dunningPolicy);
   const timeZone = await timeZoneOf(write, owed);
   const failure = { invoiceId, tenantId, customerId, currency, hard: failed.hard };
   const collection = afterFailure(owed.collection, failure, policy, timeZone, write.at);
@@ -120,10 +112,8 @@ export async function advanceLine(
 
 /** The customer's method is a new one, or works again: hard declines of the past say nothing any more. */
 export async function forgetHardDeclines(write: Write, line: Omit<Line, 'id'>): Promise<void> {
-  for (const collection of await runningCollections(write.tx, line)) {
-    if (collection.hardDeclined)
-      await saveCollection(write.tx, { ...collection, hardDeclined: false, updatedAt: write.at });
-  }
+  for (const collection of withoutHardDeclines(await runningCollections(write.tx, line), write.at))
+    await saveCollection(write.tx, collection);
 }
 
 /**
@@ -133,14 +123,12 @@ export async function forgetHardDeclines(write: Write, line: Omit<Line, 'id'>): 
 async function endDunning(write: Write, collections: readonly [Collection, ...Collection[]]): Promise<void> {
   const [{ policy }] = collections;
   const subscriptionIds = new Set<string>();
-  for (const [index, collection] of collections.entries()) {
+  for (const { collection, outcome, writesOff } of endOfDunning(collections)) {
     const facts = await lockInvoice(write.tx, collection.invoiceId);
     if (!facts) continue;
     if (facts.invoice.subscriptionId) subscriptionIds.add(facts.invoice.subscriptionId);
-    const outcome = index === 0 ? 'exhausted' : 'superseded';
-    if (policy.invoice === 'uncollectible' && policy.endAction === 'cancel')
-      await writeOff(write, facts, outcome);
-    else if (index > 0) await endCollection(write, collection, outcome);
+    if (writesOff) await writeOff(write, facts, outcome);
+    else if (!collection.outcome) await endCollection(write, collection, outcome);
   }
   for (const id of [...subscriptionIds].sort()) await endSubscription(write, id, policy.endAction);
 }
@@ -149,21 +137,14 @@ async function endSubscription(write: Write, id: string, action: DunningEndActio
   const facts = await lockSubscription(write.tx, id);
   if (!facts || isEnded(facts.subscription.status)) return;
   if (action === 'cancel') {
-    const { count, since } = await overdueOf(write.tx, id);
-    const noted = {
-      ...facts.subscription,
-      overdueCount: count,
-      pastDueSince: since,
-      cancellationReason: 'payment failed',
-    };
+    const noted = unpaidCancellation(facts.subscription, await overdueOf(write.tx, id));
     // Whoever did not pay for weeks is not charged once more at the door: the final invoice stays open.
     const decision = { ...decideCancel(noted, facts.priced, write.at), collect: false };
     await applyDecision(write, facts, decision, { invoiceGraceHours: 0 });
   } else {
     // Its invoices have just changed, so the count of overdue ones comes first: only what is past due becomes unpaid.
     const subscription = (await followInvoices(write, facts)) ?? facts.subscription;
-    const unpaidNow = action === 'unpaid' && !subscription.unpaidSince;
-    if (unpaidNow)
+    if (becomesUnpaid(subscription, action))
       await changeSubscription(write, { ...facts, subscription }, { ...subscription, unpaidSince: write.at });
   }
   await nudgeSubscription(write, id);

@@ -1,9 +1,15 @@
 import type { InvoiceDraft, LineDraft } from '../domain/build-invoice.ts';
-import { totalOf } from '../domain/build-invoice.ts';
-import { addCivilDays } from '../domain/calendar.ts';
 import type { EventType } from '../domain/event.ts';
+import { endedCollection } from '../domain/follow-payment.ts';
 import { amountDue, type Invoice, type InvoiceLine } from '../domain/invoice.ts';
 import { Decimal } from '../domain/money.ts';
+import {
+  draftInvoice,
+  finalizedInvoice,
+  type Opening,
+  voidedInvoice,
+  writtenOffInvoice,
+} from '../domain/open-invoice.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { newId } from '../platform/ids.ts';
 import {
@@ -19,9 +25,6 @@ import {
 import { postLedger } from './ledger.ts';
 import { tellAll, type Write } from './write.ts';
 
-/** What becomes of a new invoice: a draft until `finalizeAt` (null: until somebody finalizes it), or open at once. */
-export type Opening = { draft: boolean; finalizeAt: Date | null; collectAt: Date | null };
-
 /** Stores a built invoice and, unless it stays a draft, finalizes it. Answers the ids of its lines in order. */
 export async function createInvoice(
   write: Write,
@@ -29,42 +32,8 @@ export async function createInvoice(
   built: InvoiceDraft,
   opening: Opening,
 ): Promise<{ invoice: Invoice; lineIds: string[] }> {
-  const id = newId('inv');
-  const total = totalOf(built);
-  const cancels = built.billingReason === 'subscription_cancel';
-  const draft: Invoice = {
-    id,
-    tenantId: write.tenantId,
-    customerId: subscription.customerId,
-    subscriptionId: subscription.id,
-    // A cancellation at the very instant of a renewal makes a second invoice, so it names itself.
-    originKey: `${subscription.id}:${built.at.toISOString()}${cancels ? '/cancel' : ''}`,
-    number: null,
-    status: 'draft',
-    billingReason: built.billingReason,
-    currency: subscription.currency,
-    subtotal: total,
-    total,
-    amountPaid: new Decimal(0),
-    collectionMethod: subscription.collectionMethod,
-    netDays: subscription.netDays,
-    dueAt: null,
-    finalizeAt: opening.draft ? opening.finalizeAt : null,
-    finalizedAt: null,
-    collectAt: opening.collectAt,
-    overdueSince: null,
-    paidAt: null,
-    paidOutOfBand: false,
-    voidedAt: null,
-    markedUncollectibleAt: null,
-    periodStart: built.period.start,
-    periodEnd: built.period.end,
-    revision: 1,
-    metadata: {},
-    createdAt: write.at,
-    updatedAt: write.at,
-  };
-  const lines = built.lines.map((line, index) => lineRow(write.tenantId, id, index + 1, line));
+  const draft = draftInvoice(subscription, built, opening, newId('inv'), write.at);
+  const lines = built.lines.map((line, index) => lineRow(write.tenantId, draft.id, index + 1, line));
   const [, , number] = await Promise.all([
     insertInvoice(write.tx, draft, lines),
     tellOfInvoice(write, 'invoice.created', draft, lines),
@@ -89,21 +58,16 @@ async function open(
   draft: Invoice,
   { number, timeZone, lines }: { number: string; timeZone: string; lines: readonly InvoiceLine[] },
 ): Promise<Invoice> {
-  const free = draft.total.isZero();
-  const opened: Invoice = {
-    ...draft,
-    status: free ? 'paid' : 'open',
-    paidAt: free ? write.at : null,
-    finalizedAt: write.at,
-    finalizeAt: null,
-    dueAt:
-      draft.collectionMethod === 'send_invoice' ? addCivilDays(write.at, draft.netDays ?? 0, timeZone) : null,
-    collectAt: free || !draft.collectAt ? null : later(draft.collectAt, write.at),
-    updatedAt: write.at,
+  const opened = finalizedInvoice(draft, {
     number,
-  };
+    timeZone,
+    // Nobody has a balance yet.
+    balance: new Decimal(0),
+    at: write.at,
+  });
   const invoice = raised(opened);
-  const events: EventType[] = free ? ['invoice.finalized', 'invoice.paid'] : ['invoice.finalized'];
+  const events: EventType[] =
+    opened.status === 'paid' ? ['invoice.finalized', 'invoice.paid'] : ['invoice.finalized'];
   await Promise.all([
     saveInvoice(write.tx, opened),
     post(write, invoice, 'invoice_finalized', 'receivable', 'revenue', invoice.total),
@@ -115,14 +79,7 @@ async function open(
 /** Open to void: the debt is reversed and the periods of its lines are free again. */
 export async function writeVoid(write: Write, { invoice, collection }: InvoiceFacts): Promise<Invoice> {
   const owed = amountDue(invoice);
-  const voided = await saveInvoice(write.tx, {
-    ...invoice,
-    status: 'void',
-    voidedAt: write.at,
-    overdueSince: null,
-    collectAt: null,
-    updatedAt: write.at,
-  });
+  const voided = await saveInvoice(write.tx, voidedInvoice(invoice, write.at));
   await freePeriods(write.tx, invoice.id, write.at);
   await post(write, invoice, 'invoice_voided', 'revenue', 'receivable', owed);
   if (collection && !collection.outcome) await endCollection(write, collection, 'voided');
@@ -136,14 +93,7 @@ export async function writeOff(
   { invoice, collection }: InvoiceFacts,
   outcome: 'uncollectible' | 'exhausted' | 'superseded' = 'uncollectible',
 ): Promise<Invoice> {
-  const lost = await saveInvoice(write.tx, {
-    ...invoice,
-    status: 'uncollectible',
-    markedUncollectibleAt: write.at,
-    overdueSince: null,
-    collectAt: null,
-    updatedAt: write.at,
-  });
+  const lost = await saveInvoice(write.tx, writtenOffInvoice(invoice, write.at));
   await post(write, invoice, 'invoice_written_off', 'bad_debt', 'receivable', amountDue(invoice));
   if (collection && !collection.outcome) await endCollection(write, collection, outcome);
   await tellOfInvoice(write, 'invoice.marked_uncollectible', lost);
@@ -155,13 +105,7 @@ export async function endCollection(
   collection: NonNullable<InvoiceFacts['collection']>,
   outcome: NonNullable<NonNullable<InvoiceFacts['collection']>['outcome']>,
 ): Promise<void> {
-  await saveCollection(write.tx, {
-    ...collection,
-    outcome,
-    nextAttemptAt: null,
-    endedAt: write.at,
-    updatedAt: write.at,
-  });
+  await saveCollection(write.tx, endedCollection(collection, outcome, write.at));
 }
 
 export async function tellOfInvoice(
@@ -213,8 +157,4 @@ function lineRow(tenantId: string, invoiceId: string, n: number, line: LineDraft
     periodEnd: period.end,
     reversesLineId: null,
   };
-}
-
-function later(a: Date, b: Date): Date {
-  return a > b ? a : b;
 }

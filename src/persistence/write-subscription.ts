@@ -1,8 +1,10 @@
 import { type Decision, INCOMPLETE_LIFETIME_MS } from '../domain/decide-step.ts';
 import type { EventType } from '../domain/event.ts';
+import { followInvoices as follow } from '../domain/follow-payment.ts';
 import type { Invoice } from '../domain/invoice.ts';
 import { nextInvoiceStep } from '../domain/invoice-step.ts';
 import { derived } from '../domain/next-step.ts';
+import { mayLineUp, type Opened, type Opening, openingOf, releasedDrafts } from '../domain/open-invoice.ts';
 import { isFinished } from '../domain/payment.ts';
 import {
   assertTransition,
@@ -22,7 +24,7 @@ import {
   saveSubscription,
 } from './subscription-facts.ts';
 import { tellAll, type Write } from './write.ts';
-import { createInvoice, finalizeInvoice, type Opening, writeVoid } from './write-invoice.ts';
+import { createInvoice, finalizeInvoice, writeVoid } from './write-invoice.ts';
 
 /** `collect`: an invoice to charge now, inside the step that made it. `waits`: one that something else will see to. */
 export type Applied = { subscription: Subscription; collect: { invoiceId: string } | null; waits: boolean };
@@ -39,7 +41,13 @@ export async function applyDecision(
   let inline = false;
   let lineIds: string[] = [];
   if (decision.invoice) {
-    const opening = await openingOf(write, after, decision, tenant);
+    const opening = await openingFor(write, {
+      after,
+      built: decision.invoice,
+      collect: decision.collect,
+      graceHours: tenant.invoiceGraceHours,
+      at: write.at,
+    });
     ({ invoice, lineIds } = await createInvoice(write, after, decision.invoice, opening));
     inline = invoice.status === 'open' && opening.inline;
     after = { ...after, latestInvoiceId: invoice.id };
@@ -113,19 +121,10 @@ export async function followInvoices(
 ): Promise<Subscription | null> {
   const before = facts.subscription;
   if (before.endedAt) return null;
-  const overdue = await overdueOf(write.tx, before.id);
-  const recovered = before.unpaidSince !== null && overdue.count === 0;
-  const received = firstPayment === 'received' && before.incompleteSince !== null;
-  if (overdue.count === before.overdueCount && !recovered && !received) return null;
-  const after = await changeSubscription(write, facts, {
-    ...before,
-    overdueCount: overdue.count,
-    pastDueSince: overdue.since,
-    unpaidSince: recovered ? null : before.unpaidSince,
-    incompleteSince: received ? null : before.incompleteSince,
-    expiresAt: received ? null : before.expiresAt,
-  });
-  if (recovered) await releaseDrafts(write, after);
+  const followed = follow(before, await overdueOf(write.tx, before.id), firstPayment);
+  if (!followed) return null;
+  const after = await changeSubscription(write, facts, followed.subscription);
+  if (followed.recovered) await releaseDrafts(write, after);
   return after;
 }
 
@@ -148,30 +147,10 @@ export function announcement(from: SubscriptionStatus, to: SubscriptionStatus): 
 }
 
 /** When and whether a new invoice is finalized and charged. */
-async function openingOf(
-  write: Write,
-  subscription: Subscription,
-  decision: Decision,
-  tenant: Pick<Tenant, 'invoiceGraceHours'>,
-): Promise<Opening & { inline: boolean }> {
-  const reason = decision.invoice?.billingReason;
-  // Invoices of an unpaid subscription stay drafts until it is paid (billing rule 34b).
-  if (subscription.unpaidSince && !decision.subscription.endedAt)
-    return { draft: true, finalizeAt: null, collectAt: write.at, inline: false };
-  const graced =
-    tenant.invoiceGraceHours > 0 && (reason === 'subscription_cycle' || reason === 'subscription_cancel');
-  const openAt = graced ? new Date(write.at.getTime() + tenant.invoiceGraceHours * 3_600_000) : write.at;
-  if (!decision.collect) return { draft: graced, finalizeAt: openAt, collectAt: null, inline: false };
-  // A first payment never lines up: its subscription would expire before its turn came.
-  const collectAt = subscription.incompleteSince
-    ? null
-    : await backlogOf(write, subscription, derived(subscription).nextStepAt);
-  return {
-    draft: graced,
-    finalizeAt: openAt,
-    collectAt: collectAt ?? openAt,
-    inline: !graced && collectAt === null,
-  };
+async function openingFor(write: Write, opened: Opened): Promise<Opening> {
+  const { after } = opened;
+  const turnAt = mayLineUp(opened) ? await backlogOf(write, after, derived(after).nextStepAt) : null;
+  return openingOf(opened, turnAt);
 }
 
 /**
@@ -214,9 +193,6 @@ async function voidOpenInvoices(write: Write, subscriptionId: string): Promise<v
   }
 }
 
-/** Charges of invoices that go out together begin this far apart, so that the oldest is charged first. */
-const CHARGES_APART_MS = 1_000;
-
 /** The drafts of an unpaid subscription that was paid go out, oldest first (billing rule 34b). */
 async function releaseDrafts(write: Write, { id: subscriptionId, timeZone }: Subscription): Promise<void> {
   const drafts: Invoice[] = [];
@@ -225,8 +201,6 @@ async function releaseDrafts(write: Write, { id: subscriptionId, timeZone }: Sub
     if (invoice?.status === 'draft' && !invoice.finalizeAt) drafts.push(invoice);
   }
   // All of them are locked before the first number is taken: the counter comes last (`data.md`, lock order).
-  for (const [place, draft] of drafts.entries()) {
-    const collectAt = draft.collectAt && new Date(write.at.getTime() + (place + 1) * CHARGES_APART_MS);
-    await nudgeInvoice(write, await finalizeInvoice(write, { ...draft, collectAt }, timeZone));
-  }
+  for (const draft of releasedDrafts(drafts, write.at))
+    await nudgeInvoice(write, await finalizeInvoice(write, draft, timeZone));
 }
