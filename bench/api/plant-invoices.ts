@@ -63,6 +63,8 @@ function draft(tenantId: string, customerId: string, n: number, at: Date): Invoi
     subtotal: total,
     total,
     amountPaid: new Decimal(0),
+    balanceApplied: new Decimal(0),
+    amountCredited: new Decimal(0),
     collectionMethod: 'send_invoice',
     netDays: 14,
     dueAt: null,

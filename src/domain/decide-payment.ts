@@ -97,7 +97,7 @@ export function payInvoice(
     invoice: {
       ...invoice,
       status: 'paid',
-      amountPaid: invoice.total,
+      amountPaid: invoice.amountPaid.plus(amount),
       paidAt: at,
       paidOutOfBand: outOfBand,
       overdueSince: null,

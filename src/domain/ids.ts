@@ -22,6 +22,7 @@ export const ID_PREFIXES = [
   'inv', // invoice
   'il', // invoice line
   'cn', // credit note
+  'cbe', // customer balance entry
   'att', // payment attempt
   'pay', // payment
   'ltx', // ledger transaction

@@ -1,14 +1,20 @@
+import { BalanceEntrySchema, CustomerBalanceSchema } from './balances.ts';
 import { CommandSchema } from './commands.ts';
+import { CreditNoteLineSchema, CreditNoteSchema } from './credit-notes.ts';
 import { CustomerSchema, GatewayConnectionSchema, PaymentMethodSchema } from './customers.ts';
 import { EventSchema } from './events.ts';
 import { InvoiceLineSchema, InvoiceSchema } from './invoices.ts';
+import { ItemSchema } from './items.ts';
 import {
   CollectionSchema,
   PaymentAllocationSchema,
   PaymentAttemptSchema,
   PaymentSchema,
 } from './payments.ts';
+import { PendingItemSchema } from './pending-items.ts';
 import { PlanSchema, PlanVersionSchema, PriceSchema } from './plans.ts';
+import { UsageRecordSchema } from './reported-usage.ts';
+import { ScheduledChangeSchema } from './scheduled-changes.ts';
 import {
   BilledPeriodSchema,
   ItemSegmentSchema,
@@ -28,16 +34,24 @@ export const ENTITIES = [
   PaymentMethodSchema,
   GatewayConnectionSchema,
   TestClockSchema,
+  ItemSchema,
   PlanSchema,
   PlanVersionSchema,
   PriceSchema,
   SubscriptionSchema,
   SubscriptionItemSchema,
   ItemSegmentSchema,
+  ScheduledChangeSchema,
+  UsageRecordSchema,
   BilledPeriodSchema,
+  PendingItemSchema,
   CommandSchema,
   InvoiceSchema,
   InvoiceLineSchema,
+  CreditNoteSchema,
+  CreditNoteLineSchema,
+  CustomerBalanceSchema,
+  BalanceEntrySchema,
   PaymentAttemptSchema,
   PaymentSchema,
   PaymentAllocationSchema,

@@ -32,6 +32,8 @@ export const InvoiceSchema = new EntitySchema<Invoice>({
     subtotal: amount,
     total: amount,
     amountPaid: amount,
+    balanceApplied: amount,
+    amountCredited: amount,
     collectionMethod: text,
     netDays: optionalInteger,
     dueAt: optionalInstant,

@@ -23,6 +23,8 @@ export function anInvoice(changes: Partial<Invoice> = {}): Invoice {
     subtotal: new Decimal('19.99'),
     total: new Decimal('19.99'),
     amountPaid: new Decimal(0),
+    balanceApplied: new Decimal(0),
+    amountCredited: new Decimal(0),
     collectionMethod: 'charge_automatically',
     netDays: null,
     dueAt: null,
