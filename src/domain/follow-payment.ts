@@ -126,3 +126,33 @@ export function withoutHardDeclines(running: readonly Collection[], at: Date): C
 export function policyFor(running: readonly Collection[], ofTenant: DunningPolicy | null): DunningPolicy {
   return running[0]?.policy ?? ofTenant ?? DEFAULT_DUNNING_POLICY;
 }
+
+/**
+ * What another default payment method does to an invoice (billing rules 33, 34b): a decline is forgotten and its retries
+ * begin again, and what was never tried for want of a method is due at once. What is to be charged on a later day anyway
+ * keeps its day, and nothing of an ended subscription is taken up again. Null when it does not concern the invoice.
+ */
+export function withNewMethod(
+  { invoice, owner, collection, underWay }: Omit<FailedCharge, 'asked'> & { underWay: boolean },
+  at: Date,
+): { collection: Collection | null; invoice: Invoice | null } | null {
+  if (!isChargedAutomatically(invoice, owner, collection)) return null;
+  if (collection) {
+    const again = { ...collection, hardDeclined: false, outcome: null, endedAt: null, updatedAt: at };
+    return { collection: again, invoice: null };
+  }
+  const waits = !invoice.collectAt && !underWay;
+  return { collection: null, invoice: waits ? { ...invoice, collectAt: at, updatedAt: at } : null };
+}
+
+function isChargedAutomatically(
+  invoice: Invoice,
+  owner: Subscription | null,
+  collection: Collection | null,
+): boolean {
+  if (invoice.status !== 'open' || invoice.collectionMethod !== 'charge_automatically') return false;
+  if (!owner) return true;
+  if (isEnded(owner.status)) return collection !== null && collection.outcome === null;
+  // Its first payment is left to the customer (billing rule 31).
+  return owner.status !== 'incomplete' || owner.paymentBehavior !== 'default_incomplete';
+}

@@ -1,6 +1,6 @@
 import { DomainError } from '../domain/errors.ts';
+import { withNewMethod } from '../domain/follow-payment.ts';
 import type { Invoice } from '../domain/invoice.ts';
-import { isEnded } from '../domain/subscription.ts';
 import { findInvoiceFacts, openInvoicesOf, saveCollection, saveInvoice } from './invoice-facts.ts';
 import { isUnderWay, lockDebts, lockOwed, type Owed, timeZoneOf } from './lock-owed.ts';
 import type { Write } from './write.ts';
@@ -54,33 +54,23 @@ export async function onPaymentMethodChanged(write: Write, customerId: string): 
   const lines = new Map<string, Owed>();
   for (const { id } of await openInvoicesOf(write.tx, { customerId })) {
     const owed = await lockOwed(write, id);
-    if (!owed || !isChargedAutomatically(owed)) continue;
-    const { invoice, collection } = owed;
-    if (collection) {
-      await saveCollection(write.tx, {
-        ...collection,
-        hardDeclined: false,
-        outcome: null,
-        endedAt: null,
-        updatedAt: write.at,
-      });
+    if (!owed) continue;
+    const { invoice, collection, owner } = owed;
+    const underWay = isUnderWay(owed);
+    const again = withNewMethod(
+      { invoice, collection, owner: owner?.subscription ?? null, underWay },
+      write.at,
+    );
+    if (!again) continue;
+    if (again.collection) {
+      await saveCollection(write.tx, again.collection);
       if (!lines.has(invoice.currency)) lines.set(invoice.currency, owed);
-    } else if (!invoice.collectAt && !isUnderWay(owed)) {
-      await saveInvoice(write.tx, { ...invoice, collectAt: write.at, updatedAt: write.at });
     }
+    if (again.invoice) await saveInvoice(write.tx, again.invoice);
     await nudgeInvoice(write, invoice);
   }
   for (const owed of lines.values())
     await advanceLine(write, owed.invoice, await timeZoneOf(write, owed), true);
-}
-
-function isChargedAutomatically({ invoice, collection, owner }: Owed): boolean {
-  if (invoice.status !== 'open' || invoice.collectionMethod !== 'charge_automatically') return false;
-  if (!owner) return true;
-  const { status, paymentBehavior } = owner.subscription;
-  if (isEnded(status)) return collection !== null && collection.outcome === null;
-  // Its first payment is left to the customer (billing rule 31).
-  return status !== 'incomplete' || paymentBehavior !== 'default_incomplete';
 }
 
 async function lockForChange(
