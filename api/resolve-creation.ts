@@ -34,7 +34,7 @@ export async function resolveCreation(tx: Tx, body: Body): Promise<Creation> {
   if (!customer) refuse('customer', 'not_found', 'There is no such customer; create it first.');
   else if (customer.deletedAt)
     refuse('customer', 'customer_deleted', 'This customer is deleted; use another one.');
-  if (!plan) refuse('plan', 'not_found', 'There is no such plan; create it first.');
+  if (plan?.kind !== 'plan') refuse('plan', 'not_found', 'There is no such plan; create it first.');
   else if (plan.archivedAt) refuse('plan', 'plan_not_active', 'This plan is archived; use another one.');
   if (!customer || !plan || errors.length > 0) throw invalid(errors);
 

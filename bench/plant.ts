@@ -74,6 +74,7 @@ async function plantPlan({ tenantId, database }: Stage, at: Date): Promise<Price
     await insertRow(tx, PlanSchema, {
       id: planId,
       tenantId,
+      kind: 'plan',
       externalId: null,
       name: 'Bench',
       description: null,
@@ -164,6 +165,7 @@ function begun(
     trialDays: null,
     trialEnd: null,
     trialReminderDays: null,
+    backdateDaysMax: 90,
     cancelAt: null,
     items: [{ key: price.key, price, quantity: new Decimal(1) }],
     metadata: {},

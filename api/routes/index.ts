@@ -1,4 +1,5 @@
 import type { Route } from '../route.ts';
+import { addOnRoutes } from './add-ons.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { customerRoutes } from './customers.ts';
 import { deliveryRoutes } from './deliveries.ts';
@@ -7,6 +8,7 @@ import { eventRoutes } from './events.ts';
 import { gatewayCallbackRoutes } from './gateway-callbacks.ts';
 import { gatewayConnectionRoutes } from './gateway-connections.ts';
 import { invoiceRoutes } from './invoices.ts';
+import { itemRoutes } from './items.ts';
 import { operationRoutes } from './operations.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
 import { paymentRoutes } from './payments.ts';
@@ -22,6 +24,8 @@ const described: readonly Route[] = [
   ...customerRoutes,
   ...paymentMethodRoutes,
   ...planRoutes,
+  ...addOnRoutes,
+  ...itemRoutes,
   ...subscriptionRoutes,
   ...subscriptionCommandRoutes,
   ...subscriptionDiagnosisRoutes,

@@ -1,28 +1,18 @@
 import { z } from 'zod';
-import { listOf, listQuery, mergeMetadata, metadataFits, pathId } from '../../src/contract/common.ts';
-import { planCreate, planOut, planUpdate, planVersionCreate, presentPlan } from '../../src/contract/plans.ts';
+import { listOf, listQuery, pathId } from '../../src/contract/common.ts';
+import {
+  planCreate,
+  planOut,
+  planUpdate,
+  planVersionCreate,
+  planVersionQuery,
+} from '../../src/contract/plans.ts';
 import { presentPrice, priceOut } from '../../src/contract/prices.ts';
 import { emptyBody } from '../../src/contract/subscriptions.ts';
-import { DomainError } from '../../src/domain/errors.ts';
-import type { Plan, Price } from '../../src/domain/plan.ts';
-import type { Tx } from '../../src/persistence/doors.ts';
-import { type Cause, recordEvents } from '../../src/persistence/events.ts';
-import { findPlanByReference, found } from '../../src/persistence/find-by-reference.ts';
-import { databaseNow } from '../../src/persistence/find-commands.ts';
-import { PlanSchema } from '../../src/persistence/plans.ts';
-import {
-  atActiveVersions,
-  findPlanAtVersion,
-  findPrice,
-  insertPlan,
-  insertPlanVersion,
-  type PlanAtVersion,
-  updatePlan,
-} from '../../src/persistence/save-plans.ts';
-import { newId } from '../../src/platform/ids.ts';
-import { listRows, pageOf, presentList } from '../list.ts';
+import { found } from '../../src/persistence/find-by-reference.ts';
+import { findPrice } from '../../src/persistence/save-plans.ts';
 import { type Route, route } from '../route.ts';
-import { invalid } from '../validate.ts';
+import { archiveSold, createSold, getSold, listSold, publishVersion, updateSold } from '../sell-plans.ts';
 
 const create = route({
   method: 'post',
@@ -37,22 +27,7 @@ const create = route({
   response: { status: 201, description: 'The plan.', schema: planOut },
   errors: ['external_id_taken'],
   kind: 'write',
-  async handler(tx, { tenantId, body, cause }) {
-    const now = await databaseNow(tx);
-    const plan = await insertPlan(tx, {
-      id: newId('plan'),
-      tenantId,
-      externalId: body.external_id ?? null,
-      name: body.name,
-      description: body.description ?? null,
-      archivedAt: null,
-      metadata: body.metadata ?? {},
-      createdAt: now,
-      updatedAt: now,
-    });
-    const published = await publish(tx, plan, 1, body, now);
-    return announce(tx, cause, 'plan.created', published, now);
-  },
+  handler: (tx, call) => createSold(tx, 'plan', call, call.body),
 });
 
 const list = route({
@@ -66,12 +41,7 @@ const list = route({
   query: z.strictObject({ ...listQuery, archived: z.enum(['true', 'false']).default('false') }),
   response: { description: 'A page of plans.', schema: listOf(planOut) },
   kind: 'read',
-  async handler(tx, { tenantId, query }) {
-    const filters = { tenantId, archivedAt: query.archived === 'true' ? { $ne: null } : null };
-    const page = await listRows(tx, PlanSchema, filters, pageOf(query));
-    const shown = new Map((await atActiveVersions(tx, page.rows)).map((at) => [at.plan.id, present(at)]));
-    return presentList(page, (plan) => found(shown.get(plan.id) ?? null, 'plan'));
-  },
+  handler: (tx, { tenantId, query }) => listSold(tx, 'plan', tenantId, query),
 });
 
 const get = route({
@@ -82,22 +52,11 @@ const get = route({
   tag: 'Plans',
   auth: 'tenant',
   params: pathId,
-  query: z.strictObject({
-    version: z.coerce
-      .number('Write a whole number.')
-      .int('Write a whole number.')
-      .min(1)
-      .max(2_147_483_647)
-      .optional()
-      .meta({ description: 'The version that is sold when absent.' }),
-  }),
+  query: planVersionQuery,
   response: { description: 'The plan at that version.', schema: planOut },
   errors: ['not_found'],
   kind: 'read',
-  async handler(tx, { params, query }) {
-    const plan = found(await findPlanByReference(tx, params.id), 'plan');
-    return present(found(await findPlanAtVersion(tx, plan, query.version ?? null), 'version of this plan'));
-  },
+  handler: (tx, { params, query }) => getSold(tx, 'plan', params.id, query.version ?? null),
 });
 
 const update = route({
@@ -114,29 +73,7 @@ const update = route({
   response: { description: 'The plan.', schema: planOut },
   errors: ['not_found', 'external_id_taken'],
   kind: 'write',
-  async handler(tx, { params, body, cause }) {
-    const before = found(await findPlanByReference(tx, params.id, { lock: true }), 'plan');
-    const metadata = mergeMetadata(before.metadata, body.metadata);
-    if (!metadataFits(metadata)) {
-      throw invalid([
-        {
-          path: 'metadata',
-          code: 'too_many_keys',
-          message: 'With these, the plan has more than 50 keys; remove some.',
-        },
-      ]);
-    }
-    const now = await databaseNow(tx);
-    const plan = await updatePlan(tx, {
-      ...before,
-      ...(body.name === undefined ? {} : { name: body.name }),
-      ...(body.description === undefined ? {} : { description: body.description }),
-      ...(body.external_id === undefined ? {} : { externalId: body.external_id }),
-      metadata,
-      updatedAt: now,
-    });
-    return announce(tx, cause, 'plan.updated', await sold(tx, plan), now);
-  },
+  handler: (tx, { params, body, cause }) => updateSold(tx, 'plan', params.id, cause, body),
 });
 
 const createVersion = route({
@@ -153,15 +90,7 @@ const createVersion = route({
   response: { status: 201, description: 'The plan at its new version.', schema: planOut },
   errors: ['not_found', 'plan_not_active'],
   kind: 'write',
-  async handler(tx, { params, body, cause }) {
-    const before = found(await findPlanByReference(tx, params.id, { lock: true }), 'plan');
-    if (before.archivedAt)
-      throw new DomainError('plan_not_active', 'This plan is archived; create another one.');
-    const { latestVersion } = await sold(tx, before);
-    const now = await databaseNow(tx);
-    const plan = await updatePlan(tx, { ...before, updatedAt: now });
-    return announce(tx, cause, 'plan.updated', await publish(tx, plan, latestVersion + 1, body, now), now);
-  },
+  handler: (tx, { params, body, cause }) => publishVersion(tx, 'plan', params.id, cause, body),
 });
 
 const archive = route({
@@ -178,13 +107,7 @@ const archive = route({
   response: { description: 'The plan.', schema: planOut },
   errors: ['not_found'],
   kind: 'write',
-  async handler(tx, { params, cause }) {
-    const before = found(await findPlanByReference(tx, params.id, { lock: true }), 'plan');
-    if (before.archivedAt) return present(await sold(tx, before));
-    const now = await databaseNow(tx);
-    const plan = await updatePlan(tx, { ...before, archivedAt: now, updatedAt: now });
-    return announce(tx, cause, 'plan.archived', await sold(tx, plan), now);
-  },
+  handler: (tx, { params, cause }) => archiveSold(tx, 'plan', params.id, cause),
 });
 
 const getPrice = route({
@@ -204,66 +127,3 @@ const getPrice = route({
 });
 
 export const planRoutes: Route[] = [create, list, get, update, createVersion, archive, getPrice];
-
-/** Writes a version and its prices. The caller holds the lock of the plan, or has just made it. */
-async function publish(
-  tx: Tx,
-  plan: Plan,
-  version: number,
-  asked: z.output<typeof planVersionCreate>,
-  now: Date,
-): Promise<PlanAtVersion> {
-  const prices = asked.prices.map(
-    (price): Price => ({
-      id: newId('price'),
-      tenantId: plan.tenantId,
-      planId: plan.id,
-      planVersion: version,
-      key: price.key,
-      name: price.name,
-      currency: price.currency,
-      subscriptionId: null,
-      itemId: price.item,
-      terms: price.terms,
-      billing: price.billing,
-      minimum: price.minimum,
-      maximum: price.maximum,
-      timing: price.timing,
-      intervalUnit: price.interval?.unit ?? null,
-      intervalCount: price.interval?.count ?? null,
-      createdAt: now,
-    }),
-  );
-  const published = {
-    planId: plan.id,
-    version,
-    tenantId: plan.tenantId,
-    active: true,
-    trialDays: asked.trial_days ?? null,
-    createdAt: now,
-  };
-  await insertPlanVersion(tx, published, prices);
-  return { plan, version: published, latestVersion: version, prices };
-}
-
-async function sold(tx: Tx, plan: Plan): Promise<PlanAtVersion> {
-  return found(await findPlanAtVersion(tx, plan, null), 'version of this plan');
-}
-
-function present({ plan, version, latestVersion, prices }: PlanAtVersion): z.infer<typeof planOut> {
-  return presentPlan(plan, version, latestVersion, prices);
-}
-
-async function announce(
-  tx: Tx,
-  cause: Cause,
-  type: 'plan.created' | 'plan.updated' | 'plan.archived',
-  at: PlanAtVersion,
-  now: Date,
-): Promise<z.infer<typeof planOut>> {
-  const object = present(at);
-  await recordEvents(tx, at.plan.tenantId, cause, [
-    { type, objectType: 'plan', objectId: at.plan.id, data: { object }, createdAt: now },
-  ]);
-  return object;
-}

@@ -111,6 +111,7 @@ const create = route({
       timeZone: body.time_zone,
       invoiceGraceHours: body.invoice_grace_hours,
       trialReminderDays: body.trial_reminder_days,
+      backdateDaysMax: body.backdate_days_max,
       dunningPolicy: body.dunning_policy ? toDunningPolicy(body.dunning_policy) : null,
       metadata: body.metadata ?? {},
       createdAt: now,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Plan, PlanVersion, Price } from '../domain/plan.ts';
+import { PLAN_KINDS, type Plan, type PlanVersion, type Price } from '../domain/plan.ts';
 import { checkSlots } from './check-price.ts';
 import {
   externalId,
@@ -12,12 +12,18 @@ import {
   presentInstant,
   presentOptionalInstant,
 } from './common.ts';
-import { presentPrice, priceCreate, priceOut } from './prices.ts';
+import { addOnPriceCreate, presentPrice, priceCreate, priceOut } from './prices.ts';
 
 const prices = z
   .array(priceCreate)
   .min(1, 'A plan needs at least one price.')
   .max(50, 'A plan has at most 50 prices.')
+  .superRefine(checkSlots);
+
+const addOnPrices = z
+  .array(addOnPriceCreate)
+  .min(1, 'An add-on needs at least one price.')
+  .max(50, 'An add-on has at most 50 prices.')
   .superRefine(checkSlots);
 
 const trialDays = z
@@ -63,6 +69,42 @@ export const planVersionCreate = z
     description: 'The whole new price list; subscribers of earlier versions stay where they are.',
   });
 
+export const addOnCreate = z
+  .strictObject({
+    name: nameIn,
+    external_id: externalId.optional(),
+    description: z.string().max(2000).optional(),
+    prices: addOnPrices,
+    metadata: metadataIn.optional(),
+  })
+  .meta({
+    id: 'AddOnCreate',
+    examples: [
+      {
+        name: 'Onboarding',
+        external_id: 'onboarding',
+        prices: [
+          { key: 'onboarding', model: 'flat', unit_amount: '490.00', currency: 'USD', interval: null },
+        ],
+      },
+    ],
+  });
+
+export const addOnVersionCreate = z
+  .strictObject({ prices: addOnPrices })
+  .meta({ id: 'AddOnVersionCreate', description: 'The whole new price list.' });
+
+/** Which version of a plan or an add-on is meant. */
+export const planVersionQuery = z.strictObject({
+  version: z.coerce
+    .number('Write a whole number.')
+    .int('Write a whole number.')
+    .min(1)
+    .max(2_147_483_647)
+    .optional()
+    .meta({ description: 'The version that is sold when absent.' }),
+});
+
 export const planUpdate = z
   .strictObject({
     name: nameIn.optional(),
@@ -74,7 +116,7 @@ export const planUpdate = z
 
 export const planOut = z
   .object({
-    object: z.literal('plan'),
+    object: z.enum(PLAN_KINDS),
     id: idOut('plan'),
     external_id: z.string().nullable(),
     name: z.string(),
@@ -90,7 +132,7 @@ export const planOut = z
   })
   .meta({ id: 'Plan' });
 
-/** A plan at one of its versions, with that version's prices. */
+/** A plan or an add-on at one of its versions, with that version's prices. */
 export function presentPlan(
   plan: Plan,
   version: PlanVersion,
@@ -98,7 +140,7 @@ export function presentPlan(
   prices: readonly Price[],
 ): z.infer<typeof planOut> {
   return {
-    object: 'plan',
+    object: plan.kind,
     id: plan.id,
     external_id: plan.externalId,
     name: plan.name,

@@ -68,6 +68,12 @@ export const tenantCreate = z
     trial_reminder_days: z.int().min(1).max(30).nullable().default(null).meta({
       description: 'How many days before a trial ends `subscription.trial_will_end` is sent; null: never.',
     }),
+    backdate_days_max: z
+      .int()
+      .min(0)
+      .max(730)
+      .default(90)
+      .meta({ description: 'How many days ago a subscription may begin.' }),
     dunning_policy: dunningPolicyIn.optional(),
     metadata: metadataIn.optional(),
   })
@@ -93,6 +99,7 @@ export const tenantOut = z
     time_zone: z.string(),
     invoice_grace_hours: z.int(),
     trial_reminder_days: z.int().nullable(),
+    backdate_days_max: z.int(),
     dunning_policy: z
       .object({
         retry_days: z.array(z.int()),
@@ -131,6 +138,7 @@ export function presentTenant(tenant: Tenant): z.infer<typeof tenantOut> {
     time_zone: tenant.timeZone,
     invoice_grace_hours: tenant.invoiceGraceHours,
     trial_reminder_days: tenant.trialReminderDays,
+    backdate_days_max: tenant.backdateDaysMax,
     dunning_policy: tenant.dunningPolicy && presentDunningPolicy(tenant.dunningPolicy),
     metadata: tenant.metadata,
     created_at: presentInstant(tenant.createdAt),

@@ -3,7 +3,25 @@ import type { Decimal } from './money.ts';
 import type { PriceTerms } from './price-terms.ts';
 import type { Metadata } from './tenant.ts';
 
+/** An add-on joins a subscription that is there; a plan is what one is created with. */
+export const PLAN_KINDS = ['plan', 'add_on'] as const;
+export type PlanKind = (typeof PLAN_KINDS)[number];
+
 export type Plan = {
+  id: string;
+  tenantId: string;
+  kind: PlanKind;
+  externalId: string | null;
+  name: string;
+  description: string | null;
+  archivedAt: Date | null;
+  metadata: Metadata;
+  createdAt: Date;
+  updatedAt: Date;
+};
+
+/** What prices are counted under in reports, across plans. */
+export type CatalogueItem = {
   id: string;
   tenantId: string;
   externalId: string | null;

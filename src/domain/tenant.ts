@@ -24,6 +24,8 @@ export type Tenant = {
   dunningPolicy: DunningPolicy | null;
   /** Days before a trial's end at which `subscription.trial_will_end` is sent; null: never. */
   trialReminderDays: number | null;
+  /** How many days ago a subscription may begin (billing rule 18). */
+  backdateDaysMax: number;
   metadata: Metadata;
   createdAt: Date;
   updatedAt: Date;

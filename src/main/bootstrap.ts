@@ -45,6 +45,7 @@ async function openSandbox(tx: Tx, config: Config): Promise<{ tenantId: string; 
     timeZone: 'UTC',
     invoiceGraceHours: 0,
     trialReminderDays: null,
+    backdateDaysMax: 90,
     dunningPolicy: null,
     metadata: {},
     ...dates,

@@ -2,13 +2,13 @@ import type { Customer, PaymentMethod } from '../domain/customer.ts';
 import { DomainError } from '../domain/errors.ts';
 import { type IdPrefix, isId } from '../domain/ids.ts';
 import type { Invoice } from '../domain/invoice.ts';
-import type { Plan } from '../domain/plan.ts';
+import type { CatalogueItem, Plan } from '../domain/plan.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { CustomerSchema, PaymentMethodSchema } from './customers.ts';
 import type { Tx } from './doors.ts';
 import { InvoiceSchema } from './invoices.ts';
 import { lockCustomer } from './lock-customer.ts';
-import { PlanSchema } from './plans.ts';
+import { CatalogueItemSchema, PlanSchema } from './plans.ts';
 import { findRow, lockRow } from './rows.ts';
 import { SubscriptionSchema } from './subscriptions.ts';
 
@@ -34,7 +34,7 @@ export async function findCustomerByReference(
   return findRow(tx, CustomerSchema, { id: customer.id, ...where });
 }
 
-/** By id also an archived plan; by external id never, because archiving frees it. */
+/** A plan or an add-on. By id also an archived one; by external id never, because archiving frees it. */
 export async function findPlanByReference(
   tx: Tx,
   reference: string,
@@ -42,6 +42,16 @@ export async function findPlanByReference(
 ): Promise<Plan | null> {
   const where = byReference('plan', reference, { archivedAt: null });
   return where && finder(options)(tx, PlanSchema, where);
+}
+
+/** By id also an archived item; by external id never. */
+export async function findItemByReference(
+  tx: Tx,
+  reference: string,
+  options: Options = {},
+): Promise<CatalogueItem | null> {
+  const where = byReference('item', reference, { archivedAt: null });
+  return where && finder(options)(tx, CatalogueItemSchema, where);
 }
 
 export async function findSubscriptionByReference(tx: Tx, reference: string): Promise<Subscription | null> {

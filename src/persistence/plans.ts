@@ -1,5 +1,5 @@
 import { EntitySchema } from '@mikro-orm/core';
-import type { Plan, PlanVersion, Price } from '../domain/plan.ts';
+import type { CatalogueItem, Plan, PlanVersion, Price } from '../domain/plan.ts';
 import {
   currency,
   flag,
@@ -21,6 +21,7 @@ export const PlanSchema = new EntitySchema<Plan>({
   properties: {
     id,
     tenantId: text,
+    kind: text,
     externalId: optionalText,
     name: text,
     description: optionalText,
@@ -65,5 +66,21 @@ export const PriceSchema = new EntitySchema<Price>({
     intervalUnit: optionalText,
     intervalCount: optionalInteger,
     createdAt: instant,
+  },
+});
+
+export const CatalogueItemSchema = new EntitySchema<CatalogueItem>({
+  name: 'CatalogueItem',
+  tableName: 'items',
+  properties: {
+    id,
+    tenantId: text,
+    externalId: optionalText,
+    name: text,
+    description: optionalText,
+    archivedAt: optionalInstant,
+    metadata: json,
+    createdAt: instant,
+    updatedAt: instant,
   },
 });

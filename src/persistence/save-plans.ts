@@ -8,7 +8,7 @@ import { isTaken } from './trouble.ts';
 
 /** The catalogue, written directly by requests. Prices are only ever inserted. */
 
-/** A plan at one version, with that version's prices in the order they were given. */
+/** A plan at one version, with the prices everybody is sold at that version, in the order they were given. */
 export type PlanAtVersion = { plan: Plan; version: PlanVersion; latestVersion: number; prices: Price[] };
 
 export function insertPlan(tx: Tx, plan: Plan): Promise<Plan> {
@@ -42,7 +42,7 @@ export async function findPlanAtVersion(
     selectRows(
       tx,
       PriceSchema,
-      sql`plan_id = ${plan.id} and plan_version = (
+      sql`plan_id = ${plan.id} and subscription_id is null and plan_version = (
         select version from plan_versions where plan_id = ${plan.id} and active) order by id`,
     ),
   ]);
@@ -55,7 +55,7 @@ export async function findPlanAtVersion(
   const prices = await findRows(
     tx,
     PriceSchema,
-    { planId: plan.id, planVersion: wanted.version },
+    { planId: plan.id, planVersion: wanted.version, subscriptionId: null },
     { orderBy: { id: 'asc' } },
   );
   return { plan, version: wanted, latestVersion: active.version, prices };
@@ -65,7 +65,12 @@ export async function findPlanAtVersion(
 export async function atActiveVersions(tx: Tx, plans: readonly Plan[]): Promise<PlanAtVersion[]> {
   const planIds = plans.map((plan) => plan.id);
   const versions = await findRows(tx, PlanVersionSchema, { planId: { $in: planIds }, active: true });
-  const prices = await findRows(tx, PriceSchema, { planId: { $in: planIds } }, { orderBy: { id: 'asc' } });
+  const prices = await findRows(
+    tx,
+    PriceSchema,
+    { planId: { $in: planIds }, subscriptionId: null },
+    { orderBy: { id: 'asc' } },
+  );
   return plans.map((plan) => {
     const version = versions.find((candidate) => candidate.planId === plan.id);
     if (!version) throw new Error(`plan ${plan.id} has no active version`);
@@ -85,10 +90,14 @@ async function uniqueExternalId<T>(write: () => Promise<T>): Promise<T> {
     if (!isTaken(error, 'plans_external_id')) throw error;
     throw new DomainError(
       'external_id_taken',
-      'Another plan has this external_id; choose one of its own, or publish a new version of that plan.',
+      'Another plan or add-on has this external_id; choose one of its own, or publish a new version of that one.',
       {
         errors: [
-          { path: 'external_id', code: 'taken', message: 'Another plan has it; choose one of its own.' },
+          {
+            path: 'external_id',
+            code: 'taken',
+            message: 'Another plan or add-on has it; choose one of its own.',
+          },
         ],
       },
     );

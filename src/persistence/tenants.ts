@@ -30,6 +30,7 @@ export const TenantSchema = new EntitySchema<Tenant>({
     invoiceGraceHours: integer,
     dunningPolicy: optionalJson,
     trialReminderDays: optionalInteger,
+    backdateDaysMax: integer,
     metadata: json,
     createdAt: instant,
     updatedAt: instant,

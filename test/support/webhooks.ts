@@ -37,6 +37,7 @@ export async function seedTenant(database: Database): Promise<string> {
       invoiceGraceHours: 0,
       dunningPolicy: null,
       trialReminderDays: null,
+      backdateDaysMax: 90,
       metadata: {},
       createdAt: at,
       updatedAt: at,

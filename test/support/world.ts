@@ -189,6 +189,7 @@ export async function createWorld(
         await insertRow(tx, PlanSchema, {
           id: planId,
           tenantId,
+          kind: 'plan',
           externalId: null,
           name: 'Plan',
           description: null,
@@ -355,6 +356,7 @@ async function insertTenant(
       invoiceGraceHours: 0,
       dunningPolicy: null,
       trialReminderDays: null,
+      backdateDaysMax: 90,
       metadata: {},
       createdAt: now,
       updatedAt: now,
