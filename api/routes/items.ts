@@ -4,7 +4,7 @@ import { itemCreate, itemOut, itemUpdate, presentItem } from '../../src/contract
 import { emptyBody } from '../../src/contract/subscriptions.ts';
 import { findItemByReference, found } from '../../src/persistence/find-by-reference.ts';
 import { databaseNow } from '../../src/persistence/find-commands.ts';
-import { CatalogueItemSchema } from '../../src/persistence/plans.ts';
+import { ItemSchema } from '../../src/persistence/items.ts';
 import { insertItem, updateItem } from '../../src/persistence/save-items.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { listRows, pageOf, presentList } from '../list.ts';
@@ -53,7 +53,7 @@ const list = route({
   kind: 'read',
   async handler(tx, { tenantId, query }) {
     const filters = { tenantId, archivedAt: query.archived === 'true' ? { $ne: null } : null };
-    return presentList(await listRows(tx, CatalogueItemSchema, filters, pageOf(query)), presentItem);
+    return presentList(await listRows(tx, ItemSchema, filters, pageOf(query)), presentItem);
   },
 });
 

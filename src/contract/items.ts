@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CatalogueItem } from '../domain/plan.ts';
+import type { Item } from '../domain/item.ts';
 import {
   externalId,
   idOut,
@@ -45,7 +45,7 @@ export const itemOut = z
   .meta({ id: 'Item', description: 'What prices of different plans are counted under in reports.' });
 
 /** An item of the catalogue as the world sees it. */
-export function presentItem(item: CatalogueItem): z.infer<typeof itemOut> {
+export function presentItem(item: Item): z.infer<typeof itemOut> {
   return {
     object: 'item',
     id: item.id,

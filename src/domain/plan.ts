@@ -20,19 +20,6 @@ export type Plan = {
   updatedAt: Date;
 };
 
-/** What prices are counted under in reports, across plans. */
-export type CatalogueItem = {
-  id: string;
-  tenantId: string;
-  externalId: string | null;
-  name: string;
-  description: string | null;
-  archivedAt: Date | null;
-  metadata: Metadata;
-  createdAt: Date;
-  updatedAt: Date;
-};
-
 /** A published list of prices. Never edited: a new version is written and subscribers stay where they are. */
 export type PlanVersion = {
   planId: string;

@@ -12,7 +12,7 @@ import {
   PaymentSchema,
 } from './payments.ts';
 import { PendingItemSchema } from './pending-items.ts';
-import { CatalogueItemSchema, PlanSchema, PlanVersionSchema, PriceSchema } from './plans.ts';
+import { PlanSchema, PlanVersionSchema, PriceSchema } from './plans.ts';
 import { UsageRecordSchema } from './reported-usage.ts';
 import { ScheduledChangeSchema } from './scheduled-changes.ts';
 import {
@@ -38,7 +38,6 @@ export const ENTITIES = [
   PlanSchema,
   PlanVersionSchema,
   PriceSchema,
-  CatalogueItemSchema,
   SubscriptionSchema,
   SubscriptionItemSchema,
   ItemSegmentSchema,

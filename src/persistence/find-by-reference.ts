@@ -2,13 +2,15 @@ import type { Customer, PaymentMethod } from '../domain/customer.ts';
 import { DomainError } from '../domain/errors.ts';
 import { type IdPrefix, isId } from '../domain/ids.ts';
 import type { Invoice } from '../domain/invoice.ts';
-import type { CatalogueItem, Plan } from '../domain/plan.ts';
+import type { Item } from '../domain/item.ts';
+import type { Plan } from '../domain/plan.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { CustomerSchema, PaymentMethodSchema } from './customers.ts';
 import type { Tx } from './doors.ts';
 import { InvoiceSchema } from './invoices.ts';
+import { ItemSchema } from './items.ts';
 import { lockCustomer } from './lock-customer.ts';
-import { CatalogueItemSchema, PlanSchema } from './plans.ts';
+import { PlanSchema } from './plans.ts';
 import { findRow, lockRow } from './rows.ts';
 import { SubscriptionSchema } from './subscriptions.ts';
 
@@ -49,9 +51,9 @@ export async function findItemByReference(
   tx: Tx,
   reference: string,
   options: Options = {},
-): Promise<CatalogueItem | null> {
+): Promise<Item | null> {
   const where = byReference('item', reference, { archivedAt: null });
-  return where && finder(options)(tx, CatalogueItemSchema, where);
+  return where && finder(options)(tx, ItemSchema, where);
 }
 
 export async function findSubscriptionByReference(tx: Tx, reference: string): Promise<Subscription | null> {

@@ -1,5 +1,5 @@
 import { EntitySchema } from '@mikro-orm/core';
-import type { CatalogueItem, Plan, PlanVersion, Price } from '../domain/plan.ts';
+import type { Plan, PlanVersion, Price } from '../domain/plan.ts';
 import {
   currency,
   flag,
@@ -66,21 +66,5 @@ export const PriceSchema = new EntitySchema<Price>({
     intervalUnit: optionalText,
     intervalCount: optionalInteger,
     createdAt: instant,
-  },
-});
-
-export const CatalogueItemSchema = new EntitySchema<CatalogueItem>({
-  name: 'CatalogueItem',
-  tableName: 'items',
-  properties: {
-    id,
-    tenantId: text,
-    externalId: optionalText,
-    name: text,
-    description: optionalText,
-    archivedAt: optionalInstant,
-    metadata: json,
-    createdAt: instant,
-    updatedAt: instant,
   },
 });

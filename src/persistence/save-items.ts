@@ -1,18 +1,18 @@
 import { DomainError } from '../domain/errors.ts';
-import type { CatalogueItem } from '../domain/plan.ts';
+import type { Item } from '../domain/item.ts';
 import type { Tx } from './doors.ts';
-import { CatalogueItemSchema } from './plans.ts';
+import { ItemSchema } from './items.ts';
 import { insertRow, updateRows } from './rows.ts';
 import { isTaken } from './trouble.ts';
 
 /** What prices are counted under, written directly by requests. */
 
-export function insertItem(tx: Tx, item: CatalogueItem): Promise<CatalogueItem> {
-  return uniqueExternalId(() => insertRow(tx, CatalogueItemSchema, item));
+export function insertItem(tx: Tx, item: Item): Promise<Item> {
+  return uniqueExternalId(() => insertRow(tx, ItemSchema, item));
 }
 
-export async function updateItem(tx: Tx, item: CatalogueItem): Promise<CatalogueItem> {
-  await uniqueExternalId(() => updateRows(tx, CatalogueItemSchema, { id: item.id }, item));
+export async function updateItem(tx: Tx, item: Item): Promise<Item> {
+  await uniqueExternalId(() => updateRows(tx, ItemSchema, { id: item.id }, item));
   return item;
 }
 
