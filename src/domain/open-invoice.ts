@@ -126,6 +126,14 @@ export function releasedDrafts(drafts: readonly Invoice[], at: Date): Invoice[] 
   }));
 }
 
+/** An open invoice that a credit note takes `amount` off; when nothing is left to pay it is paid (billing rules 13, 28). */
+export function creditedInvoice(invoice: Invoice, amount: Decimal, at: Date): Invoice {
+  const credited = { ...invoice, amountCredited: invoice.amountCredited.plus(amount), updatedAt: at };
+  return amountDue(credited).isZero()
+    ? { ...credited, status: 'paid', paidAt: at, overdueSince: null, collectAt: null }
+    : credited;
+}
+
 /** Open to void: nothing of it is owed any more. */
 export function voidedInvoice(invoice: Invoice, at: Date): Invoice {
   return { ...invoice, status: 'void', voidedAt: at, overdueSince: null, collectAt: null, updatedAt: at };

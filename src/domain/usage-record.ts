@@ -1,4 +1,5 @@
-import type { Decimal } from './money.ts';
+import { Decimal, sum } from './money.ts';
+import type { Usage } from './price-terms.ts';
 
 /** What a tenant says was used of a subscription's item, once per `idempotencyKey`. Immutable. */
 export type UsageRecord = {
@@ -13,3 +14,20 @@ export type UsageRecord = {
   idempotencyKey: string;
   createdAt: Date;
 };
+
+/**
+ * What was used of an item from `start` on, as far as `records` tell, in their order; an item without a running period
+ * (`start` null) has used nothing.
+ */
+export function usageOf(
+  records: readonly Pick<UsageRecord, 'key' | 'at' | 'quantity' | 'properties'>[],
+  key: string,
+  start: Date | null,
+): Usage {
+  const own = start ? records.filter((record) => record.key === key && record.at >= start) : [];
+  return {
+    quantity: own.length === 0 ? new Decimal(0) : sum(own.map(({ quantity }) => quantity)),
+    events: own.map(({ at, quantity, properties }) => ({ at, quantity, properties })),
+    buckets: null,
+  };
+}

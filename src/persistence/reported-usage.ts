@@ -1,9 +1,8 @@
 import { EntitySchema } from '@mikro-orm/core';
 import { sql } from 'kysely';
-import { Decimal, sum } from '../domain/money.ts';
 import type { Usage } from '../domain/price-terms.ts';
 import type { PricedItem } from '../domain/subscription.ts';
-import type { UsageRecord } from '../domain/usage-record.ts';
+import { type UsageRecord, usageOf } from '../domain/usage-record.ts';
 import { id, instant, json, rate, text } from './columns.ts';
 import type { Tx } from './doors.ts';
 import { findRow, insertRow, query, selectRows } from './rows.ts';
@@ -46,15 +45,6 @@ export async function usageUntil(
             and at >= ${new Date(Math.min(...starts)).toISOString()} and at < ${at.toISOString()} order by at, id`,
         );
   return new Map(metered.map(({ item }) => [item.id, usageOf(records, item.key, item.currentPeriodStart)]));
-}
-
-function usageOf(records: readonly UsageRecord[], key: string, start: Date | null): Usage {
-  const own = start ? records.filter((record) => record.key === key && record.at >= start) : [];
-  return {
-    quantity: own.length === 0 ? new Decimal(0) : sum(own.map(({ quantity }) => quantity)),
-    events: own.map(({ at, quantity, properties }) => ({ at, quantity, properties })),
-    buckets: null,
-  };
 }
 
 /**
