@@ -26,6 +26,9 @@ function fieldErrors(issue: z.core.$ZodIssue, value: unknown): FieldError[] {
       message: 'There is no such field here; take it out, or look how it is spelled.',
     }));
   }
+  const within = issue.code === 'invalid_union' && !isSpoken(issue) ? meantBranch(issue) : null;
+  if (within)
+    return within.flatMap((inner) => fieldErrors({ ...inner, path: [...issue.path, ...inner.path] }, value));
   // A record's key that breaks a rule: the reason is one level deeper.
   if (issue.code === 'invalid_key') {
     return [
@@ -40,6 +43,15 @@ function fieldErrors(issue: z.core.$ZodIssue, value: unknown): FieldError[] {
       message: messageOf(issue, missing),
     },
   ];
+}
+
+/** Of alternatives the one that the value looks like: whose first complaint is not that it is something else. */
+function meantBranch(issue: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | null {
+  return issue.errors.find((branch) => branch.length > 0 && !branch.some(isAnotherKind)) ?? null;
+}
+
+function isAnotherKind({ code, path }: z.core.$ZodIssue): boolean {
+  return code === 'invalid_union' || (path.length === 0 && code !== 'custom');
 }
 
 const CODES: Partial<Record<z.core.$ZodIssue['code'], string>> = {
@@ -57,10 +69,11 @@ function codeOf(issue: z.core.$ZodIssue): string {
   return CODES[issue.code] ?? 'invalid';
 }
 
+const isSpoken = ({ message }: z.core.$ZodIssue) => !/^(Invalid|Too|Unrecognized)/.test(message);
+
 /** Schemas bring their own sentences; where one has none, the library's phrase becomes an instruction. */
 function messageOf(issue: z.core.$ZodIssue, missing: boolean): string {
-  const spoken = !/^(Invalid|Too|Unrecognized)/.test(issue.message);
-  if (spoken) return issue.message;
+  if (isSpoken(issue)) return issue.message;
   switch (issue.code) {
     case 'invalid_type':
       return missing

@@ -13,6 +13,7 @@ import { operationRoutes } from './operations.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
 import { paymentRoutes } from './payments.ts';
 import { planRoutes } from './plans.ts';
+import { priceRoutes } from './prices.ts';
 import { subscriptionCommandRoutes } from './subscription-commands.ts';
 import { subscriptionDiagnosisRoutes } from './subscription-diagnosis.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
@@ -26,6 +27,7 @@ const described: readonly Route[] = [
   ...planRoutes,
   ...addOnRoutes,
   ...itemRoutes,
+  ...priceRoutes,
   ...subscriptionRoutes,
   ...subscriptionCommandRoutes,
   ...subscriptionDiagnosisRoutes,

@@ -7,10 +7,7 @@ import {
   planVersionCreate,
   planVersionQuery,
 } from '../../src/contract/plans.ts';
-import { presentPrice, priceOut } from '../../src/contract/prices.ts';
 import { emptyBody } from '../../src/contract/subscriptions.ts';
-import { found } from '../../src/persistence/find-by-reference.ts';
-import { findPrice } from '../../src/persistence/save-plans.ts';
 import { type Route, route } from '../route.ts';
 import { archiveSold, createSold, getSold, listSold, publishVersion, updateSold } from '../sell-plans.ts';
 
@@ -110,20 +107,4 @@ const archive = route({
   handler: (tx, { params, cause }) => archiveSold(tx, 'plan', params.id, cause),
 });
 
-const getPrice = route({
-  method: 'get',
-  path: '/v1/prices/{id}',
-  operationId: 'getPrice',
-  summary: 'Get a price',
-  tag: 'Plans',
-  auth: 'tenant',
-  params: pathId,
-  response: { description: 'The price.', schema: priceOut },
-  errors: ['not_found'],
-  kind: 'read',
-  async handler(tx, { params }) {
-    return presentPrice(found(await findPrice(tx, params.id), 'price'));
-  },
-});
-
-export const planRoutes: Route[] = [create, list, get, update, createVersion, archive, getPrice];
+export const planRoutes: Route[] = [create, list, get, update, createVersion, archive];

@@ -19,6 +19,7 @@ import {
   presentOptionalInstant,
 } from './common.ts';
 import { customerOut } from './customers.ts';
+import { presentTrace, traceOut } from './traces.ts';
 
 export const invoicePay = z
   .strictObject({
@@ -61,18 +62,7 @@ export const invoiceLineOut = z
     amount: moneyOut,
     period: z.object({ start: instantOut, end: instantOut }),
     proration: z.boolean(),
-    trace: z
-      .object({
-        model: z.enum(['flat', 'per_unit']),
-        unit_amount: z.string(),
-        quantity: z.string(),
-        fraction: z
-          .object({ numerator: z.number(), denominator: z.number(), unit: z.enum(['day', 'second']) })
-          .optional(),
-        exact: z.string(),
-        rounded: z.string(),
-      })
-      .meta({ description: 'How the amount came about.' }),
+    trace: traceOut,
   })
   .meta({ id: 'InvoiceLine' });
 
@@ -144,7 +134,6 @@ export function presentInvoice(invoice: Invoice, lines?: readonly InvoiceLine[])
 
 /** A line as the world sees it; `currency` is its invoice's. */
 export function presentInvoiceLine(line: InvoiceLine, currency: string): z.infer<typeof invoiceLineOut> {
-  const { model, unitAmount, quantity, fraction, exact, rounded } = line.trace;
   return {
     object: 'invoice_line',
     id: line.id,
@@ -156,6 +145,6 @@ export function presentInvoiceLine(line: InvoiceLine, currency: string): z.infer
     amount: presentMoney(line.amount, currency),
     period: { start: presentInstant(line.periodStart), end: presentInstant(line.periodEnd) },
     proration: line.proration,
-    trace: { model, unit_amount: unitAmount, quantity, ...(fraction ? { fraction } : {}), exact, rounded },
+    trace: presentTrace(line.trace),
   };
 }

@@ -87,7 +87,7 @@ export const inlinePrice = ofEachModel({
   ...common,
   key: keyIn.default('price'),
   currency: currencyIn,
-  interval: intervalIn.nullable().default(null),
+  interval: intervalIn.nullable().default({ unit: 'month', count: 1 }),
 })
   .superRefine(checkPrice)
   .transform(draftOf)

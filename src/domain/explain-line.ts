@@ -14,7 +14,8 @@ export type ExplainedLine = {
   description: string;
   currency: string;
   amount: Decimal;
-  period: Period;
+  /** Null where only a price was asked about: then no days are named. */
+  period: Period | null;
   proration: boolean;
   trace: PricedTrace;
   unitName?: string | null;
@@ -44,6 +45,8 @@ export function explain(line: ExplainedLine, timeZone: string): string[] {
 
 /** " for 17 of 31 days (15 Mar – 31 Mar)"; without the count where the period is whole. */
 function partOf({ period, trace: { fraction } }: ExplainedLine, timeZone: string): string {
+  if (!period)
+    return fraction ? ` for ${fraction.numerator} of ${fraction.denominator} ${fraction.unit}s` : '';
   if (fraction?.unit === 'second') {
     const [from, until] = [momentText(period.start, timeZone), momentText(period.end, timeZone)];
     return ` for ${fraction.numerator} of ${fraction.denominator} seconds (${from} – ${until})`;
