@@ -28,4 +28,9 @@ export const WORKLOADS: Record<string, { about: string; load: () => Promise<Work
     about: '20,000 events to one endpoint, against the outbox loop that fits on a page',
     load: async () => (await import('./webhooks.ts')).webhooks,
   },
+  calculation: {
+    about:
+      '100,000 lines over all price models with their traces, against the same formulas in bare decimal.js',
+    load: async () => (await import('./calculation.ts')).calculation,
+  },
 };

@@ -3,6 +3,8 @@ import type { TermsOf, Usage } from '../price-terms.ts';
 import { tiersReached } from './tiers.ts';
 import type { Rating } from './trace.ts';
 
+const ZERO = new Decimal(0);
+
 /**
  * Of the part of the amount that lies in a tier its rate in percent, plus its flat amount once reached; the quantity is
  * the amount (billing rules 19 and 20).
@@ -11,13 +13,13 @@ export function rateGraduatedPercentage(
   { tiers }: TermsOf<'graduated_percentage'>,
   { quantity }: Usage,
 ): Rating {
-  let exact = new Decimal(0);
-  const rows = tiersReached(tiers, quantity).map(({ tier, from, quantity: part }) => {
+  let exact = ZERO;
+  const rows = tiersReached(tiers, quantity).map(({ tier, quantity: part, bounds }) => {
     const amount = part.times(tier.rate).div(100).plus(tier.flatAmount);
     exact = exact.plus(amount);
     return {
-      from: from.toFixed(),
-      upTo: tier.upTo?.toFixed() ?? null,
+      from: bounds.from,
+      upTo: bounds.upTo,
       quantity: part.toFixed(),
       rate: tier.rate.toFixed(),
       flatAmount: tier.flatAmount.toFixed(),

@@ -4,6 +4,8 @@ import { Tally } from './tally.ts';
 import { type MatrixCellTrace, type Rating, TRACE_ROWS_MAX } from './trace.ts';
 import { eventsOf } from './usage.ts';
 
+const ZERO = new Decimal(0);
+
 /**
  * The unit price is looked up by one or two properties of each event (billing rule 19). What fits no cell, or lacks a
  * property, costs the default; where there is none it costs nothing and the trace says so.
@@ -11,12 +13,12 @@ import { eventsOf } from './usage.ts';
 export function rateMatrix(terms: TermsOf<'matrix'>, usage: Usage): Rating {
   const { dimensions, cells, defaultUnitAmount } = terms;
   const used = quantitiesByValues(dimensions, eventsOf(usage));
-  const total = new Tally();
+  let exact = ZERO;
   const more = new Tally();
   const rows: MatrixCellTrace[] = [];
   const add = (values: readonly string[] | null, quantity: Decimal, unitAmount: Decimal | null) => {
-    const amount = unitAmount ? quantity.times(unitAmount) : new Decimal(0);
-    total.add(quantity, amount);
+    const amount = unitAmount ? quantity.times(unitAmount) : ZERO;
+    exact = exact.plus(amount);
     if (rows.length >= TRACE_ROWS_MAX) return more.add(quantity, amount);
     rows.push({
       values,
@@ -34,38 +36,42 @@ export function rateMatrix(terms: TermsOf<'matrix'>, usage: Usage): Rating {
     add(values, quantity, unitAmount);
   }
   if (used.size > 0) {
-    let rest = new Decimal(0);
+    let rest = ZERO;
     for (const quantity of used.values()) rest = rest.plus(quantity);
     add(null, rest, defaultUnitAmount);
   }
   return {
-    exact: total.amount,
+    exact,
     trace: {
       model: 'matrix',
       dimensions,
-      quantity: total.quantity.toFixed(),
+      quantity: usage.quantity.toFixed(),
       cells: rows,
       ...(more.count > 0 && { moreCells: more.trace() }),
     },
   };
 }
 
-/** The summed quantity of each combination of values that occurs; events that lack a property are together under ''. */
+/** The summed quantity of each combination of values that occurs; events that lack a property are together. */
 function quantitiesByValues(
-  dimensions: readonly string[],
+  [first = '', second]: readonly string[],
   events: readonly UsageEvent[],
-): Map<string, Decimal> {
-  const used = new Map<string, Decimal>();
+): Map<string | undefined, Decimal> {
+  const used = new Map<string | undefined, Decimal>();
   for (const { properties, quantity } of events) {
-    const values = dimensions.map((dimension) => properties[dimension]);
-    const key = values.every((value) => value !== undefined) ? keyOf(values) : '';
+    const value = properties[first];
+    const key = second === undefined || value === undefined ? value : pairKey(value, properties[second]);
     const before = used.get(key);
     used.set(key, before ? before.plus(quantity) : quantity);
   }
   return used;
 }
 
-/** Lengths keep ("a", "b:c") and ("a:b", "c") apart, whatever people write into their properties. */
-function keyOf(values: readonly string[]): string {
-  return values.map((value) => `${value.length}:${value}`).join();
+function keyOf([first = '', second]: readonly string[]): string | undefined {
+  return second === undefined ? first : pairKey(first, second);
+}
+
+/** The length keeps ("a", "bc") and ("ab", "c") apart, whatever people write into their properties. */
+function pairKey(first: string, second: string | undefined): string | undefined {
+  return second === undefined ? undefined : `${first.length}:${first}${second}`;
 }

@@ -1,7 +1,7 @@
 import { Decimal } from '../money.ts';
 import type { TermsOf, Usage, UsageEvent } from '../price-terms.ts';
 import { Tally } from './tally.ts';
-import { type PercentageEventTrace, type Rating, TRACE_ROWS_MAX } from './trace.ts';
+import { type PercentageEventTrace, type PercentageTrace, type Rating, TRACE_ROWS_MAX } from './trace.ts';
 import { eventsOf } from './usage.ts';
 
 type Terms = TermsOf<'percentage'>;
@@ -22,45 +22,58 @@ export function ratePercentage(terms: Terms, usage: Usage): Rating {
   for (const event of eventsOf(usage)) {
     const freePart = allowance.freePartOf(event);
     let amount = ZERO;
-    if (freePart?.eq(event.quantity)) free.add(event.quantity, ZERO);
+    if (freePart === 'all') free.add(event.quantity);
     else {
       const rest = freePart ? event.quantity.minus(freePart) : event.quantity;
       const priced = priceOf(terms, rest.times(share).plus(terms.fixedPerEvent));
       amount = priced.amount;
-      groups[priced.group].add(rest, amount);
+      groups[priced.group].add(rest);
       if (freePart) free.addPart(freePart);
     }
     if (events.length < TRACE_ROWS_MAX) events.push(traceOf(event, freePart, amount));
     else more.add(event.quantity, amount);
   }
+  const exact = settle(terms, share, groups);
   const { priced, atMinimum, atMaximum } = groups;
-  return {
-    exact: priced.amount.plus(atMinimum.amount).plus(atMaximum.amount),
-    trace: {
-      model: 'percentage',
-      quantity: free.quantity
-        .plus(priced.quantity)
-        .plus(atMinimum.quantity)
-        .plus(atMaximum.quantity)
-        .toFixed(),
-      rate: terms.rate.toFixed(),
-      fixedPerEvent: terms.fixedPerEvent.toFixed(),
-      eventMinimum: terms.eventMinimum?.toFixed() ?? null,
-      eventMaximum: terms.eventMaximum?.toFixed() ?? null,
-      free: { count: free.count, quantity: free.quantity.toFixed() },
-      priced: priced.trace(),
-      ...(atMinimum.count > 0 && { atMinimum: atMinimum.trace() }),
-      ...(atMaximum.count > 0 && { atMaximum: atMaximum.trace() }),
-      events,
-      ...(more.count > 0 && { moreEvents: more.trace() }),
-    },
+  const trace: PercentageTrace = {
+    model: 'percentage',
+    quantity: usage.quantity.toFixed(),
+    rate: terms.rate.toFixed(),
+    fixedPerEvent: terms.fixedPerEvent.toFixed(),
+    eventMinimum: terms.eventMinimum?.toFixed() ?? null,
+    eventMaximum: terms.eventMaximum?.toFixed() ?? null,
+    free: { count: free.count, quantity: free.quantity.toFixed() },
+    priced: priced.trace(),
+    events,
   };
+  if (atMinimum.count > 0) trace.atMinimum = atMinimum.trace();
+  if (atMaximum.count > 0) trace.atMaximum = atMaximum.trace();
+  if (more.count > 0) trace.moreEvents = more.trace();
+  return { exact, trace };
+}
+
+type Groups = { priced: Tally; atMinimum: Tally; atMaximum: Tally };
+
+/** What each group costs, and all of them: the same as the sum over their events, for a fraction of the work. */
+function settle(terms: Terms, share: Decimal, { priced, atMinimum, atMaximum }: Groups): Decimal {
+  const { fixedPerEvent, eventMinimum, eventMaximum } = terms;
+  priced.amount = priced.quantity.times(share).plus(fixedPerEvent.times(priced.count));
+  let exact = priced.amount;
+  if (eventMinimum && atMinimum.count > 0) {
+    atMinimum.amount = eventMinimum.times(atMinimum.count);
+    exact = exact.plus(atMinimum.amount);
+  }
+  if (eventMaximum && atMaximum.count > 0) {
+    atMaximum.amount = eventMaximum.times(atMaximum.count);
+    exact = exact.plus(atMaximum.amount);
+  }
+  return exact;
 }
 
 function priceOf(
   { eventMinimum, eventMaximum }: Terms,
   amount: Decimal,
-): { amount: Decimal; group: 'priced' | 'atMinimum' | 'atMaximum' } {
+): { amount: Decimal; group: keyof Groups } {
   if (eventMinimum?.gt(amount)) return { amount: eventMinimum, group: 'atMinimum' };
   if (eventMaximum?.lt(amount)) return { amount: eventMaximum, group: 'atMaximum' };
   return { amount, group: 'priced' };
@@ -80,22 +93,28 @@ class Allowance {
     if (this.eventsLeft === null && this.amountLeft === null) this.eventsLeft = 0;
   }
 
-  /** The part of an event's amount that is free, null when nothing is left to be free. */
-  freePartOf({ quantity }: UsageEvent): Decimal | null {
+  /** How much of an event's amount is free, null when nothing is left to be free. */
+  freePartOf({ quantity }: UsageEvent): Decimal | 'all' | null {
     if (this.eventsLeft === 0 || this.amountLeft?.isZero()) return null;
     if (this.eventsLeft !== null) this.eventsLeft -= 1;
-    if (this.amountLeft === null) return quantity;
-    const part = this.amountLeft.lt(quantity) ? this.amountLeft : quantity;
-    this.amountLeft = this.amountLeft.minus(part);
+    if (this.amountLeft === null) return 'all';
+    const left = this.amountLeft.minus(quantity);
+    const part = left.isNegative() ? this.amountLeft : 'all';
+    this.amountLeft = part === 'all' ? left : ZERO;
     return part;
   }
 }
 
-function traceOf({ at, quantity }: UsageEvent, free: Decimal | null, amount: Decimal): PercentageEventTrace {
-  return {
-    at: at?.toISOString() ?? null,
+function traceOf(
+  { at, quantity }: UsageEvent,
+  free: Decimal | 'all' | null,
+  amount: Decimal,
+): PercentageEventTrace {
+  const row = {
+    at: at === null ? null : at.toISOString(),
     quantity: quantity.toFixed(),
-    ...(free && { free: free.toFixed() }),
     amount: amount.toFixed(),
   };
+  if (free === null) return row;
+  return { ...row, free: free === 'all' ? row.quantity : free.toFixed() };
 }

@@ -23,7 +23,8 @@ import { rateVolume } from './volume.ts';
  */
 export function rate(terms: PriceTerms, usage: Usage): Rating {
   if (usage.buckets !== null) return rateBuckets(terms, usage.buckets);
-  if (usage.quantity.lt(0)) throw new RangeError('a quantity is zero or more');
+  if (usage.quantity.isNegative() && !usage.quantity.isZero())
+    throw new RangeError('a quantity is zero or more');
   return rateWhole(terms, usage);
 }
 

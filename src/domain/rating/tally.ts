@@ -9,10 +9,10 @@ export class Tally {
   quantity: Decimal = ZERO;
   amount: Decimal = ZERO;
 
-  add(quantity: Decimal, amount: Decimal): void {
+  add(quantity: Decimal, amount?: Decimal): void {
     this.count += 1;
     this.quantity = this.quantity.plus(quantity);
-    this.amount = this.amount.plus(amount);
+    if (amount) this.amount = this.amount.plus(amount);
   }
 
   /** A part of a thing that is counted elsewhere. */

@@ -1,7 +1,7 @@
 import { Decimal } from '../money.ts';
 
-/** A tier and the part of a quantity that lies in it, above `from`. */
-export type Reached<T> = { tier: T; from: Decimal; quantity: Decimal };
+/** A tier, the part of a quantity that lies in it, and its bounds as a trace has them. */
+export type Reached<T> = { tier: T; quantity: Decimal; bounds: { from: string; upTo: string | null } };
 
 const ZERO = new Decimal(0);
 
@@ -16,14 +16,17 @@ export function tiersReached<T extends { upTo: Decimal | null }>(
 ): Reached<T>[] {
   const reached: Reached<T>[] = [];
   let from = ZERO;
+  let fromText = '0';
   for (const tier of tiers) {
     const { upTo } = tier;
+    const bounds = { from: fromText, upTo: upTo?.toFixed() ?? null };
     if (upTo === null || quantity.lte(upTo)) {
-      reached.push({ tier, from, quantity: quantity.minus(from) });
+      reached.push({ tier, quantity: quantity.minus(from), bounds });
       return reached;
     }
-    reached.push({ tier, from, quantity: upTo.minus(from) });
+    reached.push({ tier, quantity: upTo.minus(from), bounds });
     from = upTo;
+    fromText = bounds.upTo ?? fromText;
   }
   throw new RangeError(`no tier reaches to a quantity of ${quantity.toFixed()}`);
 }
