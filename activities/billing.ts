@@ -45,6 +45,7 @@ export function createBillingActivities(deps: ActivityDeps) {
     },
     activate: step('activate'),
     remindTrial: step('remind_trial'),
+    applyChange: step('apply_change'),
     endTrial: step('end_trial'),
     closePeriod: step('close_period'),
     cancelSubscription: step('cancel'),
@@ -111,7 +112,7 @@ async function perform(
   }
   const asksForMethod = step === 'end_trial';
   const hasMethod = asksForMethod && (await findDefaultMethod(write.tx, subscription.customerId)) !== null;
-  const decision = decideStep(subscription, facts.priced, { step, at: write.at }, hasMethod);
+  const decision = decideStep({ ...facts, subscription }, { step, at: write.at }, hasMethod);
   const applied = await applyDecision(write, facts, decision, tenant);
   return {
     state: await stateOf(write.tx, applied.subscription),

@@ -1,7 +1,8 @@
 import { cancelCommand, createCommand, extendTrialCommand } from '../src/contract/commands.ts';
 import type { Command } from '../src/domain/command.ts';
 import { decideCommand, effectiveAt, type SubscriptionCommand } from '../src/domain/decide-command.ts';
-import { type Decision, decideActivate } from '../src/domain/decide-step.ts';
+import { decideActivate } from '../src/domain/decide-step.ts';
+import type { Decision } from '../src/domain/decision.ts';
 import { DomainError, isDomainError } from '../src/domain/errors.ts';
 import { derived } from '../src/domain/next-step.ts';
 import { isFinished } from '../src/domain/payment.ts';
@@ -114,9 +115,14 @@ async function create(
 ): Promise<Pick<Applied, 'subscription' | 'collect'>> {
   if (command.kind !== 'create')
     throw new DomainError('not_found', `subscription ${command.subjectId} has no row`);
-  const created = await newSubscription(write, command.subjectId, createCommand.parse(command.body), tenant);
+  const body = createCommand.parse(command.body);
+  const created = {
+    ...(await newSubscription(write, command.subjectId, body, tenant)),
+    changes: [],
+    pending: [],
+  };
   const begins = created.subscription.startsAt <= write.at;
-  const decision = begins ? decideActivate(created.subscription, created.priced, write.at) : null;
+  const decision = begins ? decideActivate(created, write.at) : null;
   const facts = decision ? begun(created, decision) : created;
   const { subscription, priced } = facts;
   await insertSubscription(write.tx, { ...facts, segments: created.segments });
@@ -127,9 +133,10 @@ async function create(
   return applyDecision(write, facts, { ...decision, subscription }, tenant);
 }
 
-function begun({ priced }: SubscriptionFacts, decision: Decision): SubscriptionFacts {
+function begun({ priced, ...rest }: SubscriptionFacts, decision: Decision): SubscriptionFacts {
   const items = new Map(decision.items.map((item) => [item.id, item]));
   return {
+    ...rest,
     subscription: derived(decision.subscription),
     priced: priced.map((entry) => ({ ...entry, item: items.get(entry.item.id) ?? entry.item })),
   };
@@ -143,7 +150,7 @@ async function change(
 ): Promise<Applied> {
   const hasPaymentMethod = (await findDefaultMethod(write.tx, facts.subscription.customerId)) !== null;
   const setting = { hasPaymentMethod, trialReminderDays: tenant.trialReminderDays };
-  const decision = decideCommand(facts.subscription, facts.priced, parse(command), write.at, setting);
+  const decision = decideCommand(facts, parse(command), write.at, setting);
   return applyDecision(write, facts, decision, tenant);
 }
 

@@ -16,7 +16,7 @@ import { lockOwner } from '../src/persistence/subscription-facts.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { recordOutcome } from '../src/persistence/write-charge.ts';
-import { nudgeInvoice, nudgeSubscription } from '../src/persistence/write-subscription.ts';
+import { nudgeInvoice, nudgeSubscription } from '../src/persistence/nudge-workflows.ts';
 import { crashPoint } from '../src/platform/crash-point.ts';
 import { askGateway } from './ask-gateway.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';

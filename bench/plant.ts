@@ -5,14 +5,11 @@ import { Decimal } from '../src/domain/money.ts';
 import { derived } from '../src/domain/next-step.ts';
 import type { Price } from '../src/domain/plan.ts';
 import { gateways } from '../src/gateways/registry.ts';
+import { insertCoverage } from '../src/persistence/coverage.ts';
 import { CustomerSchema, PaymentMethodSchema } from '../src/persistence/customers.ts';
 import { PlanSchema, PlanVersionSchema, PriceSchema } from '../src/persistence/plans.ts';
 import { insertRow, insertRows } from '../src/persistence/rows.ts';
-import {
-  insertCoverage,
-  insertSubscription,
-  type SubscriptionFacts,
-} from '../src/persistence/subscription-facts.ts';
+import { insertSubscription, type SubscriptionFacts } from '../src/persistence/subscription-facts.ts';
 import { newId } from '../src/platform/ids.ts';
 import type { Stage } from '../test/faults/stage.ts';
 
@@ -43,7 +40,15 @@ export async function plantSubscriptions(
       const { item } = one.priced[0] ?? { item: null };
       if (!item) continue;
       const period = { start: at, end: dueAt };
-      await insertCoverage(tx, tenantId, [{ itemId: item.id, period, reason: 'waived', line: null }], []);
+      const given = {
+        itemId: item.id,
+        side: 'fee',
+        period,
+        reason: 'waived',
+        line: null,
+        pendingLine: null,
+      } as const;
+      await insertCoverage(tx, tenantId, [given], { lineIds: [], pendingIds: [] });
     }
   });
   return facts.map(({ subscription }) => subscription.id);
@@ -171,11 +176,12 @@ function begun(
     metadata: {},
   } as const;
   const created = createSubscription(terms, { tenantId, subscriptionId: newId('sub'), newId }, at);
-  const { subscription, items } = decideActivate(created.subscription, created.priced, at);
+  const life = { ...created, changes: [], pending: [] };
+  const { subscription, items } = decideActivate(life, at);
   return {
+    ...life,
     // Nothing was to be paid for the first period.
     subscription: derived({ ...subscription, incompleteSince: null, expiresAt: null }),
     priced: created.priced.map((entry, index) => ({ ...entry, item: items[index] ?? entry.item })),
-    segments: created.segments,
   };
 }

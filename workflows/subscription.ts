@@ -21,6 +21,7 @@ import { searchAttributes, showChanges, showDetails, words } from './visibility.
 const ACTIVITY: Record<StepName, Exclude<keyof BillingActivities, 'loadSubscription'>> = {
   activate: 'activate',
   remind_trial: 'remindTrial',
+  apply_change: 'applyChange',
   end_trial: 'endTrial',
   cancel: 'cancelSubscription',
   expire: 'expire',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EVENT_TYPES, type Event, type EventType, OBJECT_TYPES, type ObjectType } from '../domain/event.ts';
 import { idOut, instantOut, presentInstant } from './common.ts';
+import { creditNoteOut } from './credit-notes.ts';
 import { customerOut } from './customers.ts';
 import { invoiceOut } from './invoices.ts';
 import { paymentMethodOut } from './payment-methods.ts';
@@ -16,6 +17,7 @@ const OBJECTS = {
   plan: planOut,
   subscription: subscriptionOut,
   invoice: invoiceOut,
+  credit_note: creditNoteOut,
   payment: paymentOut,
   webhook_endpoint: webhookEndpointOut,
 } as const satisfies Record<ObjectType, z.ZodType>;
@@ -47,6 +49,11 @@ export const EVENT_CATALOGUE = {
   ],
   'subscription.unpaid': ['subscription', 'All retries failed, and the subscription goes on unpaid.'],
   'subscription.paused': ['subscription', 'A subscription was paused.'],
+  'subscription.resumed': ['subscription', 'A paused subscription goes on.'],
+  'subscription.updated': ['subscription', 'What a subscription consists of was changed.'],
+  'subscription.change_scheduled': ['subscription', 'A change of a subscription waits for its instant.'],
+  'subscription.change_applied': ['subscription', 'A scheduled change of a subscription took place.'],
+  'subscription.change_canceled': ['subscription', 'A scheduled change will not take place.'],
   'subscription.cancel_scheduled': ['subscription', 'A subscription will end at `cancel_at`.'],
   'subscription.uncanceled': ['subscription', 'A scheduled cancellation was taken back.'],
   'subscription.canceled': ['subscription', 'A subscription ended.'],
@@ -68,6 +75,7 @@ export const EVENT_CATALOGUE = {
   'invoice.overdue': ['invoice', 'An invoice was not paid by its due date.'],
   'invoice.voided': ['invoice', 'An invoice was voided.'],
   'invoice.marked_uncollectible': ['invoice', 'An invoice was given up.'],
+  'credit_note.created': ['credit_note', 'An open invoice was reduced.'],
   'payment.succeeded': ['payment', 'A payment succeeded.'],
   'payment.failed': ['payment', 'A payment was declined.'],
   'payment.pending': ['payment', 'A payment waits for the bank.'],

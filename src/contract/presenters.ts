@@ -1,3 +1,4 @@
+import { presentCreditNote } from './credit-notes.ts';
 import { presentCustomer } from './customers.ts';
 import { presentInvoice } from './invoices.ts';
 import { presentAttempt, presentManualPayment } from './payments.ts';
@@ -8,6 +9,7 @@ export const presenters = {
   customer: presentCustomer,
   subscription: presentSubscription,
   invoice: presentInvoice,
+  creditNote: presentCreditNote,
   payment: presentAttempt,
   manualPayment: presentManualPayment,
 };

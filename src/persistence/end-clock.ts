@@ -1,13 +1,14 @@
-import { decideAbandon } from '../domain/decide-step.ts';
+import { decideAbandon } from '../domain/decide-end.ts';
 import { isFinished } from '../domain/payment.ts';
 import { subscriptionsOnClock } from './advance-clock.ts';
 import { CustomerSchema } from './customers.ts';
 import { lockInvoice, openInvoicesOf } from './invoice-facts.ts';
+import { nudgeInvoice, nudgeSubscription } from './nudge-workflows.ts';
 import { findRows, updateRows } from './rows.ts';
 import { lockSubscription } from './subscription-facts.ts';
 import { tell, type Write } from './write.ts';
 import { finalizeInvoice, writeVoid } from './write-invoice.ts';
-import { applyDecision, nudgeInvoice, nudgeSubscription } from './write-subscription.ts';
+import { applyDecision } from './write-subscription.ts';
 
 /** How much one transaction ends, so that its locks are short. */
 const SUBSCRIPTIONS_MAX = 50;
@@ -53,7 +54,7 @@ export async function endClock(write: Write, clockId: string): Promise<boolean> 
 async function endSubscription(write: Write, id: string): Promise<void> {
   const facts = await lockSubscription(write.tx, id);
   if (!facts || facts.subscription.endedAt) return;
-  const decision = decideAbandon(facts.subscription, facts.priced, write.at, CLOCK_DELETED);
+  const decision = decideAbandon(facts, write.at, CLOCK_DELETED);
   await applyDecision(write, facts, decision, { invoiceGraceHours: 0 });
   await nudgeSubscription(write, id);
 }

@@ -61,13 +61,20 @@ export function raised(invoice: Invoice): Invoice {
 }
 
 /** The next number of the tenant's gap-free sequence. Take it late: it locks the counter until the commit. */
-export async function takeInvoiceNumber(tx: Tx, tenantId: string): Promise<string> {
+export function takeInvoiceNumber(tx: Tx, tenantId: string): Promise<string> {
+  return takeNumber(tx, tenantId, 'invoice');
+}
+
+const NUMBERED = { invoice: 'INV', credit_note: 'CN' } as const;
+
+/** The same for what has a sequence of its own. Whoever needs both takes that of the credit note first. */
+export async function takeNumber(tx: Tx, tenantId: string, of: keyof typeof NUMBERED): Promise<string> {
   const [row] = await query<{ value: string }>(
     tx,
-    sql`insert into counters (tenant_id, name, value) values (${tenantId}, 'invoice', 1)
+    sql`insert into counters (tenant_id, name, value) values (${tenantId}, ${of}, 1)
       on conflict (tenant_id, name) do update set value = counters.value + 1 returning value`,
   );
-  return `INV-${String(row?.value ?? '').padStart(6, '0')}`;
+  return `${NUMBERED[of]}-${String(row?.value ?? '').padStart(6, '0')}`;
 }
 
 export async function openInvoicesOf(

@@ -1,13 +1,14 @@
 import { DomainError } from '../domain/errors.ts';
 import { withNewMethod } from '../domain/follow-payment.ts';
 import type { Invoice } from '../domain/invoice.ts';
+import { advanceLine } from './advance-line.ts';
 import { findInvoiceFacts, openInvoicesOf, saveCollection, saveInvoice } from './invoice-facts.ts';
 import { isUnderWay, lockDebts, lockOwed, type Owed, timeZoneOf } from './lock-owed.ts';
+import { nudgeInvoice, nudgeSubscription } from './nudge-workflows.ts';
 import type { Write } from './write.ts';
 import { settleOutOfBand } from './write-charge.ts';
-import { advanceLine } from './write-dunning.ts';
 import { writeOff, writeVoid } from './write-invoice.ts';
-import { followInvoices, nudgeInvoice, nudgeSubscription } from './write-subscription.ts';
+import { followInvoices } from './write-subscription.ts';
 
 /**
  * What people do to invoices directly, each in one transaction: the subscription's facts follow in it, and the

@@ -4,7 +4,8 @@ import type { PricedItem } from '../domain/subscription.ts';
 import type { Tx } from './doors.ts';
 import { EventSchema } from './events.ts';
 import { PriceSchema } from './plans.ts';
-import { findRow, findRows, query } from './rows.ts';
+import { findRow, findRows, query, selectRows } from './rows.ts';
+import { isLatest, livesWithOwner, pricedItem } from './subscription-facts.ts';
 import { ItemSegmentSchema, SubscriptionItemSchema, SubscriptionSchema } from './subscriptions.ts';
 
 /** The items in force of several subscriptions at once, by subscription, in the order they were made. */
@@ -12,24 +13,23 @@ export async function pricedItemsOf(
   tx: Tx,
   subscriptionIds: readonly string[],
 ): Promise<Map<string, PricedItem[]>> {
-  const items = await findRows(
+  const items = await selectRows(
     tx,
     SubscriptionItemSchema,
-    { subscriptionId: { $in: [...subscriptionIds] } },
-    { orderBy: { id: 'asc' } },
+    sql`subscription_id = any(${[...subscriptionIds]}::text[]) and ${livesWithOwner} order by id`,
   );
-  const segments = await findRows(tx, ItemSegmentSchema, { itemId: { $in: items.map((item) => item.id) } });
+  const segments = await selectRows(
+    tx,
+    ItemSegmentSchema,
+    sql`item_id = any(${items.map((item) => item.id)}::text[]) and ${isLatest}`,
+  );
   const prices = await findRows(tx, PriceSchema, {
     id: { $in: [...new Set(segments.map((segment) => segment.priceId))] },
   });
   const priceById = new Map(prices.map((price) => [price.id, price]));
-  const segmentByItem = new Map(segments.map((segment) => [segment.itemId, segment]));
   const bySubscription = new Map<string, PricedItem[]>(subscriptionIds.map((id) => [id, []]));
   for (const item of items) {
-    const segment = segmentByItem.get(item.id);
-    const price = segment && priceById.get(segment.priceId);
-    if (!segment || !price) throw new Error(`item ${item.id} has no price in force`);
-    bySubscription.get(item.subscriptionId)?.push({ item, price, quantity: segment.quantity });
+    bySubscription.get(item.subscriptionId)?.push(pricedItem(item, segments, priceById));
   }
   return bySubscription;
 }

@@ -3,9 +3,9 @@ import type { Invoice } from '../domain/invoice.ts';
 import { saveInvoice } from './invoice-facts.ts';
 import { InvoiceSchema } from './invoices.ts';
 import type { Owed } from './lock-owed.ts';
+import { nudgeInvoice } from './nudge-workflows.ts';
 import { findRow, query } from './rows.ts';
 import type { Write } from './write.ts';
-import { nudgeInvoice } from './write-subscription.ts';
 
 /**
  * Subscriptions of one customer that catch up at the same time get their days for charges as they come, so a younger

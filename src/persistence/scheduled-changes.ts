@@ -2,6 +2,7 @@ import { EntitySchema } from '@mikro-orm/core';
 import { sql } from 'kysely';
 import type { ScheduledChange } from '../domain/change.ts';
 import type { Decision } from '../domain/decision.ts';
+import { isId } from '../domain/ids.ts';
 import { pricesNamed, readAction, type StoredChange, storeAction } from '../domain/stored-change.ts';
 import { id, instant, json, optionalInstant, optionalText, text } from './columns.ts';
 import type { Tx } from './doors.ts';
@@ -49,10 +50,9 @@ export async function withPrices(tx: Tx, rows: readonly StoredChange[]): Promise
 
 /** Ends, moves and adds scheduled changes as a decision says. Those that end go first: they may make room for the new. */
 export function saveScheduled(
-  { tx, tenantId, at }: Write,
+  { tx, tenantId, at, cause }: Write,
   subscriptionId: string,
   decision: Pick<Decision, 'finished' | 'moved' | 'scheduled'>,
-  commandId: string | null,
 ): void {
   for (const { id, as } of decision.finished)
     updateRowsLater(tx, ScheduledChangeSchema, { id }, { status: as, finishedAt: at });
@@ -66,7 +66,8 @@ export function saveScheduled(
       kind: action.kind,
       body: storeAction(action),
       status: 'pending',
-      commandId,
+      // A step may make one as well: the resume that a scheduled pause ends with.
+      commandId: cause.causationId !== null && isId('cmd', cause.causationId) ? cause.causationId : null,
       createdAt: at,
       finishedAt: null,
     }),

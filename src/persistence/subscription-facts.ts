@@ -1,33 +1,45 @@
 import { sql } from 'kysely';
-import type { Coverage } from '../domain/build-invoice.ts';
+import type { Life } from '../domain/life.ts';
+import type { Price } from '../domain/plan.ts';
 import type { ItemSegment, PricedItem, Subscription, SubscriptionItem } from '../domain/subscription.ts';
 import type { Tx } from './doors.ts';
+import { pendingLine, waitingRows } from './pending-items.ts';
 import { pricesOf } from './prices.ts';
-import {
-  findRows,
-  insertRowsLater,
-  lockRow,
-  query,
-  selectRows,
-  updateRows,
-  updateRowsLater,
-} from './rows.ts';
-import {
-  BilledPeriodSchema,
-  ItemSegmentSchema,
-  SubscriptionItemSchema,
-  SubscriptionSchema,
-} from './subscriptions.ts';
+import { findRow, insertRowsLater, lockRow, query, selectRows, updateRows, updateRowsLater } from './rows.ts';
+import { pendingRows, withPrices } from './scheduled-changes.ts';
+import { ItemSegmentSchema, SubscriptionItemSchema, SubscriptionSchema } from './subscriptions.ts';
 
-export type SubscriptionFacts = { subscription: Subscription; priced: PricedItem[] };
+/** Everything that is always loaded of a subscription; what only some decisions need is added by `life-facts.ts`. */
+export type SubscriptionFacts = Life;
 
-/** A subscription with its items, prices and quantities, locked until the transaction ends; null when there is no such row. */
+/**
+ * A subscription with its items, prices and quantities, what is scheduled for it and what waits for its next invoice,
+ * locked until the transaction ends; null when there is no such row. All of it is asked for in one message.
+ */
 export async function lockSubscription(tx: Tx, id: string): Promise<SubscriptionFacts | null> {
-  const [subscription, priced] = await Promise.all([
+  const [subscription, rest] = await Promise.all([
     lockRow(tx, SubscriptionSchema, { id }),
-    pricedItems(tx, id),
+    surroundings(tx, id),
   ]);
-  return subscription && { subscription, priced };
+  return subscription && { subscription, ...rest };
+}
+
+/** The same without a lock, for a look at what would be. */
+export async function findSubscription(tx: Tx, id: string): Promise<SubscriptionFacts | null> {
+  const [subscription, rest] = await Promise.all([
+    findRow(tx, SubscriptionSchema, { id }),
+    surroundings(tx, id),
+  ]);
+  return subscription && { subscription, ...rest };
+}
+
+async function surroundings(tx: Tx, id: string): Promise<Omit<SubscriptionFacts, 'subscription'>> {
+  const [priced, changes, waiting] = await Promise.all([
+    pricedItems(tx, id),
+    pendingRows(tx, id),
+    waitingRows(tx, id),
+  ]);
+  return { priced, changes: await withPrices(tx, changes), pending: waiting.map(pendingLine) };
 }
 
 /** The row of the subscription that an invoice belongs to, locked until the transaction ends; null when it has none. */
@@ -40,26 +52,47 @@ export async function lockOwner(tx: Tx, invoiceId: string): Promise<Subscription
   return owner ?? null;
 }
 
-/** The items with the segment that is in force; there is one segment per item until plans can change. */
+/**
+ * The items of a subscription with the segment in force, in the order they were made: those that have not ended, and of
+ * an ended subscription those that ended with it.
+ */
 export async function pricedItems(tx: Tx, subscriptionId: string): Promise<PricedItem[]> {
   const [items, segments] = await Promise.all([
-    findRows(tx, SubscriptionItemSchema, { subscriptionId }, { orderBy: { id: 'asc' } }),
+    selectRows(
+      tx,
+      SubscriptionItemSchema,
+      sql`subscription_id = ${subscriptionId} and ${livesWithOwner} order by id`,
+    ),
     selectRows(
       tx,
       ItemSegmentSchema,
-      sql`item_id in (select id from subscription_items where subscription_id = ${subscriptionId})`,
+      sql`item_id in (select id from subscription_items where subscription_id = ${subscriptionId} and ${livesWithOwner}) and ${isLatest}`,
     ),
   ]);
   const prices = await pricesOf(
     tx,
     segments.map((segment) => segment.priceId),
   );
-  return items.map((item) => {
-    const segment = segments.find((candidate) => candidate.itemId === item.id);
-    const price = segment && prices.get(segment.priceId);
-    if (!segment || !price) throw new Error(`item ${item.id} has no price in force`);
-    return { item, price, quantity: segment.quantity };
-  });
+  return items.map((item) => pricedItem(item, segments, prices));
+}
+
+/** Of `subscription_items`: whether it is part of what its subscription is, or was at its end. */
+export const livesWithOwner = sql`(ended_at is null or ended_at = (select owner.ended_at from subscriptions owner where owner.id = subscription_id))`;
+
+/** Of `item_segments`: whether none of its item comes after it. */
+export const isLatest = sql`not exists (select from item_segments later
+  where later.item_id = item_segments.item_id and lower(later.valid) > lower(item_segments.valid))`;
+
+/** An item with its one segment among `segments`. Throws when it, or its price, is not there. */
+export function pricedItem(
+  item: SubscriptionItem,
+  segments: readonly ItemSegment[],
+  prices: ReadonlyMap<string, Price>,
+): PricedItem {
+  const segment = segments.find((candidate) => candidate.itemId === item.id);
+  const price = segment && prices.get(segment.priceId);
+  if (!segment || !price) throw new Error(`item ${item.id} has no price in force`);
+  return { item, price, quantity: segment.quantity, since: segment.valid.start };
 }
 
 export async function insertSubscription(
@@ -84,6 +117,7 @@ export async function saveSubscription(tx: Tx, before: Subscription, after: Subs
   if (saved !== 1) throw new Error(`subscription ${id} moved on from revision ${before.revision}`);
 }
 
+/** Writes what changed of items that were there before. */
 export async function saveItems(
   tx: Tx,
   before: readonly SubscriptionItem[],
@@ -91,29 +125,11 @@ export async function saveItems(
 ): Promise<void> {
   for (const item of after) {
     const old = before.find((candidate) => candidate.id === item.id);
-    const changes = old ? changedOnly(old, item) : item;
+    if (!old) continue;
+    const changes = changedOnly(old, item);
     if (Object.keys(changes).length > 0)
       updateRowsLater(tx, SubscriptionItemSchema, { id: item.id }, changes);
   }
-}
-
-/** Accounts for stretches of items' lives. The exclusion constraint refuses one that is accounted for already. */
-export async function insertCoverage(
-  tx: Tx,
-  tenantId: string,
-  coverage: readonly Coverage[],
-  lineIds: readonly string[],
-): Promise<void> {
-  const rows = coverage.map(({ itemId, period, reason, line }) => ({
-    tenantId,
-    itemId,
-    side: 'fee' as const,
-    period,
-    reason,
-    lineId: line === null ? null : (lineIds[line] ?? null),
-    voidedAt: null,
-  }));
-  insertRowsLater(tx, BilledPeriodSchema, rows);
 }
 
 /** How many of the subscription's invoices are open and overdue, and since when the oldest is. */

@@ -34,6 +34,8 @@ export const SubscriptionSchema = new EntitySchema<Subscription>({
     netDays: optionalInteger,
     paymentBehavior: text,
     trialEndBehavior: text,
+    trialUsage: text,
+    cycles: optionalInteger,
     startsAt: instant,
     anchorAt: instant,
     anchorFixed: flag,
@@ -44,6 +46,8 @@ export const SubscriptionSchema = new EntitySchema<Subscription>({
     incompleteSince: optionalInstant,
     expiresAt: optionalInstant,
     pausedAt: optionalInstant,
+    changeAt: optionalInstant,
+    endsAt: optionalInstant,
     unpaidSince: optionalInstant,
     overdueCount: integer,
     pastDueSince: optionalInstant,
@@ -98,7 +102,9 @@ export const ItemSegmentSchema = new EntitySchema<ItemSegment>({
   },
 });
 
-export const BilledPeriodSchema = new EntitySchema<BilledPeriod & { id?: string; voidedAt: Date | null }>({
+export const BilledPeriodSchema = new EntitySchema<
+  BilledPeriod & { id?: string; pendingItemId: string | null; voidedAt: Date | null }
+>({
   name: 'BilledPeriod',
   tableName: 'billed_periods',
   properties: {
@@ -109,6 +115,7 @@ export const BilledPeriodSchema = new EntitySchema<BilledPeriod & { id?: string;
     period,
     reason: text,
     lineId: optionalText,
+    pendingItemId: optionalText,
     voidedAt: optionalInstant,
   },
 });

@@ -1,6 +1,7 @@
+import { nudgeSubscription } from './nudge-workflows.ts';
 import { lockSubscription } from './subscription-facts.ts';
 import { tell, type Write } from './write.ts';
-import { changeSubscription, nudgeSubscription, subjectOf } from './write-subscription.ts';
+import { changeSubscription, subjectOf } from './write-subscription.ts';
 
 /**
  * Lets a blocked subscription try its step again, after an operator has mended the cause. Answers false when there is

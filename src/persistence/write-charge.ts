@@ -3,6 +3,7 @@ import { amountDue, type Invoice } from '../domain/invoice.ts';
 import { overdueInvoice } from '../domain/open-invoice.ts';
 import { isFinished, type Payment, type PaymentAttempt } from '../domain/payment.ts';
 import { newId } from '../platform/ids.ts';
+import { advanceLine } from './advance-line.ts';
 import { findDefaultMethod, findTenant } from './find.ts';
 import { finishCallbacks, hasNews } from './gateway-facts.ts';
 import {
@@ -16,7 +17,7 @@ import {
 import { postLedger } from './ledger.ts';
 import { isFirstPayment, lockOwed, type Owed, timeZoneOf } from './lock-owed.ts';
 import { tell, type Write } from './write.ts';
-import { advanceLine, failCharge, forgetHardDeclines } from './write-dunning.ts';
+import { failCharge, forgetHardDeclines } from './write-dunning.ts';
 import { endCollection, tellOfInvoice } from './write-invoice.ts';
 import { followInvoices } from './write-subscription.ts';
 

@@ -1,5 +1,5 @@
-import { decideCancel, decideExpire } from '../domain/decide-step.ts';
-import { afterFailure, type Collection, type DunningEndAction, lineUp } from '../domain/dunning.ts';
+import { decideCancel, decideExpire } from '../domain/decide-end.ts';
+import { afterFailure, type Collection, type DunningEndAction } from '../domain/dunning.ts';
 import {
   afterFailedCharge,
   becomesUnpaid,
@@ -8,23 +8,18 @@ import {
   unpaidCancellation,
   withoutHardDeclines,
 } from '../domain/follow-payment.ts';
-import type { Invoice } from '../domain/invoice.ts';
 import { overdueInvoice } from '../domain/open-invoice.ts';
 import type { PaymentAttempt } from '../domain/payment.ts';
 import { isEnded } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
+import { advanceLine, type Line } from './advance-line.ts';
 import { lockInvoice, runningCollections, saveCollection, saveInvoice } from './invoice-facts.ts';
 import { type Owed, timeZoneOf } from './lock-owed.ts';
+import { nudgeSubscription } from './nudge-workflows.ts';
 import { lockSubscription, overdueOf, type SubscriptionFacts } from './subscription-facts.ts';
 import type { Write } from './write.ts';
 import { endCollection, tellOfInvoice, writeOff, writeVoid } from './write-invoice.ts';
-import {
-  applyDecision,
-  changeSubscription,
-  followInvoices,
-  nudgeInvoice,
-  nudgeSubscription,
-} from './write-subscription.ts';
+import { applyDecision, changeSubscription, followInvoices } from './write-subscription.ts';
 
 /**
  * A charge failed, or could not even be tried (`charged` is null). What follows depends on what was being paid: the
@@ -64,8 +59,7 @@ async function failFirstPayment(
 ): Promise<void> {
   const unpaid = await saveInvoice(write.tx, { ...invoice, collectAt: null, updatedAt: write.at });
   await tellOfInvoice(write, 'invoice.payment_failed', unpaid);
-  if (expires)
-    await applyDecision(write, expires, decideExpire(expires.subscription, expires.priced, write.at), tenant);
+  if (expires) await applyDecision(write, expires, decideExpire(expires, write.at), tenant);
 }
 
 async function dun(
@@ -91,23 +85,6 @@ async function dun(
   }
   await advanceLine(write, invoice, timeZone, false);
   if (owner) await followInvoices(write, owner);
-}
-
-type Line = Pick<Invoice, 'id' | 'customerId' | 'currency'>;
-
-/** Puts the customer's retries in order after something happened to the dunning of `invoice` (billing rule 34b). */
-export async function advanceLine(
-  write: Write,
-  invoice: Line,
-  timeZone: string,
-  atOnce: boolean,
-): Promise<void> {
-  const running = await runningCollections(write.tx, invoice);
-  for (const collection of lineUp(running, timeZone, write.at, atOnce)) {
-    await saveCollection(write.tx, collection);
-    // The workflow of the invoice itself is the one that asks, or is told by whoever asks.
-    if (collection.invoiceId !== invoice.id) await nudgeInvoice(write, { id: collection.invoiceId });
-  }
 }
 
 /** The customer's method is a new one, or works again: hard declines of the past say nothing any more. */
@@ -139,7 +116,7 @@ async function endSubscription(write: Write, id: string, action: DunningEndActio
   if (action === 'cancel') {
     const noted = unpaidCancellation(facts.subscription, await overdueOf(write.tx, id));
     // Whoever did not pay for weeks is not charged once more at the door: the final invoice stays open.
-    const decision = { ...decideCancel(noted, facts.priced, write.at), collect: false };
+    const decision = { ...decideCancel({ ...facts, subscription: noted }, write.at), collect: false };
     await applyDecision(write, facts, decision, { invoiceGraceHours: 0 });
   } else {
     // Its invoices have just changed, so the count of overdue ones comes first: only what is past due becomes unpaid.

@@ -2,7 +2,9 @@ import type { InvoiceDraft, LineDraft } from '../domain/build-invoice.ts';
 import type { EventType } from '../domain/event.ts';
 import { endedCollection } from '../domain/follow-payment.ts';
 import { amountDue, type Invoice, type InvoiceLine } from '../domain/invoice.ts';
-import { Decimal } from '../domain/money.ts';
+import type { LedgerAccount, LedgerKind } from '../domain/ledger.ts';
+import type { PendingLine } from '../domain/life.ts';
+import type { Decimal } from '../domain/money.ts';
 import {
   draftInvoice,
   finalizedInvoice,
@@ -12,6 +14,7 @@ import {
 } from '../domain/open-invoice.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { newId } from '../platform/ids.ts';
+import { lockBalance, moveBalance } from './balances.ts';
 import {
   freePeriods,
   type InvoiceFacts,
@@ -25,55 +28,98 @@ import {
 import { postLedger } from './ledger.ts';
 import { tellAll, type Write } from './write.ts';
 
-/** Stores a built invoice and, unless it stays a draft, finalizes it. Answers the ids of its lines in order. */
+/** What became of a built invoice: its row, the ids of its lines in order, and where waiting lines went on it. */
+export type Created = {
+  invoice: Invoice;
+  lineIds: string[];
+  taken: { pendingId: string; lineId: string }[];
+};
+
+/**
+ * Stores a built invoice and, unless it stays a draft, finalizes it. `waiting`: the lines that waited for it and stand
+ * last on it, in this order.
+ */
 export async function createInvoice(
   write: Write,
   subscription: Subscription,
   built: InvoiceDraft,
   opening: Opening,
-): Promise<{ invoice: Invoice; lineIds: string[] }> {
-  const draft = draftInvoice(subscription, built, opening, newId('inv'), write.at);
-  const lines = built.lines.map((line, index) => lineRow(write.tenantId, draft.id, index + 1, line));
-  const [, , number] = await Promise.all([
+  waiting: readonly PendingLine[],
+): Promise<Created> {
+  const draft = named(write, draftInvoice(subscription, built, opening, newId('inv'), write.at));
+  const lineIds = built.lines.map(() => newId('il'));
+  const first = lineIds.length - waiting.length;
+  const taken = waiting.map(({ id: pendingId }, index) => ({
+    pendingId,
+    lineId: lineIds[first + index] ?? '',
+  }));
+  const lines = built.lines.map((line, index) => lineRow(draft, lineIds, index, line, taken));
+  const [, , opened] = await Promise.all([
     insertInvoice(write.tx, draft, lines),
     tellOfInvoice(write, 'invoice.created', draft, lines),
-    opening.draft ? null : takeInvoiceNumber(write.tx, write.tenantId),
+    opening.draft ? null : takeForOpening(write, draft),
   ]);
   const { timeZone } = subscription;
-  const invoice = number === null ? draft : await open(write, draft, { number, timeZone, lines });
-  return { invoice, lineIds: lines.map((line) => line.id) };
+  const invoice = opened === null ? draft : await open(write, draft, { ...opened, timeZone, lines });
+  return { invoice, lineIds, taken };
+}
+
+/** There may be several changes at one instant, each with an invoice of its own: what caused it names it. */
+function named({ cause }: Write, draft: Invoice): Invoice {
+  const isChange = draft.billingReason === 'subscription_update';
+  return isChange ? { ...draft, originKey: `${draft.originKey}/${cause.causationId}` } : draft;
 }
 
 /** Draft to open: the number is given, the amounts freeze, the debt is booked; nothing to pay is paid at once (billing rule 28). */
 export async function finalizeInvoice(write: Write, draft: Invoice, timeZone: string): Promise<Invoice> {
-  const [lines, number] = await Promise.all([
-    linesOf(write.tx, draft.id),
-    takeInvoiceNumber(write.tx, write.tenantId),
-  ]);
-  return open(write, draft, { number, timeZone, lines });
+  const [lines, opened] = await Promise.all([linesOf(write.tx, draft.id), takeForOpening(write, draft)]);
+  return open(write, draft, { ...opened, timeZone, lines });
 }
+
+/** What the customer has to his credit, locked, and then the number, because its counter is what everybody waits for. */
+async function takeForOpening(
+  { tx, tenantId }: Write,
+  draft: Invoice,
+): Promise<{ balance: Decimal; number: string }> {
+  const [balance, number] = await Promise.all([lockBalance(tx, draft), takeInvoiceNumber(tx, tenantId)]);
+  return { balance, number };
+}
+
+type Opened = { balance: Decimal; number: string; timeZone: string; lines: readonly InvoiceLine[] };
 
 async function open(
   write: Write,
   draft: Invoice,
-  { number, timeZone, lines }: { number: string; timeZone: string; lines: readonly InvoiceLine[] },
+  { balance, number, timeZone, lines }: Opened,
 ): Promise<Invoice> {
-  const opened = finalizedInvoice(draft, {
-    number,
-    timeZone,
-    // Nobody has a balance yet.
-    balance: new Decimal(0),
-    at: write.at,
-  });
+  const opened = finalizedInvoice(draft, { number, timeZone, balance, at: write.at });
   const invoice = raised(opened);
   const events: EventType[] =
     opened.status === 'paid' ? ['invoice.finalized', 'invoice.paid'] : ['invoice.finalized'];
   await Promise.all([
     saveInvoice(write.tx, opened),
     post(write, invoice, 'invoice_finalized', 'receivable', 'revenue', invoice.total),
+    settle(write, invoice),
     tellOfInvoice(write, events, invoice, lines),
   ]);
   return invoice;
+}
+
+/** What an invoice takes from the customer's balance, or gives to it, is booked like a payment (billing rules 23, 28). */
+async function settle(write: Write, invoice: Invoice): Promise<void> {
+  const { balanceApplied: applied } = invoice;
+  if (applied.isZero()) return;
+  moveBalance(write.tx, invoice, applied.gt(0) ? 'applied' : 'granted', applied.neg(), write.at);
+  if (applied.gt(0)) await post(write, invoice, 'balance_applied', 'customer_balance', 'receivable', applied);
+  else await post(write, invoice, 'balance_granted', 'receivable', 'customer_balance', applied.neg());
+}
+
+/** What a voided invoice took from the customer's balance is there again. */
+async function giveBack(write: Write, invoice: Invoice): Promise<void> {
+  const { balanceApplied: applied } = invoice;
+  if (!applied.gt(0)) return;
+  moveBalance(write.tx, invoice, 'returned', applied, write.at);
+  await post(write, invoice, 'balance_returned', 'revenue', 'customer_balance', applied);
 }
 
 /** Open to void: the debt is reversed and the periods of its lines are free again. */
@@ -82,6 +128,7 @@ export async function writeVoid(write: Write, { invoice, collection }: InvoiceFa
   const voided = await saveInvoice(write.tx, voidedInvoice(invoice, write.at));
   await freePeriods(write.tx, invoice.id, write.at);
   await post(write, invoice, 'invoice_voided', 'revenue', 'receivable', owed);
+  await giveBack(write, invoice);
   if (collection && !collection.outcome) await endCollection(write, collection, 'voided');
   await tellOfInvoice(write, 'invoice.voided', voided);
   return voided;
@@ -128,9 +175,9 @@ export async function tellOfInvoice(
 async function post(
   write: Write,
   invoice: Invoice,
-  kind: 'invoice_finalized' | 'invoice_voided' | 'invoice_written_off',
-  debit: 'receivable' | 'revenue' | 'bad_debt',
-  credit: 'receivable' | 'revenue',
+  kind: LedgerKind,
+  debit: LedgerAccount,
+  credit: LedgerAccount,
   amount: Decimal,
 ): Promise<void> {
   const { customerId, id: invoiceId, currency } = invoice;
@@ -145,16 +192,23 @@ async function post(
   });
 }
 
-function lineRow(tenantId: string, invoiceId: string, n: number, line: LineDraft): InvoiceLine {
-  const { period, ...rest } = line;
+function lineRow(
+  { id: invoiceId, tenantId }: Invoice,
+  lineIds: readonly string[],
+  index: number,
+  { period, reverses, ...line }: LineDraft,
+  taken: Created['taken'],
+): InvoiceLine {
+  // What it gives back a part of may have waited for the same invoice.
+  const waited = taken.find(({ pendingId }) => pendingId === reverses?.pendingId);
   return {
-    ...rest,
-    id: newId('il'),
+    ...line,
+    id: lineIds[index] ?? '',
     tenantId,
     invoiceId,
-    n,
+    n: index + 1,
     periodStart: period.start,
     periodEnd: period.end,
-    reversesLineId: null,
+    reversesLineId: reverses?.lineId ?? waited?.lineId ?? null,
   };
 }

@@ -1,65 +1,102 @@
-import { type Decision, INCOMPLETE_LIFETIME_MS } from '../domain/decide-step.ts';
+import { pricedAfter } from '../domain/apply-decision.ts';
+import type { Decision } from '../domain/decision.ts';
 import type { EventType } from '../domain/event.ts';
 import { followInvoices as follow } from '../domain/follow-payment.ts';
 import type { Invoice } from '../domain/invoice.ts';
 import { nextInvoiceStep } from '../domain/invoice-step.ts';
+import { withIds } from '../domain/new-ids.ts';
 import { derived } from '../domain/next-step.ts';
 import { mayLineUp, type Opened, type Opening, openingOf, releasedDrafts } from '../domain/open-invoice.ts';
 import { isFinished } from '../domain/payment.ts';
+import { INCOMPLETE_LIFETIME_MS } from '../domain/start-billing.ts';
 import {
   assertTransition,
+  type PricedItem,
   type Subscription,
-  type SubscriptionItem,
   type SubscriptionStatus,
 } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
+import { newId } from '../platform/ids.ts';
 import { backlogOf, isLate } from './collect-backlog.ts';
+import { insertCoverage, truncateCoverage } from './coverage.ts';
 import { lockInvoice, openInvoicesOf } from './invoice-facts.ts';
-import { nudge } from './nudges.ts';
-import {
-  insertCoverage,
-  overdueOf,
-  type SubscriptionFacts,
-  saveItems,
-  saveSubscription,
-} from './subscription-facts.ts';
+import { nudgeInvoice } from './nudge-workflows.ts';
+import { dropPending, insertPending, takePending } from './pending-items.ts';
+import { saveScheduled } from './scheduled-changes.ts';
+import { overdueOf, type SubscriptionFacts, saveItems, saveSubscription } from './subscription-facts.ts';
 import { tellAll, type Write } from './write.ts';
+import { creditInvoices } from './write-credit.ts';
 import { createInvoice, finalizeInvoice, writeVoid } from './write-invoice.ts';
+import { writeItems } from './write-items.ts';
 
 /** `collect`: an invoice to charge now, inside the step that made it. `waits`: one that something else will see to. */
 export type Applied = { subscription: Subscription; collect: { invoiceId: string } | null; waits: boolean };
 
-/** Makes a decision true: invoice, coverage, facts, events. The caller holds the subscription's lock. */
+/**
+ * Makes a decision true: items, what is given back, invoice, what waits, coverage, facts, events. The caller holds the
+ * subscription's lock and, where something is given back, that of its customer.
+ */
 export async function applyDecision(
   write: Write,
   facts: SubscriptionFacts,
-  decision: Decision,
+  decided: Decision,
   tenant: Pick<Tenant, 'invoiceGraceHours'>,
 ): Promise<Applied> {
+  const decision = withIds(decided, newId);
+  const { tx, tenantId } = write;
   let after = withFullDeadline(write, facts.subscription, decision.subscription);
-  let invoice: Invoice | null = null;
-  let inline = false;
-  let lineIds: string[] = [];
-  if (decision.invoice) {
-    const opening = await openingFor(write, {
-      after,
-      built: decision.invoice,
-      collect: decision.collect,
-      graceHours: tenant.invoiceGraceHours,
-      at: write.at,
-    });
-    ({ invoice, lineIds } = await createInvoice(write, after, decision.invoice, opening));
-    inline = invoice.status === 'open' && opening.inline;
-    after = { ...after, latestInvoiceId: invoice.id };
-  }
+  writeItems(
+    write,
+    facts.priced.map(({ item }) => item),
+    decision,
+  );
+  truncateCoverage(tx, decision.truncations, write.at);
+  if (decision.credits.length > 0) after = await giveCredit(write, after, decision.credits);
+  const { invoice, lineIds, inline } = await bill(write, facts, after, decision, tenant);
+  if (invoice) after = { ...after, latestInvoiceId: invoice.id };
   if (decision.voidOpenInvoices) await voidOpenInvoices(write, after.id);
+  const pendingIds = insertPending(write, after.id, decision.pending);
+  if (after.endedAt && !decision.takesPending) {
+    dropPending(
+      write,
+      facts.pending.map(({ id }) => id),
+    );
+  }
+  saveScheduled(write, after.id, decision);
   const [subscription] = await Promise.all([
-    changeSubscription(write, facts, after, decision.items, decision.events),
-    insertCoverage(write.tx, write.tenantId, decision.coverage, lineIds),
+    changeSubscription(write, facts, after, decision),
+    insertCoverage(tx, tenantId, decision.coverage, { lineIds, pendingIds }),
     invoice && expectFollowUp(write, invoice, inline),
   ]);
   const collect = inline && invoice ? { invoiceId: invoice.id } : null;
   return { subscription, collect, waits: invoice !== null && invoice.status !== 'paid' && !inline };
+}
+
+/** The invoice of a decision, with the lines that waited for it. `inline`: whether it is to be charged now, by whoever made it. */
+async function bill(
+  write: Write,
+  facts: SubscriptionFacts,
+  after: Subscription,
+  { invoice: built, collect, takesPending }: Decision,
+  { invoiceGraceHours: graceHours }: Pick<Tenant, 'invoiceGraceHours'>,
+): Promise<{ invoice: Invoice | null; lineIds: readonly string[]; inline: boolean }> {
+  if (!built) return { invoice: null, lineIds: [], inline: false };
+  const opening = await openingFor(write, { after, built, collect, graceHours, at: write.at });
+  const waiting = takesPending ? facts.pending : [];
+  const { invoice, lineIds, taken } = await createInvoice(write, after, built, opening, waiting);
+  takePending(write.tx, taken);
+  return { invoice, lineIds, inline: invoice.status === 'open' && opening.inline };
+}
+
+/** Takes credits off open invoices. A subscription that owes less may not be past due any more. */
+async function giveCredit(
+  write: Write,
+  subscription: Subscription,
+  credits: Decision['credits'],
+): Promise<Subscription> {
+  await creditInvoices(write, subscription, credits);
+  const followed = follow(subscription, await overdueOf(write.tx, subscription.id), 'unchanged');
+  return followed?.subscription ?? subscription;
 }
 
 /** Whoever hears of his first payment late, after an outage, still has the whole time to make it (billing rule 30). */
@@ -86,28 +123,42 @@ const ANNOUNCED: Partial<Record<SubscriptionStatus, EventType>> = {
  */
 export async function changeSubscription(
   write: Write,
-  facts: SubscriptionFacts,
+  facts: Pick<SubscriptionFacts, 'subscription' | 'priced'>,
   changes: Subscription,
-  items: readonly SubscriptionItem[] = facts.priced.map(({ item }) => item),
-  events: readonly EventType[] = [],
+  become: Pick<Decision, 'items' | 'segments' | 'events'> = asItWas(facts),
 ): Promise<Subscription> {
   const before = facts.subscription;
   const after: Subscription = { ...derived(changes), revision: before.revision + 1, updatedAt: write.at };
   assertTransition(before.status, after.status);
-  const priced = facts.priced.map((entry) => ({
-    ...entry,
-    item: items.find((item) => item.id === entry.item.id) ?? entry.item,
-  }));
-  const object = write.present.subscription(after, priced);
+  const object = write.present.subscription(after, shownAfter(facts.priced, after, become));
   const previous = write.present.subscription(before, facts.priced);
-  const types = [...events, ...announcement(before.status, after.status)];
+  const types = [...become.events, ...announcement(before.status, after.status)];
   const itemsBefore = facts.priced.map(({ item }) => item);
   await Promise.all([
     saveSubscription(write.tx, before, after),
-    saveItems(write.tx, itemsBefore, items),
+    saveItems(write.tx, itemsBefore, become.items),
     tellAll(write, types, { ...subjectOf(after), object, previous }),
   ]);
   return after;
+}
+
+function asItWas({
+  priced,
+}: Pick<SubscriptionFacts, 'priced'>): Pick<Decision, 'items' | 'segments' | 'events'> {
+  return { items: priced.map(({ item }) => item), segments: [], events: [] };
+}
+
+/** The items that it has from now on; one that has ended shows what it had at its end. */
+function shownAfter(
+  priced: readonly PricedItem[],
+  { endedAt }: Subscription,
+  become: Pick<Decision, 'items' | 'segments'>,
+): PricedItem[] {
+  if (!endedAt) return pricedAfter(priced, become);
+  return priced.map((entry) => ({
+    ...entry,
+    item: become.items.find((item) => item.id === entry.item.id) ?? entry.item,
+  }));
 }
 
 /**
@@ -162,23 +213,6 @@ async function expectFollowUp(write: Write, invoice: Invoice, inline: boolean): 
     return;
   const delayMs = inline ? 60_000 : 0;
   await nudgeInvoice(write, invoice, new Date(write.wallNow.getTime() + delayMs));
-}
-
-export function nudgeInvoice(
-  write: Write,
-  invoice: Pick<Invoice, 'id'>,
-  notBefore = write.wallNow,
-): Promise<void> {
-  return nudge(write.tx, { tenantId: write.tenantId, kind: 'invoice', entityId: invoice.id, notBefore });
-}
-
-export function nudgeSubscription(write: Write, subscriptionId: string): Promise<void> {
-  return nudge(write.tx, {
-    tenantId: write.tenantId,
-    kind: 'subscription',
-    entityId: subscriptionId,
-    notBefore: write.wallNow,
-  });
 }
 
 /** An invoice whose charge is under way is left alone, its own workflow ends it when the answer is known; one that waits is told. */

@@ -1,3 +1,4 @@
+import type { CreditNote, CreditNoteLine } from '../domain/credit-note.ts';
 import type { Customer } from '../domain/customer.ts';
 import type { EventType, ObjectType } from '../domain/event.ts';
 import type { Invoice, InvoiceLine } from '../domain/invoice.ts';
@@ -13,6 +14,7 @@ export type Presenters = {
   customer(customer: Customer): Shown;
   subscription(subscription: Subscription, priced: readonly PricedItem[]): Shown;
   invoice(invoice: Invoice, lines: readonly InvoiceLine[]): Shown;
+  creditNote(note: CreditNote, lines: readonly CreditNoteLine[]): Shown;
   payment(attempt: PaymentAttempt): Shown;
   /** Money received outside any gateway. */
   manualPayment(payment: Payment, invoiceId: string): Shown;
