@@ -1,21 +1,30 @@
 import { contractualPeriod, endOfBilledDay, type Period, type ProrationBasis } from './calendar.ts';
 import type { BillingReason, LineTrace } from './invoice.ts';
 import { Decimal, roundToMinor, sum } from './money.ts';
-import { intervalOf, unitAmountOf } from './plan.ts';
+import { intervalOf, type Price, unitAmountOf } from './plan.ts';
 import { type Fraction, fractionOf } from './proration.ts';
-import { type BilledPeriod, cadenceOf, type PricedItem, type Subscription } from './subscription.ts';
+import { limit } from './rating/limits.ts';
+import { trueUp } from './rating/minimum-commitment.ts';
+import { rate } from './rating/rate.ts';
+import type { LimitTrace, RatingTrace } from './rating/trace.ts';
+import { quantityUsage } from './rating/usage.ts';
+import { cadenceOf, type PricedItem, type Subscription } from './subscription.ts';
 
 /** A line before it has an id and an invoice. */
 export type LineDraft = {
-  itemId: string;
+  /** Null for what is charged once and belongs to no item. */
+  itemId: string | null;
   priceId: string;
   description: string;
   quantity: Decimal;
   unitAmount: Decimal | null;
+  /** Negative for a credit. */
   amount: Decimal;
   period: Period;
   proration: boolean;
   trace: LineTrace;
+  /** The line, or the pending one, that this gives a part of back; null for what is not a credit. */
+  reverses: { lineId: string | null; pendingId: string | null } | null;
 };
 
 export type InvoiceDraft = {
@@ -26,18 +35,30 @@ export type InvoiceDraft = {
   period: Period;
 };
 
-/** A stretch of an item's life that this decision accounts for; `line` is the index of the line that bills it. */
-export type Coverage = Pick<BilledPeriod, 'itemId' | 'period' | 'reason'> & { line: number | null };
-
 /** The sum of the lines, each rounded (billing rule 2). */
-export function totalOf(draft: InvoiceDraft): Decimal {
+export function totalOf(draft: Pick<InvoiceDraft, 'lines'>): Decimal {
   return sum(draft.lines.map((line) => line.amount));
 }
 
+/** An invoice of these lines, or null when there are none. */
+export function invoiceOf(
+  lines: readonly LineDraft[],
+  billingReason: BillingReason,
+  at: Date,
+): InvoiceDraft | null {
+  if (lines.length === 0) return null;
+  const starts = lines.map((line) => line.period.start.getTime());
+  const ends = lines.map((line) => line.period.end.getTime());
+  const period = { start: new Date(Math.min(...starts)), end: new Date(Math.max(...ends)) };
+  return { billingReason, at, lines, period };
+}
+
 /**
- * The fee of one item for `period`: prorated over the whole contractual period when it is a part of it (billing rules
- * 8 and 11), rounded once (rule 2), with the trace that explains it (rule 22).
- * `throughDayOf` bills the civil day of a cancellation (rule 12). Throws `RangeError` for more than one period.
+ * What one item costs for `period` (billing rules 8, 11, 19): a fee prorated over the whole contractual period when it
+ * is a part of it, usage as it was used, a minimum commitment as far as `spent` does not reach it; rounded once (rule 2),
+ * with the trace that explains it (rule 22). `throughDayOf` bills the civil day of a cancellation (rule 12).
+ *
+ * Throws `RangeError` for more than one period, and for usage or spending that was not loaded.
  */
 export function feeLine(
   subscription: Subscription,
@@ -46,7 +67,69 @@ export function feeLine(
   options: { throughDayOf?: Date } = {},
 ): LineDraft {
   const { price, quantity } = priced;
+  const fraction = partOf(subscription, price, period, options);
+  const isWhole = fraction.numerator === fraction.denominator;
+  const { exact, trace, prorated } = amountOf(subscription, priced, isWhole ? null : fraction);
+  const amount = roundToMinor(exact, subscription.currency);
+  const shown = prorated ? inUnits(fraction, subscription.prorationBasis) : null;
+  const { model } = price.terms;
+  return {
+    itemId: priced.item.id,
+    priceId: price.id,
+    description: `${nameOf(price, quantity)}${prorated ? partText(fraction, subscription.prorationBasis) : ''}`,
+    quantity: new Decimal(model === 'minimum_commitment' ? 1 : trace.quantity),
+    unitAmount: unitAmountOf(price),
+    amount,
+    period,
+    proration: prorated,
+    trace: {
+      ...trace,
+      ...(shown ? { fraction: shown } : {}),
+      exact: exact.toFixed(),
+      rounded: amount.toFixed(),
+    },
+    reverses: null,
+  };
+}
+
+/**
+ * What is charged once and belongs to no item: over the rest of its civil day, or in the basis `second` over one
+ * millisecond, because a line always has a period.
+ */
+export function onceLine(
+  subscription: Subscription,
+  { price, quantity }: { price: Price; quantity: Decimal },
+  at: Date,
+): LineDraft {
+  const { exact, trace } = rate(price.terms, quantityUsage(quantity));
   const { prorationBasis, timeZone, currency } = subscription;
+  const soon = new Date(at.getTime() + 1);
+  const amount = roundToMinor(exact, currency);
+  return {
+    itemId: null,
+    priceId: price.id,
+    description: nameOf(price, quantity),
+    quantity: new Decimal(trace.quantity),
+    unitAmount: unitAmountOf(price),
+    amount,
+    period: {
+      start: at,
+      end: prorationBasis === 'day' ? endOfBilledDay(soon, prorationBasis, timeZone) : soon,
+    },
+    proration: false,
+    trace: { ...trace, exact: exact.toFixed(), rounded: amount.toFixed() },
+    reverses: null,
+  };
+}
+
+/** How much of its whole contractual period a stretch is. */
+function partOf(
+  subscription: Subscription,
+  price: Price,
+  period: Period,
+  options: { throughDayOf?: Date },
+): Fraction {
+  const { prorationBasis, timeZone } = subscription;
   const whole = contractualPeriod(cadenceOf(subscription), intervalOf(price), period.start);
   // A stretch longer than its period would be a period that was missed; it must not pass as one.
   if (period.end > whole.end)
@@ -57,35 +140,44 @@ export function feeLine(
     ? endOfBilledDay(options.throughDayOf, prorationBasis, timeZone)
     : period.end;
   const counted: Period = { start: period.start, end: billedEnd < whole.end ? billedEnd : whole.end };
-  const fraction = fractionOf(counted, whole, prorationBasis, timeZone);
-  const isWhole = fraction.numerator === fraction.denominator;
-  const { model } = price.terms;
-  const unitAmount = unitAmountOf(price) ?? new Decimal(0);
-  const full = model === 'flat' ? unitAmount : unitAmount.times(quantity);
-  const exact = isWhole ? full : full.times(fraction.numerator).div(fraction.denominator);
-  const amount = roundToMinor(exact, currency);
+  return fractionOf(counted, whole, prorationBasis, timeZone);
+}
+
+type Calculation = RatingTrace & { limits?: LimitTrace };
+type Amount = { exact: Decimal; trace: Calculation; prorated: boolean };
+
+/** `fraction` is null for a whole period. Only fees are prorated; of usage only its minimum and maximum are. */
+function amountOf({ currency }: Subscription, priced: PricedItem, fraction: Fraction | null): Amount {
+  const { price, quantity, item } = priced;
+  const { terms, minimum, maximum } = price;
+  const bounds = { minimum, maximum, fraction, alreadyBilled: null, currency };
+  if (terms.model === 'minimum_commitment') {
+    if (!priced.spent) throw new RangeError(`what item ${item.id} is measured against was not loaded`);
+    const { exact, trace } = trueUp(terms, priced.spent, fraction && { fraction, currency });
+    return { exact, trace, prorated: fraction !== null };
+  }
+  if (price.billing === 'usage') {
+    if (!priced.usage) throw new RangeError(`the usage of item ${item.id} was not loaded`);
+    const rated = rate(terms, priced.usage);
+    const limited = limit(rated.exact, bounds);
+    return { exact: limited.exact, trace: withLimits(rated.trace, limited.trace), prorated: false };
+  }
+  const rated = rate(terms, quantityUsage(quantity));
+  const part = fraction ? rated.exact.times(fraction.numerator).div(fraction.denominator) : rated.exact;
+  const limited = limit(part, bounds);
   return {
-    itemId: priced.item.id,
-    priceId: price.id,
-    description: describe(priced, isWhole ? null : fraction, prorationBasis),
-    quantity: model === 'flat' ? new Decimal(1) : quantity,
-    unitAmount,
-    amount,
-    period,
-    proration: !isWhole,
-    trace: {
-      model: model === 'flat' ? 'flat' : 'per_unit',
-      unitAmount: unitAmount.toFixed(),
-      quantity: (model === 'flat' ? new Decimal(1) : quantity).toFixed(),
-      ...(isWhole ? {} : { fraction: inUnits(fraction, prorationBasis) }),
-      exact: exact.toFixed(),
-      rounded: amount.toFixed(),
-    },
+    exact: limited.exact,
+    trace: withLimits(rated.trace, limited.trace),
+    prorated: fraction !== null,
   };
 }
 
+function withLimits(trace: RatingTrace, limits: LimitTrace | null): Calculation {
+  return limits ? { ...trace, limits } : trace;
+}
+
 /** A fraction of seconds is counted in milliseconds; a reader finds seconds, with decimals where there are any. */
-function inUnits(
+export function inUnits(
   { numerator, denominator }: Fraction,
   unit: ProrationBasis,
 ): NonNullable<LineTrace['fraction']> {
@@ -93,12 +185,14 @@ function inUnits(
   return { numerator: numerator / size, denominator: denominator / size, unit };
 }
 
-function describe({ price, quantity }: PricedItem, fraction: Fraction | null, basis: ProrationBasis): string {
-  const units = price.terms.model === 'per_unit' ? ` × ${quantity.toFixed()}` : '';
-  if (!fraction) return `${price.name}${units}`;
-  const part =
-    basis === 'day'
-      ? `${fraction.numerator} of ${fraction.denominator} days`
-      : `${new Decimal(fraction.numerator).div(fraction.denominator).times(100).toDecimalPlaces(2).toFixed()} % of the period`;
-  return `${price.name}${units} (${part})`;
+/** "Seats × 10"; what costs the same whatever the quantity has only its name. */
+export function nameOf({ name, terms, billing }: Price, quantity: Decimal): string {
+  const counts = billing === 'licensed' && terms.model !== 'flat' && terms.model !== 'minimum_commitment';
+  return counts ? `${name} × ${quantity.toFixed()}` : name;
+}
+
+/** " (10 of 31 days)". */
+export function partText({ numerator, denominator }: Fraction, basis: ProrationBasis): string {
+  if (basis === 'day') return ` (${numerator} of ${denominator} days)`;
+  return ` (${new Decimal(numerator).div(denominator).times(100).toDecimalPlaces(2).toFixed()} % of the period)`;
 }

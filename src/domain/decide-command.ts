@@ -1,15 +1,41 @@
-import { assertTrialLength, trialReminder } from './decide-create.ts';
-import { type Decision, decideCancel, decideEndTrial } from './decide-step.ts';
+import type { ChangeDraft, Effect } from './classify-change.ts';
+import { conclude } from './conclude.ts';
+import { decideCancel } from './decide-end.ts';
+import {
+  type Asked,
+  cancelScheduled,
+  decideAsked,
+  decideSchedule,
+  type PhaseDraft,
+} from './decide-schedule.ts';
+import { decideEndTrial } from './decide-step.ts';
+import { extendTrial } from './decide-trial.ts';
+import type { Decision } from './decision.ts';
 import { DomainError } from './errors.ts';
-import type { EventType } from './event.ts';
-import { isEnded, type PricedItem, type Subscription } from './subscription.ts';
+import type { Life } from './life.ts';
+import { periodEndFor } from './period-end.ts';
+import { isEnded, type Subscription } from './subscription.ts';
 
 /** The lifecycle commands that change a live subscription; instants are those of the request. */
 export type SubscriptionCommand =
-  | { kind: 'cancel'; mode: 'now' | 'period_end' | 'at'; at: Date | null; reason: string | null }
+  | {
+      kind: 'cancel';
+      mode: 'now' | 'period_end' | 'at';
+      at: Date | null;
+      reason: string | null;
+      /** Whether what was paid ahead is given back; not when absent. */
+      credit?: 'none' | 'prorate';
+    }
   | { kind: 'uncancel' }
   | { kind: 'end_trial' }
-  | { kind: 'extend_trial'; trialEnd: Date };
+  | { kind: 'extend_trial'; trialEnd: Date }
+  /** `effective` null: as the class of the change says. `at` is set exactly for the effect `at`. */
+  | { kind: 'change'; change: ChangeDraft; effective: Effect | null; at: Date | null }
+  | { kind: 'pause'; credit: boolean; resumeAt: Date | null; effective: Effect; at: Date | null }
+  | { kind: 'resume'; effective: 'now' | 'at'; at: Date | null }
+  /** The earliest phase first. */
+  | { kind: 'schedule'; scheduleId: string; phases: readonly PhaseDraft[] }
+  | { kind: 'cancel_scheduled_change'; id: string };
 
 /** What a command has to know beyond the subscription: can it be charged, and when does the tenant want to hear of a trial's end. */
 export type CommandSetting = { hasPaymentMethod: boolean; trialReminderDays: number | null };
@@ -19,62 +45,76 @@ export type CommandSetting = { hasPaymentMethod: boolean; trialReminderDays: num
  * written just before a boundary and taken just after it belongs to the new period; nothing is undone for it.
  */
 export function effectiveAt(subscription: Subscription, requestedAt: Date): Date {
-  const { startedAt, trialEndedAt, currentPeriodStart } = subscription;
-  const happened = [startedAt, trialEndedAt, currentPeriodStart].flatMap((at) => (at ? [at.getTime()] : []));
+  const { startedAt, trialEndedAt, currentPeriodStart, pausedAt } = subscription;
+  const happened = [startedAt, trialEndedAt, currentPeriodStart, pausedAt].flatMap((at) =>
+    at ? [at.getTime()] : [],
+  );
   return new Date(Math.max(requestedAt.getTime(), ...happened));
 }
 
 /**
- * What a command does at `at`, the instant of `effectiveAt`. Throws a DomainError when the subscription's state does not allow it;
- * then nothing changes.
+ * What a command does at `at`, the instant of `effectiveAt`; what is to take effect later is scheduled. Throws a
+ * DomainError when the subscription's state does not allow it (billing rule 31b); then nothing changes.
  */
 export function decideCommand(
-  subscription: Subscription,
-  priced: readonly PricedItem[],
+  life: Life,
   command: SubscriptionCommand,
   at: Date,
   setting: CommandSetting,
 ): Decision {
-  if (isEnded(subscription.status)) {
-    throw new DomainError(
-      'subscription_ended',
-      `The subscription is ${subscription.status} since ${subscription.endedAt?.toISOString()}; ended is final. Create a new subscription instead.`,
-    );
-  }
+  const { subscription } = life;
+  assertAlive(subscription);
   switch (command.kind) {
     case 'cancel':
-      return cancel(subscription, priced, command, at);
+      return cancel(life, command, at);
     case 'uncancel':
-      if (!subscription.cancelAt) {
-        throw new DomainError(
-          'cancel_not_scheduled',
-          'No cancellation is scheduled, so there is nothing to take back.',
-        );
-      }
-      return changed(
-        subscription,
-        priced,
-        { cancelAt: null, cancelMode: null, canceledAt: null, cancellationReason: null },
-        ['subscription.uncanceled'],
-      );
+      return uncancel(life, at);
     case 'end_trial':
       assertTrialing(subscription);
-      return decideEndTrial(subscription, priced, at, setting.hasPaymentMethod);
+      return decideEndTrial(life, at, setting.hasPaymentMethod);
     case 'extend_trial':
       assertTrialing(subscription);
-      return extendTrial(subscription, priced, command.trialEnd, at, setting.trialReminderDays);
+      return extendTrial(life, command.trialEnd, at, setting.trialReminderDays);
+    case 'schedule':
+      return decideSchedule(life, command, at, setting.hasPaymentMethod);
+    case 'cancel_scheduled_change':
+      return cancelScheduled(life, command.id, at);
+    default:
+      return decideAsked(life, askedBy(command), at, setting.hasPaymentMethod);
   }
 }
 
-function cancel(
-  subscription: Subscription,
-  priced: readonly PricedItem[],
-  command: Extract<SubscriptionCommand, { kind: 'cancel' }>,
-  at: Date,
-): Decision {
+type Planned = Extract<SubscriptionCommand, { kind: 'change' | 'pause' | 'resume' }>;
+
+/** What a command of this kind asks for, and when. */
+export function askedBy(command: Planned): Asked {
+  const { effective, at } = command;
+  if (command.kind === 'change') return { action: { kind: 'change', change: command.change }, effective, at };
+  if (command.kind === 'resume') return { action: { kind: 'resume' }, effective, at };
+  const { credit, resumeAt } = command;
+  return { action: { kind: 'pause', credit, resumeAt }, effective, at };
+}
+
+export function assertAlive({ status, endedAt }: Subscription): void {
+  if (!isEnded(status)) return;
+  throw new DomainError(
+    'subscription_ended',
+    `The subscription is ${status} since ${endedAt?.toISOString()}; ended is final. Create a new subscription instead.`,
+  );
+}
+
+function cancel(life: Life, command: Extract<SubscriptionCommand, { kind: 'cancel' }>, at: Date): Decision {
+  const { subscription } = life;
   const noted = { ...subscription, canceledAt: at, cancellationReason: command.reason };
-  if (command.mode === 'now') return decideCancel(noted, priced, at);
-  const cancelAt = command.mode === 'at' ? command.at : periodEnd(subscription);
+  const credit = command.credit ?? 'none';
+  if (command.mode === 'now') return decideCancel({ ...life, subscription: noted }, at, credit);
+  if (credit === 'prorate')
+    throw new DomainError(
+      'change_not_allowed',
+      'What was paid ahead is only given back when the subscription ends at once; use mode "now", or credit "none".',
+      { state: subscription.status, reason: 'credit_needs_now' },
+    );
+  const cancelAt = command.mode === 'at' ? command.at : periodEndOf(life);
   if (!cancelAt || cancelAt <= at) {
     throw new DomainError('cancel_at_in_past', 'The instant of the cancellation has passed.', {
       errors: [
@@ -86,55 +126,31 @@ function cancel(
       ],
     });
   }
-  return changed(noted, priced, { cancelAt, cancelMode: command.mode }, ['subscription.cancel_scheduled']);
+  return conclude(life, {
+    subscription: { ...noted, cancelAt, cancelMode: command.mode },
+    at,
+    events: ['subscription.cancel_scheduled'],
+  });
 }
 
 /** A subscription that has not begun has no period to run to the end of, so it ends before it begins; a trial is a period. */
-function periodEnd(subscription: Subscription): Date | null {
-  if (subscription.status === 'scheduled') return subscription.startsAt;
-  if (subscription.status === 'trialing') return subscription.trialEndsAt;
-  return subscription.currentPeriodEnd;
+function periodEndOf({ subscription, priced }: Life): Date | null {
+  return subscription.pausedAt ? subscription.currentPeriodEnd : periodEndFor(subscription, priced, null);
 }
 
-function extendTrial(
-  subscription: Subscription,
-  priced: readonly PricedItem[],
-  trialEnd: Date,
-  at: Date,
-  reminderDays: number | null,
-): Decision {
-  if (trialEnd <= at) {
-    throw new DomainError('trial_too_long', 'The new end of the trial has passed.', {
-      errors: [
-        {
-          path: 'trial_end',
-          code: 'in_past',
-          message: `Use an instant after ${at.toISOString()}, or end the trial now.`,
-        },
-      ],
-    });
+function uncancel(life: Life, at: Date): Decision {
+  if (!life.subscription.cancelAt) {
+    throw new DomainError(
+      'cancel_not_scheduled',
+      'No cancellation is scheduled, so there is nothing to take back.',
+    );
   }
-  assertTrialLength(subscription.startedAt ?? at, trialEnd, subscription.timeZone, 'trial_end');
-  const movesCancellation = subscription.cancelMode === 'period_end';
-  const decision = changed(
-    subscription,
-    priced,
-    {
-      trialEndsAt: trialEnd,
-      currentPeriodEnd: trialEnd,
-      trialReminderAt: reminderOf(subscription, trialEnd, at, reminderDays),
-      ...(movesCancellation ? { cancelAt: trialEnd } : {}),
-    },
-    ['subscription.trial_extended'],
-  );
-  return { ...decision, items: decision.items.map((item) => ({ ...item, currentPeriodEnd: trialEnd })) };
-}
-
-/** Planned anew for the new end. Whoever has been told already is told again only when there is time for it. */
-function reminderOf(subscription: Subscription, trialEnd: Date, at: Date, days: number | null): Date | null {
-  const planned = trialReminder(trialEnd, days, subscription.timeZone, at);
-  const isTold = subscription.trialReminderAt === null;
-  return isTold && planned?.getTime() === at.getTime() ? null : planned;
+  const taken = { cancelAt: null, cancelMode: null, canceledAt: null, cancellationReason: null };
+  return conclude(life, {
+    subscription: { ...life.subscription, ...taken },
+    at,
+    events: ['subscription.uncanceled'],
+  });
 }
 
 function assertTrialing(subscription: Subscription): void {
@@ -143,21 +159,4 @@ function assertTrialing(subscription: Subscription): void {
     'not_trialing',
     `Only a subscription in its trial can do this; it is ${subscription.status}.`,
   );
-}
-
-function changed(
-  subscription: Subscription,
-  priced: readonly PricedItem[],
-  changes: Partial<Subscription>,
-  events: readonly EventType[],
-): Decision {
-  return {
-    subscription: { ...subscription, ...changes },
-    items: priced.map(({ item }) => item),
-    invoice: null,
-    coverage: [],
-    events,
-    collect: false,
-    voidOpenInvoices: false,
-  };
 }

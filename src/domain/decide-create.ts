@@ -33,8 +33,14 @@ export type SubscriptionTerms = {
   netDays: number | null;
   paymentBehavior: PaymentBehavior;
   trialEndBehavior: TrialEndBehavior;
+  /** `free` when absent. */
+  trialUsage?: 'free' | 'billed';
+  /** How many cycles it runs for; for ever when absent or null. */
+  cycles?: number | null;
   /** Null: at once. */
   startAt: Date | null;
+  /** How many days before the request it may start (billing rule 18); absent: not at all, it starts at the request. */
+  backdateDaysMax?: number;
   trialDays: number | null;
   trialEnd: Date | null;
   trialReminderDays: number | null;
@@ -55,7 +61,7 @@ export function createSubscription(
   ids: { tenantId: string; subscriptionId: string; newId: (prefix: 'si' | 'seg') => string },
   at: Date,
 ): NewSubscription {
-  const startsAt = terms.startAt && terms.startAt > at ? terms.startAt : at;
+  const startsAt = startOf(terms, at);
   const trialEndsAt = trialEnd(terms, startsAt);
   if (terms.cancelAt && terms.cancelAt <= startsAt) {
     throw new DomainError(
@@ -88,6 +94,8 @@ export function createSubscription(
     netDays: terms.netDays,
     paymentBehavior: terms.paymentBehavior,
     trialEndBehavior: terms.trialEndBehavior,
+    trialUsage: terms.trialUsage ?? 'free',
+    cycles: terms.cycles ?? null,
     startsAt,
     anchorAt: terms.billingAnchor ?? startsAt,
     anchorFixed: terms.billingAnchor !== null || terms.billingCycle === 'calendar',
@@ -98,6 +106,8 @@ export function createSubscription(
     incompleteSince: null,
     expiresAt: null,
     pausedAt: null,
+    changeAt: null,
+    endsAt: null,
     unpaidSince: null,
     overdueCount: 0,
     pastDueSince: null,
@@ -135,6 +145,20 @@ export function createSubscription(
     createdAt: at,
   }));
   return { subscription, priced, segments };
+}
+
+/** Throws `validation_failed` for a start that lies further back than the tenant allows. */
+function startOf({ startAt, backdateDaysMax, timeZone }: SubscriptionTerms, at: Date): Date {
+  if (!startAt || startAt >= at || backdateDaysMax === undefined)
+    return startAt && startAt > at ? startAt : at;
+  const earliest = addCivilDays(at, -backdateDaysMax, timeZone);
+  if (startAt >= earliest) return startAt;
+  const message = `Use an instant that is not before ${earliest.toISOString()}.`;
+  throw new DomainError(
+    'validation_failed',
+    `A subscription starts at most ${backdateDaysMax} days before it is created.`,
+    { errors: [{ path: 'start_at', code: 'too_early', message }] },
+  );
 }
 
 function newItem(id: string, subscription: Subscription, key: string): SubscriptionItem {

@@ -1,37 +1,29 @@
-import {
-  type Decision,
-  decideActivate,
-  decideCancel,
-  decideClosePeriod,
-  decideEndTrial,
-  decideExpire,
-  decideRemindTrial,
-} from './decide-step.ts';
+import { decideCancel, decideExpire } from './decide-end.ts';
+import { decideApplyChange } from './decide-scheduled.ts';
+import { decideActivate, decideClosePeriod, decideEndTrial, decideRemindTrial } from './decide-step.ts';
+import type { Decision } from './decision.ts';
+import type { Life } from './life.ts';
 import type { NextStep } from './next-step.ts';
-import type { PricedItem, Subscription } from './subscription.ts';
 
 /**
  * What a due step does. `hasPaymentMethod`: whether the customer has a method that charges could go to; only the end
  * of a trial asks (billing rule 10).
  */
-export function decideStep(
-  subscription: Subscription,
-  priced: readonly PricedItem[],
-  { step, at }: NextStep,
-  hasPaymentMethod: boolean,
-): Decision {
+export function decideStep(life: Life, { step, at }: NextStep, hasPaymentMethod: boolean): Decision {
   switch (step) {
     case 'activate':
-      return decideActivate(subscription, priced, at);
+      return decideActivate(life, at);
     case 'remind_trial':
-      return decideRemindTrial(subscription, priced);
+      return decideRemindTrial(life, at);
+    case 'apply_change':
+      return decideApplyChange(life, at, hasPaymentMethod);
     case 'end_trial':
-      return decideEndTrial(subscription, priced, at, hasPaymentMethod);
+      return decideEndTrial(life, at, hasPaymentMethod);
     case 'close_period':
-      return decideClosePeriod(subscription, priced, at);
+      return decideClosePeriod(life, at);
     case 'cancel':
-      return decideCancel(subscription, priced, at);
+      return decideCancel(life, at);
     case 'expire':
-      return decideExpire(subscription, priced, at);
+      return decideExpire(life, at);
   }
 }

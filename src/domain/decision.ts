@@ -9,6 +9,8 @@ import type { BilledPeriod, Subscription, SubscriptionItem } from './subscriptio
  * What a step or a command does: new facts, what is billed and given back, what of the items' lives is accounted for,
  * and what the world is told beyond the change of status. Pure: activities make it true, previews only look at it,
  * simulations make it true in memory.
+ *
+ * Items and scheduled changes that it begins have no id yet but a placeholder; `withIds` gives them theirs.
  */
 export type Decision = {
   subscription: Subscription;
@@ -16,7 +18,7 @@ export type Decision = {
   items: readonly SubscriptionItem[];
   segments: readonly SegmentChange[];
   invoice: InvoiceDraft | null;
-  /** Lines for the next invoice. */
+  /** Lines for the next invoice. Those of `invoice` that were pending before are its last ones, in their order. */
   pending: readonly LineDraft[];
   /** Whether the invoice takes the lines that were pending before; they stand in `invoice.lines` already. */
   takesPending: boolean;
@@ -28,6 +30,8 @@ export type Decision = {
   /** Scheduled changes that are done with, and those that are new. */
   finished: readonly { id: string; as: 'applied' | 'replaced' | 'canceled' }[];
   scheduled: readonly ScheduledChange[];
+  /** Pending ones whose instant moved with the period or trial that they wait for the end of. */
+  moved: readonly { id: string; effectiveAt: Date }[];
   events: readonly EventType[];
   /** Whether the invoice is to be charged now (only for automatic collection). */
   collect: boolean;
@@ -35,7 +39,10 @@ export type Decision = {
   voidOpenInvoices: boolean;
 };
 
-/** From `from` on an item has this price and quantity; null: it has none any more. */
+/**
+ * From `from` on an item has this price and quantity; null: it has none any more. A segment that began at `from` is
+ * replaced, and of one that would have begun later nothing is left.
+ */
 export type SegmentChange = { itemId: string; from: Date; to: { price: Price; quantity: Decimal } | null };
 
 /** A stretch of an item's life that this decision accounts for, and where it is billed: a line of the invoice or a pending one. */
@@ -58,6 +65,7 @@ export const NOTHING = {
   truncations: [],
   finished: [],
   scheduled: [],
+  moved: [],
   events: [],
   collect: false,
   voidOpenInvoices: false,

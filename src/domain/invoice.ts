@@ -1,4 +1,5 @@
 import { Decimal } from './money.ts';
+import type { PricedTrace } from './rating/trace.ts';
 import type { CollectionMethod } from './subscription.ts';
 import type { Metadata } from './tenant.ts';
 
@@ -7,6 +8,7 @@ export type InvoiceStatus = (typeof INVOICE_STATUSES)[number];
 export const BILLING_REASONS = [
   'subscription_create',
   'subscription_cycle',
+  'subscription_update',
   'trial_end',
   'subscription_cancel',
 ] as const;
@@ -26,6 +28,10 @@ export type Invoice = {
   subtotal: Decimal;
   total: Decimal;
   amountPaid: Decimal;
+  /** What the customer's balance gave when it was finalized; negative: what it gave to the balance (billing rule 28). */
+  balanceApplied: Decimal;
+  /** What credit notes took off it. */
+  amountCredited: Decimal;
   collectionMethod: CollectionMethod;
   netDays: number | null;
   dueAt: Date | null;
@@ -47,15 +53,7 @@ export type Invoice = {
 };
 
 /** How a line's amount came about: enough to explain it without running anything (billing rule 22). */
-export type LineTrace = {
-  model: 'flat' | 'per_unit';
-  unitAmount: string;
-  quantity: string;
-  /** Units billed over units of the whole contractual period; absent when the period is whole. */
-  fraction?: { numerator: number; denominator: number; unit: 'day' | 'second' };
-  exact: string;
-  rounded: string;
-};
+export type LineTrace = PricedTrace;
 
 export type InvoiceLine = {
   id: string;
@@ -76,8 +74,11 @@ export type InvoiceLine = {
 };
 
 /** What is still owed on an invoice. */
-export function amountDue(invoice: Pick<Invoice, 'status' | 'total' | 'amountPaid'>): Decimal {
-  return invoice.status === 'open' || invoice.status === 'uncollectible' || invoice.status === 'draft'
-    ? invoice.total.minus(invoice.amountPaid)
+export function amountDue(
+  invoice: Pick<Invoice, 'status' | 'total' | 'amountPaid' | 'balanceApplied' | 'amountCredited'>,
+): Decimal {
+  const { status, total, amountPaid, balanceApplied, amountCredited } = invoice;
+  return status === 'open' || status === 'uncollectible' || status === 'draft'
+    ? total.minus(balanceApplied).minus(amountCredited).minus(amountPaid)
     : new Decimal(0);
 }

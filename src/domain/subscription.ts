@@ -1,7 +1,9 @@
+import type { BilledFee } from './billed-fee.ts';
 import type { Cadence, Period } from './calendar.ts';
 import { DomainError } from './errors.ts';
 import type { Decimal } from './money.ts';
 import type { Price } from './plan.ts';
+import type { Usage } from './price-terms.ts';
 import type { Metadata } from './tenant.ts';
 
 /** The words of Stripe. Derived from facts by `deriveStatus`, never set by hand. */
@@ -34,6 +36,7 @@ export type TrialEndBehavior = (typeof TRIAL_END_BEHAVIORS)[number];
 export const STEP_NAMES = [
   'activate',
   'remind_trial',
+  'apply_change',
   'end_trial',
   'cancel',
   'expire',
@@ -58,6 +61,10 @@ export type Subscription = {
   netDays: number | null;
   paymentBehavior: PaymentBehavior;
   trialEndBehavior: TrialEndBehavior;
+  /** Whether what is used during the trial is billed (billing rule 10). */
+  trialUsage: 'free' | 'billed';
+  /** How many cycles it runs for, counted from where billing begins; null: for ever. */
+  cycles: number | null;
   startsAt: Date;
   // Facts.
   anchorAt: Date;
@@ -72,6 +79,10 @@ export type Subscription = {
   incompleteSince: Date | null;
   expiresAt: Date | null;
   pausedAt: Date | null;
+  /** The earliest instant at which a pending scheduled change is due. */
+  changeAt: Date | null;
+  /** When its cycles are over. */
+  endsAt: Date | null;
   unpaidSince: Date | null;
   /** How many of its invoices are open and overdue. */
   overdueCount: number;
@@ -135,8 +146,26 @@ export type BilledPeriod = {
   lineId: string | null;
 };
 
-/** An item with the price and quantity in force: what billing a boundary needs to know. */
-export type PricedItem = { item: SubscriptionItem; price: Price; quantity: Decimal };
+/**
+ * An item with the price and quantity in force: what billing a boundary needs to know. What is optional is loaded where a
+ * decision needs it; a decision that finds it missing throws, because nothing is not the same as not known.
+ */
+export type PricedItem = {
+  item: SubscriptionItem;
+  price: Price;
+  quantity: Decimal;
+  /** From when on it has this price and quantity. */
+  since?: Date;
+  /** What was billed ahead and reaches beyond the instant of the decision: what a credit is taken from. */
+  fees?: readonly BilledFee[];
+  /** Of a usage price: what was used from the start of the item's period to the instant of the decision. */
+  usage?: Usage;
+  /**
+   * Of a minimum commitment: what the subscription's other lines come to, pending ones too and net of credits, whose
+   * period begins in its running period and before the instant of the decision, and ends no later than that period.
+   */
+  spent?: Decimal;
+};
 
 /** The calendar every price of the subscription follows (billing rules 5, 6, 8). */
 export function cadenceOf(subscription: Subscription): Cadence {
@@ -155,8 +184,8 @@ export const TRANSITIONS: Record<SubscriptionStatus, readonly SubscriptionStatus
   trialing: ['active', 'incomplete', 'paused', 'canceled'],
   active: ['past_due', 'paused', 'canceled', 'expired'],
   past_due: ['active', 'unpaid', 'paused', 'canceled', 'expired'],
-  unpaid: ['active', 'canceled'],
-  paused: ['trialing', 'active', 'past_due', 'canceled'],
+  unpaid: ['active', 'canceled', 'expired'],
+  paused: ['trialing', 'active', 'past_due', 'canceled', 'expired'],
   canceled: [],
   expired: [],
 };

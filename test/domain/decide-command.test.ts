@@ -34,13 +34,13 @@ const endTrial: SubscriptionCommand = { kind: 'end_trial' };
 const extendTo = (instant: string): SubscriptionCommand => ({ kind: 'extend_trial', trialEnd: utc(instant) });
 
 function decide(
-  { subscription, priced }: Life,
+  life: Life,
   command: SubscriptionCommand,
   requestedAt = '2026-01-10',
   reminderDays: number | null = null,
 ) {
   const setting = { hasPaymentMethod: true, trialReminderDays: reminderDays };
-  return decideCommand(subscription, priced, command, utc(requestedAt), setting);
+  return decideCommand(life, command, utc(requestedAt), setting);
 }
 const obey = (life: Life, command: SubscriptionCommand, requestedAt?: string, reminderDays?: number): Life =>
   after(life, decide(life, command, requestedAt, reminderDays));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { totalOf } from '../../src/domain/build-invoice.ts';
 import type { SubscriptionTerms } from '../../src/domain/decide-create.ts';
-import { decideAbandon, decideCancel } from '../../src/domain/decide-step.ts';
+import { decideAbandon, decideCancel } from '../../src/domain/decide-end.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { after, aPrice, conceive, day, type Lived, live, utc } from '../support/lives.ts';
 
@@ -204,7 +204,7 @@ describe('a cancellation', () => {
     conceive({ items: [advance, arrears, weekly] }, '2026-01-01'),
     '2026-01-10T00:00:00Z',
   ).life;
-  const canceled = (at: string) => decideCancel(begun.subscription, begun.priced, utc(at));
+  const canceled = (at: string) => decideCancel(begun, utc(at));
 
   test('bills what ran in arrears up to and with its day, and nothing in advance', () => {
     // Month: 13 of 31 days of 62 = 26; week from the 8th: 6 of 7 days of 7 = 6.
@@ -232,12 +232,12 @@ describe('a cancellation', () => {
 
   test('of what was only paid in advance makes no invoice', () => {
     const { life } = live(conceive({}, '2026-01-01'), '2026-01-01');
-    expect(decideCancel(life.subscription, life.priced, utc('2026-01-13')).invoice).toBeNull();
+    expect(decideCancel(life, utc('2026-01-13')).invoice).toBeNull();
   });
 
   test('at the instant of the beginning makes no invoice of nothing', () => {
     const { life } = live(conceive({ items: [arrears] }, '2026-01-01'), '2026-01-01');
-    expect(decideCancel(life.subscription, life.priced, utc('2026-01-01'))).toMatchObject({
+    expect(decideCancel(life, utc('2026-01-01'))).toMatchObject({
       invoice: null,
       coverage: [],
     });
@@ -249,7 +249,7 @@ describe('a cancellation', () => {
     ['while incomplete takes the invoice along', { paymentBehavior: 'allow_incomplete' }, [], true],
   ])('%s', (_sentence, terms, reasons, voids) => {
     const { life } = live(conceive({ items: [advance, arrears], ...terms }, '2026-01-01'), '2026-01-01');
-    const decision = decideCancel(life.subscription, life.priced, utc('2026-01-13'));
+    const decision = decideCancel(life, utc('2026-01-13'));
     expect([...new Set(decision.coverage.map(({ reason }) => reason))]).toEqual(reasons);
     expect(decision).toMatchObject({
       invoice: null,
@@ -272,7 +272,7 @@ describe('a cancellation', () => {
 describe('abandoned with its test clock', () => {
   test('what ran in arrears is waived, nothing is billed, what is open is voided', () => {
     const { life } = live(conceive({ items: [advance, arrears] }, '2026-01-01'), '2026-01-01');
-    const decision = decideAbandon(life.subscription, life.priced, utc('2026-01-13'), 'test clock deleted');
+    const decision = decideAbandon(life, utc('2026-01-13'), 'test clock deleted');
     expect(decision).toMatchObject({
       invoice: null,
       voidOpenInvoices: true,
@@ -290,8 +290,6 @@ describe('abandoned with its test clock', () => {
 
   test('in its trial the trial is accounted for', () => {
     const { life } = live(conceive({ trialDays: 30 }, '2026-01-01'), '2026-01-01');
-    expect(decideAbandon(life.subscription, life.priced, utc('2026-01-13'), 'x').coverage).toMatchObject([
-      { reason: 'trial' },
-    ]);
+    expect(decideAbandon(life, utc('2026-01-13'), 'x').coverage).toMatchObject([{ reason: 'trial' }]);
   });
 });

@@ -4,7 +4,7 @@ import { totalOf } from '../../src/domain/build-invoice.ts';
 import { INTERVAL_UNITS } from '../../src/domain/calendar.ts';
 import { decideCommand, effectiveAt, type SubscriptionCommand } from '../../src/domain/decide-command.ts';
 import type { SubscriptionTerms } from '../../src/domain/decide-create.ts';
-import type { Decision } from '../../src/domain/decide-step.ts';
+import type { Decision } from '../../src/domain/decision.ts';
 import { isDomainError } from '../../src/domain/errors.ts';
 import { Decimal, sum } from '../../src/domain/money.ts';
 import { after, aPrice, conceive, type Life, live } from '../support/lives.ts';
@@ -84,7 +84,7 @@ function play({ terms: asked, commands: orders, born, pays }: Scenario) {
     until(order.at);
     try {
       const at = effectiveAt(life.subscription, order.at);
-      const decision = decideCommand(life.subscription, life.priced, order.command(at), at, {
+      const decision = decideCommand(life, order.command(at), at, {
         hasPaymentMethod: pays,
         trialReminderDays: asked.trialReminderDays ?? null,
       });
@@ -153,7 +153,9 @@ test('time never goes back, and what has ended stays as it is', () => {
 });
 
 test('the same life lived twice is the same to the last digit', () => {
-  holds((played, one) => expect(play(one)).toEqual(played), 40);
+  // Ids are given from outside, and are others each time.
+  const told = (played: ReturnType<typeof play>) => JSON.stringify(played).replace(/(inv|il)_\d+/g, '$1');
+  holds((played, one) => expect(told(play(one))).toEqual(told(played)), 40);
 });
 
 test('a trial is free and nothing is billed before it has ended', () => {

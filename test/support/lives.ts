@@ -1,13 +1,15 @@
+import { lifeAfter } from '../../src/domain/apply-decision.ts';
 import { decideStep } from '../../src/domain/decide.ts';
 import { createSubscription, type SubscriptionTerms } from '../../src/domain/decide-create.ts';
-import type { Decision } from '../../src/domain/decide-step.ts';
+import type { Decision } from '../../src/domain/decision.ts';
+import type { Life } from '../../src/domain/life.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { derived, type NextStep } from '../../src/domain/next-step.ts';
 import type { Price } from '../../src/domain/plan.ts';
-import type { PricedItem, Subscription } from '../../src/domain/subscription.ts';
+import type { Usage } from '../../src/domain/price-terms.ts';
 
-/** A subscription in memory, with its items: what decisions are made from, and what they answer. */
-export type Life = { subscription: Subscription; priced: PricedItem[] };
+export type { Life } from '../../src/domain/life.ts';
+
 /** One step of a life, as it was decided. */
 export type Lived = NextStep & { decision: Decision; life: Life };
 
@@ -77,15 +79,42 @@ export function conceive(terms: Partial<SubscriptionTerms>, at: string): Life {
     { tenantId: 'ten', subscriptionId: 'sub', newId },
     utc(at),
   );
-  return { subscription: derived(subscription), priced };
+  return {
+    subscription: derived(subscription),
+    priced: priced.map((entry) => ({ ...entry, fees: [] })),
+    changes: [],
+    pending: [],
+  };
 }
 
-/** What a decision leaves behind, as it would be stored. */
-export function after(life: Life, decision: Decision): Life {
-  const items = new Map(decision.items.map((item) => [item.id, item]));
+let given = 0;
+
+/** What a decision leaves behind, as it would be stored; `owed` is what nobody has paid of its invoice. */
+export function after(life: Life, decision: Decision, owed = '0'): Life {
+  const newId = (prefix: string) => `${prefix}_${++given}`;
+  const lines = decision.invoice?.lines ?? [];
+  return lifeAfter(life, decision, {
+    newId,
+    invoiceId: decision.invoice && newId('inv'),
+    lineIds: lines.map(() => newId('il')),
+    owed: new Decimal(owed),
+  });
+}
+
+/** The life with what was used since the last boundary of its usage prices, and what its commitments are measured against. */
+export function using(life: Life, used: Record<string, string>, spent = '0'): Life {
+  const usageOf = (key: string): Usage => ({
+    quantity: new Decimal(used[key] ?? 0),
+    events: [],
+    buckets: null,
+  });
   return {
-    subscription: derived(decision.subscription),
-    priced: life.priced.map((entry) => ({ ...entry, item: items.get(entry.item.id) ?? entry.item })),
+    ...life,
+    priced: life.priced.map((entry) => ({
+      ...entry,
+      ...(entry.price.billing === 'usage' ? { usage: usageOf(entry.item.key) } : {}),
+      ...(entry.price.terms.model === 'minimum_commitment' ? { spent: new Decimal(spent) } : {}),
+    })),
   };
 }
 
@@ -96,7 +125,7 @@ export function live(life: Life, until: string, pays = true): { life: Life; live
   for (;;) {
     const { nextStep: step, nextStepAt: at } = now.subscription;
     if (!step || !at || at > utc(until)) return { life: now, lived };
-    const decision = decideStep(now.subscription, now.priced, { step, at }, pays);
+    const decision = decideStep(now, { step, at }, pays);
     now = after(now, decision);
     lived.push({ step, at, decision, life: now });
     if (lived.length > 5_000) throw new Error('this life does not come to an end');

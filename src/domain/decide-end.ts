@@ -1,0 +1,112 @@
+import { Bill } from './bill.ts';
+import { endOfBilledDay } from './calendar.ts';
+import { conclude } from './conclude.ts';
+import type { Decision } from './decision.ts';
+import type { BillingReason } from './invoice.ts';
+import type { Life } from './life.ts';
+import { isBilling, type PricedItem, type Subscription } from './subscription.ts';
+import { closeInTrial } from './trial-periods.ts';
+
+/**
+ * The subscription ends at `at` (billing rule 31c): nothing new is billed in advance, what runs in arrears is billed up
+ * to and including the day of the cancellation (rule 12), and what waited for an invoice is on this one. With `credit:
+ * prorate` what was paid ahead is given back from the day after the cancellation on (rule 18).
+ */
+export function decideCancel(life: Life, at: Date, credit: 'none' | 'prorate' = 'none'): Decision {
+  const { subscription, priced } = life;
+  const end = ended(subscription, priced, at, 'canceled', subscription.cancellationReason);
+  if (subscription.status === 'incomplete') return conclude(life, { ...end, at, voidOpenInvoices: true });
+  return finalDecision(life, end, at, credit);
+}
+
+/** Its first payment did not arrive in time, and its invoice is voided (billing rule 30); or its cycles are over. */
+export function decideExpire(life: Life, at: Date): Decision {
+  const { subscription, priced } = life;
+  const { endsAt, incompleteSince, status } = subscription;
+  const isOver = incompleteSince === null && status !== 'incomplete' && endsAt !== null && endsAt <= at;
+  if (isOver)
+    return finalDecision(life, ended(subscription, priced, at, 'expired', 'its cycles are over'), at, 'none');
+  const end = ended(subscription, priced, at, 'expired', 'first payment not received');
+  return conclude(life, { ...end, at, voidOpenInvoices: true });
+}
+
+/**
+ * Ended by nobody's doing (its test clock was deleted): nothing is billed any more, what ran in arrears is waived, and
+ * what is open is voided.
+ */
+export function decideAbandon(life: Life, at: Date, reason: string): Decision {
+  const { subscription, priced } = life;
+  const bill = new Bill();
+  for (const entry of priced) {
+    const { startedAt, currentPeriodStart: start } = entry.item;
+    const from = start ?? startedAt;
+    if (!from) continue;
+    if (subscription.status === 'trialing') bill.leaveFree(entry, { start: from, end: at }, 'trial');
+    else if (isBilling(subscription) && entry.price.timing === 'in_arrears')
+      bill.leaveFree(entry, { start: from, end: at }, 'waived');
+  }
+  const end = ended(subscription, priced, at, 'canceled', reason);
+  return conclude(life, { ...end, at, bill, voidOpenInvoices: true });
+}
+
+function finalDecision(
+  life: Life,
+  end: ReturnType<typeof ended>,
+  at: Date,
+  credit: 'none' | 'prorate',
+): Decision {
+  const { subscription, priced } = life;
+  const bill = new Bill();
+  const isCommitment = ({ price }: PricedItem) => price.terms.model === 'minimum_commitment';
+  for (const entry of [...priced.filter((one) => !isCommitment(one)), ...priced.filter(isCommitment)]) {
+    if (subscription.status === 'trialing') closeInTrial(bill, subscription, entry, at);
+    else if (isBilling(subscription)) closeForGood(bill, subscription, entry, at, credit);
+  }
+  const reason: BillingReason = 'subscription_cancel';
+  const collect = subscription.collectionMethod === 'charge_automatically';
+  return conclude(life, { ...end, at, bill, reason, alone: true, collect });
+}
+
+function closeForGood(
+  bill: Bill,
+  subscription: Subscription,
+  entry: PricedItem,
+  at: Date,
+  credit: 'none' | 'prorate',
+): void {
+  const { currentPeriodStart: start, currentPeriodEnd: end } = entry.item;
+  if (!start || !end) return;
+  const { prorationBasis, timeZone } = subscription;
+  if (entry.price.timing === 'in_arrears') {
+    const early = at < end ? { throughDayOf: at } : {};
+    if (start < at) bill.charge(subscription, entry, { start, end: at }, early);
+  } else if (credit === 'prorate' && at < end) {
+    bill.giveBack(subscription, entry, at, endOfBilledDay(at, prorationBasis, timeZone));
+  }
+}
+
+/** The facts of an end. */
+export function ended(
+  subscription: Subscription,
+  priced: readonly PricedItem[],
+  at: Date,
+  endReason: 'canceled' | 'expired',
+  cancellationReason: string | null,
+): Pick<Decision, 'subscription' | 'items'> {
+  return {
+    subscription: {
+      ...subscription,
+      endedAt: at,
+      endReason,
+      canceledAt: endReason === 'canceled' ? (subscription.canceledAt ?? at) : null,
+      cancellationReason,
+      cancelAt: null,
+      cancelMode: null,
+      incompleteSince: null,
+      expiresAt: null,
+      blockedReason: null,
+      changeAt: null,
+    },
+    items: priced.map(({ item }) => ({ ...item, endedAt: at })),
+  };
+}

@@ -1,0 +1,149 @@
+import { begin } from './advance.ts';
+import { Bill } from './bill.ts';
+import { assertPausable, assertPaused } from './change-rules.ts';
+import { type Conclusion, conclude, periodOf } from './conclude.ts';
+import { type Beside, latest } from './decide-change.ts';
+import { isAutomatic } from './decide-step.ts';
+import type { Decision } from './decision.ts';
+import { DomainError } from './errors.ts';
+import type { Life } from './life.ts';
+import { newChangeId } from './new-ids.ts';
+import { startBilling } from './start-billing.ts';
+import type { PricedItem, Subscription, SubscriptionItem } from './subscription.ts';
+import { closeInTrial, trialItem } from './trial-periods.ts';
+
+export type Pause = { credit: boolean; resumeAt: Date | null };
+
+/**
+ * The subscription rests from `at` on (billing rules 18 and 31b): what runs in arrears is billed until then, what was
+ * paid ahead is given back, or without `credit` runs out. The day of the pause is not billed any more. `resumeAt`
+ * schedules the resume. Throws `pause_not_allowed`.
+ */
+export function decidePause(
+  life: Life,
+  { credit, resumeAt }: Pause,
+  at: Date,
+  beside: Beside = {},
+): Decision {
+  const { subscription, priced } = life;
+  assertPausable(subscription);
+  if (resumeAt && resumeAt <= at)
+    throw new DomainError(
+      'pause_not_allowed',
+      'A pause has to begin before it ends; use a later resume_at.',
+      {
+        state: subscription.status,
+        reason: 'resume_at_in_past',
+      },
+    );
+  const bill = new Bill();
+  const rest = (entry: PricedItem) => restItem(bill, subscription, entry, at, credit);
+  const isCommitment = ({ price }: PricedItem) => price.terms.model === 'minimum_commitment';
+  const rested = new Map(
+    [...priced.filter((entry) => !isCommitment(entry)), ...priced.filter(isCommitment)].map((entry) => [
+      entry.item.id,
+      rest(entry),
+    ]),
+  );
+  const items = priced.map(({ item }) => rested.get(item.id) ?? item);
+  const action = { kind: 'resume' } as const;
+  return conclude(life, {
+    ...beside,
+    subscription: { ...subscription, pausedAt: at, ...periodOf(items) },
+    items,
+    at,
+    bill,
+    collect: isAutomatic(subscription),
+    scheduled: resumeAt
+      ? [{ id: newChangeId(0), effectiveAt: resumeAt, mode: 'at', scheduleId: null, action }]
+      : [],
+  });
+}
+
+/** An item without a running period, or with the one that was paid ahead and is not given back. */
+function restItem(
+  bill: Bill,
+  subscription: Subscription,
+  entry: PricedItem,
+  at: Date,
+  credit: boolean,
+): SubscriptionItem {
+  const { currentPeriodStart: start, currentPeriodEnd: end } = entry.item;
+  if (!start || !end) return entry.item;
+  if (subscription.status === 'trialing') closeInTrial(bill, subscription, entry, at);
+  else if (entry.price.timing === 'in_arrears') {
+    if (start < at) bill.charge(subscription, entry, { start, end: at });
+  } else if (at < end) {
+    if (!credit) return entry.item;
+    bill.giveBack(subscription, entry, at);
+  }
+  return { ...entry.item, currentPeriodStart: null, currentPeriodEnd: null };
+}
+
+/**
+ * The subscription goes on at `at`: the time paused is nobody's, the anchor stays, and what is paid ahead is billed up to
+ * its next boundary, unless a period that was paid still runs. A trial goes on with what was left of it. Throws
+ * `resume_not_allowed`.
+ */
+export function decideResume(life: Life, at: Date, beside: Beside = {}): Decision {
+  const { subscription } = life;
+  assertPaused(subscription);
+  const events: Beside['events'] = ['subscription.resumed', ...(beside.events ?? [])];
+  // A resume that was planned for later has nothing left to do.
+  const done = beside.finished?.map(({ id }) => id) ?? [];
+  const stale = life.changes.flatMap(({ id, action }) =>
+    action.kind === 'resume' && !done.includes(id) ? [{ id, as: 'replaced' as const }] : [],
+  );
+  const finished = [...(beside.finished ?? []), ...stale];
+  const inTrial = subscription.trialEndsAt !== null && subscription.trialEndedAt === null;
+  const conclusion = inTrial ? resumeTrial(life, at) : resumeBilling(life, at);
+  return conclude(life, { ...conclusion, events, finished });
+}
+
+function resumeTrial(life: Life, at: Date): Conclusion {
+  const { subscription, priced } = life;
+  const { trialEndsAt, trialReminderAt, pausedAt } = subscription;
+  const restedMs = pausedAt ? at.getTime() - pausedAt.getTime() : 0;
+  const later = (instant: Date | null) => instant && new Date(instant.getTime() + restedMs);
+  const bill = new Bill();
+  const after = {
+    ...subscription,
+    pausedAt: null,
+    trialEndsAt: later(trialEndsAt),
+    trialReminderAt: later(trialReminderAt),
+  };
+  const items = priced.map((entry) => {
+    leavePaused(bill, subscription, entry, at);
+    return trialItem(after, entry, at);
+  });
+  return { subscription: { ...after, ...periodOf(items) }, items, at, bill };
+}
+
+function resumeBilling(life: Life, at: Date): Conclusion {
+  const { subscription, priced } = life;
+  const bill = new Bill();
+  const after: Subscription = { ...subscription, pausedAt: null };
+  const runs = ({ item }: PricedItem) => item.currentPeriodEnd !== null && item.currentPeriodEnd > at;
+  for (const entry of priced) if (!runs(entry)) leavePaused(bill, subscription, entry, at);
+  if (subscription.trialEndedAt && subscription.trialEndedAt.getTime() === subscription.pausedAt?.getTime()) {
+    // Nothing was billed before: the trial had ended without a way to pay.
+    const start = startBilling(bill, after, priced, { at, reason: 'trial_end', collects: true });
+    return { ...start, bill };
+  }
+  const items = priced.map((entry) =>
+    runs(entry) ? entry.item : begin(bill, entry, { after, at, prorates: true }),
+  );
+  return {
+    subscription: { ...after, ...periodOf(items) },
+    items,
+    at,
+    bill,
+    collect: isAutomatic(subscription),
+  };
+}
+
+/** Accounts for the time that an item rested: from the pause, or from when what was paid ran out, or since it was added. */
+function leavePaused(bill: Bill, { pausedAt }: Subscription, entry: PricedItem, at: Date): void {
+  const from = latest(pausedAt, entry.item.currentPeriodEnd, entry.item.startedAt);
+  if (from) bill.leaveFree(entry, { start: from, end: at }, 'paused');
+}

@@ -1,0 +1,49 @@
+import type { ScheduledChange } from './change.ts';
+import { conclude } from './conclude.ts';
+import { type Beside, decideChange } from './decide-change.ts';
+import { decidePause, decideResume } from './decide-pause.ts';
+import type { Decision } from './decision.ts';
+import { isDomainError } from './errors.ts';
+import type { Life } from './life.ts';
+
+/**
+ * The earliest pending change takes place. What has become impossible or pointless meanwhile (the item ended, the
+ * subscription is what it was to be) is dropped instead, because nobody is there to be refused anything.
+ */
+export function decideApplyChange(life: Life, at: Date, hasPaymentMethod: boolean): Decision {
+  const due = life.changes.find(({ effectiveAt }) => effectiveAt <= at);
+  if (!due) throw new RangeError(`no change of subscription ${life.subscription.id} is due`);
+  const beside: Beside = {
+    finished: [{ id: due.id, as: 'applied' }],
+    events: ['subscription.change_applied'],
+  };
+  try {
+    return decideAction(life, due.action, at, hasPaymentMethod, beside);
+  } catch (error) {
+    if (!isDomainError(error)) throw error;
+    return conclude(life, {
+      subscription: life.subscription,
+      at,
+      finished: [{ id: due.id, as: 'canceled' }],
+      events: ['subscription.change_canceled'],
+    });
+  }
+}
+
+/** What an action does at `at`, whether somebody asked for it now or long before. */
+export function decideAction(
+  life: Life,
+  action: ScheduledChange['action'],
+  at: Date,
+  hasPaymentMethod: boolean,
+  beside: Beside = {},
+): Decision {
+  switch (action.kind) {
+    case 'change':
+      return decideChange(life, action.change, at, hasPaymentMethod, beside);
+    case 'pause':
+      return decidePause(life, action, at, beside);
+    case 'resume':
+      return decideResume(life, at, beside);
+  }
+}

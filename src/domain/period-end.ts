@@ -1,0 +1,22 @@
+import type { PlannedAction } from './change.ts';
+import { affectedBy } from './change-moves.ts';
+import type { PricedItem, Subscription } from './subscription.ts';
+
+/**
+ * The end of the period that an action waits for: of a trial its end, of what has not begun its start, and otherwise the
+ * latest end of what was paid ahead for the items that a change is about, so that nothing has to be given back. Null
+ * while no period runs.
+ */
+export function periodEndFor(
+  subscription: Subscription,
+  priced: readonly PricedItem[],
+  action: PlannedAction | null,
+): Date | null {
+  if (!subscription.startedAt) return subscription.startsAt;
+  if (subscription.trialEndsAt && !subscription.trialEndedAt) return subscription.trialEndsAt;
+  const about = action?.kind === 'change' ? affectedBy(subscription, priced, action.change) : [];
+  const ends = about.flatMap(({ item, price }) =>
+    price.timing === 'in_advance' && item.currentPeriodEnd ? [item.currentPeriodEnd.getTime()] : [],
+  );
+  return ends.length > 0 ? new Date(Math.max(...ends)) : subscription.currentPeriodEnd;
+}

@@ -1,0 +1,66 @@
+import { begin } from './advance.ts';
+import type { Bill } from './bill.ts';
+import { totalOf } from './build-invoice.ts';
+import { boundaryAfter } from './calendar.ts';
+import { type Conclusion, periodOf } from './conclude.ts';
+import type { BillingReason } from './invoice.ts';
+import { intervalOf } from './plan.ts';
+import { cadenceOf, type PricedItem, type Subscription } from './subscription.ts';
+
+/** How long a first payment may take before the subscription expires (billing rule 30). */
+export const INCOMPLETE_LIFETIME_MS = 23 * 3_600_000;
+
+/** `collects`: whether the first invoice is to be charged at all. `owes`: whether it is waited for; settled with the whole bill. */
+export type Start = { at: Date; reason: BillingReason; collects: boolean };
+
+/**
+ * Billing begins at `at`, with the first period or when the trial is over. Unless the anchor is fixed it is here, and a
+ * fixed number of cycles counts from here (billing rules 8, 10, 18).
+ */
+export function startBilling(
+  bill: Bill,
+  subscription: Subscription,
+  priced: readonly PricedItem[],
+  { at, reason, collects }: Start,
+): Omit<Conclusion, 'bill'> {
+  const anchored = { ...subscription, anchorAt: subscription.anchorFixed ? subscription.anchorAt : at };
+  const items = priced.map((entry) => begin(bill, entry, { after: anchored, at, prorates: true }));
+  const begun = { ...anchored, ...periodOf(items), endsAt: endOfCycles(anchored, priced, at) };
+  const automatic = subscription.collectionMethod === 'charge_automatically';
+  const owes = collects && owesFirstPayment(subscription, bill);
+  return {
+    subscription: {
+      ...begun,
+      incompleteSince: owes ? at : null,
+      expiresAt: owes ? new Date(at.getTime() + INCOMPLETE_LIFETIME_MS) : null,
+    },
+    items,
+    at,
+    reason,
+    // `default_incomplete` leaves the first payment to the customer; a trial's end is charged like any renewal.
+    collect:
+      collects &&
+      automatic &&
+      (reason === 'trial_end' || subscription.paymentBehavior !== 'default_incomplete'),
+  };
+}
+
+/** Whether the first invoice has to be paid before the subscription counts as begun (billing rule 31). */
+export function owesFirstPayment(
+  { collectionMethod, paymentBehavior }: Subscription,
+  bill: Pick<Bill, 'lines'>,
+): boolean {
+  return (
+    collectionMethod === 'charge_automatically' && paymentBehavior !== 'default_active' && totalOf(bill).gt(0)
+  );
+}
+
+/** The last boundary of a fixed number of cycles: those of the first price, counted from where billing begins. */
+function endOfCycles(subscription: Subscription, priced: readonly PricedItem[], at: Date): Date | null {
+  const [first] = priced;
+  if (subscription.cycles === null || !first) return subscription.endsAt;
+  let end = at;
+  for (let n = 0; n < subscription.cycles; n += 1)
+    end = boundaryAfter(cadenceOf(subscription), intervalOf(first.price), end);
+  return end;
+}
