@@ -3,6 +3,7 @@ import { ANCHORS, PRORATIONS } from '../domain/change.ts';
 import { civilTimeOf } from '../domain/simulate/civil-time.ts';
 import { COLLECTION_METHODS, PAYMENT_BEHAVIORS, TRIAL_END_BEHAVIORS } from '../domain/subscription.ts';
 import { currencyIn, instantIn, quantityIn } from './common.ts';
+import { priceOverride } from './prices.ts';
 
 /**
  * What can happen on the timeline of a simulation. Each action takes the fields of the API's command of the same name,
@@ -42,7 +43,12 @@ const effective = z
   .meta({ description: '"now", "period_end" or an instant; what the API does by default when absent.' });
 
 const items = z
-  .array(z.strictObject({ key, quantity: quantityIn.default('1') }))
+  .array(
+    z.strictObject({
+      key,
+      quantity: quantityIn.optional().meta({ description: 'What it has, else 1, when absent.' }),
+    }),
+  )
   .min(1, 'Name at least one item, or leave items out.')
   .max(50);
 
@@ -53,23 +59,13 @@ const addOns = z
       key: key
         .optional()
         .meta({ description: 'Of its prices the one that is meant; all of them when absent.' }),
-      quantity: quantityIn.default('1'),
+      quantity: quantityIn.optional(),
     }),
   )
   .max(50);
 
 const overrides = z
-  .array(
-    z.strictObject({
-      key,
-      unit_amount: z
-        .string()
-        .regex(/^(0|[1-9]\d{0,14})(\.\d{1,12})?$/, 'Write the amount as a decimal string such as "19.99".')
-        .optional(),
-      minimum: z.string().nullable().optional(),
-      maximum: z.string().nullable().optional(),
-    }),
-  )
+  .array(priceOverride)
   .max(50)
   .meta({ description: 'What this subscription pays instead of the list price, by key.' });
 

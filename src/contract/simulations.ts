@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BILLING_REASONS, INVOICE_STATUSES } from '../domain/invoice.ts';
 import { STEP_NAMES, SUBSCRIPTION_STATUSES } from '../domain/subscription.ts';
 import { currencyIn, instantOut, moneyOut, timeZoneIn } from './common.ts';
-import { planCreate } from './plans.ts';
+import { addOnCreate, planCreate } from './plans.ts';
 import { handle, simulationAction, when } from './simulation-actions.ts';
 import { dunningPolicyIn } from './tenants.ts';
 
@@ -14,12 +14,16 @@ import { dunningPolicyIn } from './tenants.ts';
 export const SIMULATION_ACTIONS_MAX = 10_000;
 export const SIMULATED_SUBSCRIPTIONS_MAX = 20;
 export const SIMULATION_YEARS_MAX = 10;
+/** How many steps the engine takes before it gives up: more than twenty monthly subscriptions need for ten years. */
+export const SIMULATION_STEPS_MAX = 20_000;
 
-const { external_id: _externalId, metadata: _metadata, ...planFields } = planCreate.shape;
+const called = handle.meta({ description: 'What the timeline calls it.' });
+const { external_id: _planId, metadata: _planMetadata, ...planFields } = planCreate.shape;
+const { external_id: _addOnId, metadata: _addOnMetadata, ...addOnFields } = addOnCreate.shape;
 
 /** A plan as `POST /v1/plans` takes it, with a name of its own to call it by. */
 const simulatedPlan = z.strictObject({
-  id: handle.meta({ description: 'What the timeline calls it.' }),
+  id: called,
   version: z.int().min(1).default(1).meta({
     description: 'The same plan may be given in several versions; the highest is the one that is sold.',
   }),
@@ -27,12 +31,7 @@ const simulatedPlan = z.strictObject({
   name: planFields.name.optional(),
 });
 
-const { trial_days: _trialDays, ...addOnFields } = planFields;
-const simulatedAddOn = z.strictObject({
-  id: handle.meta({ description: 'What the timeline calls it.' }),
-  ...addOnFields,
-  name: addOnFields.name.optional(),
-});
+const simulatedAddOn = z.strictObject({ id: called, ...addOnFields, name: addOnFields.name.optional() });
 
 export const simulationCreate = z
   .strictObject({

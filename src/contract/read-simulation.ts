@@ -1,0 +1,273 @@
+import { composeChange } from '../domain/compose-change.ts';
+import type { SubscriptionTerms } from '../domain/decide-create.ts';
+import type { DunningPolicy } from '../domain/dunning.ts';
+import type { FieldError } from '../domain/errors.ts';
+import { Decimal } from '../domain/money.ts';
+import { instantWhere } from '../domain/simulate/civil-time.ts';
+import type { Action, Deed, Script, SimulatedMethod } from '../domain/simulate/script.ts';
+import { type FindStored, SimulatedCatalogue } from './simulated-catalogue.ts';
+import { commandsOf, type Reading, refusal, wantedOf } from './simulated-commands.ts';
+import type { SimulationAction } from './simulation-actions.ts';
+import {
+  SIMULATED_SUBSCRIPTIONS_MAX,
+  SIMULATION_STEPS_MAX,
+  SIMULATION_YEARS_MAX,
+  type SimulationBody,
+} from './simulations.ts';
+import { toDunningPolicy } from './tenants.ts';
+
+/** What a simulation takes from the tenant that asks for it, unless its body says otherwise. */
+export type SimulationDefaults = {
+  timeZone: string;
+  invoiceGraceHours: number;
+  dunningPolicy: DunningPolicy | null;
+  backdateDaysMax: number;
+  trialReminderDays: number | null;
+};
+
+/** A tenant that has changed none of its settings. */
+export const PLAIN_TENANT: SimulationDefaults = {
+  timeZone: 'UTC',
+  invoiceGraceHours: 0,
+  dunningPolicy: null,
+  backdateDaysMax: 90,
+  trialReminderDays: null,
+};
+
+type Reader = {
+  body: SimulationBody;
+  catalogue: SimulatedCatalogue;
+  defaults: SimulationDefaults;
+  timeZone: string;
+  errors: FieldError[];
+};
+
+/**
+ * The script of a simulation: every reference found, every instant read where the customer is. Throws
+ * `validation_failed` with all fields that are wrong: what is not sold, an action of a subscription that is not there
+ * yet, and what lies beyond the limits.
+ */
+export function readSimulation(
+  body: SimulationBody,
+  findStored: FindStored,
+  defaults: SimulationDefaults,
+): Script {
+  const timeZone = body.customer.time_zone ?? defaults.timeZone;
+  const errors: FieldError[] = [];
+  const instants = body.timeline.map(({ at }) => instantWhere(at, timeZone));
+  const first = new Date(Math.min(...instants.map((instant) => instant.getTime())));
+  const catalogue = new SimulatedCatalogue(body, findStored, first);
+  const reader = { body, catalogue, defaults, timeZone, errors };
+  checkCatalogue(reader);
+  const order = instants
+    .map((at, index) => ({ at, index }))
+    .sort((a, b) => a.at.getTime() - b.at.getTime() || a.index - b.index);
+  const names = new Set<string>();
+  const actions = order.flatMap(({ at, index }): Action[] => {
+    const action = body.timeline[index];
+    const deed = action ? deedOf(reader, action, index, names) : null;
+    return deed ? [{ ...deed, at, index }] : [];
+  });
+  const until = instantWhere(body.until, timeZone);
+  checkLimits(reader, { first, last: order.at(-1)?.at ?? first, until, names });
+  if (errors.length > 0) throw refusal(errors);
+  return { settings: settingsOf(reader), actions, until, stepsMax: SIMULATION_STEPS_MAX };
+}
+
+function settingsOf({ body, defaults }: Reader): Script['settings'] {
+  const { customer, tenant } = body;
+  return {
+    method: methodOf(customer.payment_method),
+    balances: new Map(
+      customer.balance && customer.currency ? [[customer.currency, new Decimal(customer.balance)]] : [],
+    ),
+    invoiceGraceHours: tenant.invoice_grace_hours ?? defaults.invoiceGraceHours,
+    dunningPolicy:
+      tenant.dunning_policy === undefined
+        ? defaults.dunningPolicy
+        : tenant.dunning_policy && toDunningPolicy(tenant.dunning_policy),
+  };
+}
+
+function methodOf(kind: 'succeeds' | 'declines' | 'none'): SimulatedMethod {
+  return kind === 'declines' ? { kind, hard: false } : { kind };
+}
+
+/** Null when something is wrong with it; `reader.errors` say what. */
+function deedOf(reader: Reader, action: SimulationAction, index: number, names: Set<string>): Deed | null {
+  const path = `timeline[${index}]`;
+  const { errors, catalogue, timeZone } = reader;
+  checkReferences(reader, action, path);
+  switch (action.action) {
+    case 'subscribe': {
+      const { subscription: name } = action;
+      if (names.has(name))
+        errors.push({
+          path: `${path}.subscription`,
+          code: 'duplicate',
+          message: `There is a subscription "${name}" already; give this one another name.`,
+        });
+      names.add(name);
+      const terms = termsOf(reader, action, index);
+      return terms && { kind: 'subscribe', name, terms };
+    }
+    case 'decline':
+      return { kind: 'method', method: { kind: 'declines', hard: action.hard } };
+    case 'payment_method':
+      return { kind: 'method', method: methodOf(action.behaves) };
+    default:
+      break;
+  }
+  const { subscription: name } = action;
+  if (name !== undefined && !names.has(name)) {
+    const later = reader.body.timeline.some(
+      (other) => other.action === 'subscribe' && other.subscription === name,
+    );
+    errors.push({
+      path: `${path}.subscription`,
+      code: later ? 'not_yet_there' : 'unknown_subscription',
+      message: later
+        ? `"${name}" does not exist yet at ${action.at}; let its subscribe come before.`
+        : `No subscribe makes a subscription "${name}"; add one, or name another.`,
+    });
+    return null;
+  }
+  if (action.action === 'pay') return { kind: 'pay', name: name ?? null };
+  if (name === undefined) return null;
+  if (action.action === 'use') {
+    const { key, quantity, properties } = action;
+    return { kind: 'use', name, key, quantity: new Decimal(quantity), properties };
+  }
+  const reading: Reading = { catalogue, timeZone, index };
+  return { kind: 'command', name, ask: (life) => commandsOf(action, life, reading) };
+}
+
+const NET_DAYS_DEFAULT = 30;
+
+function termsOf(
+  { body, catalogue, defaults, timeZone, errors }: Reader,
+  action: Extract<SimulationAction, { action: 'subscribe' }>,
+  index: number,
+): SubscriptionTerms | null {
+  const path = `timeline[${index}]`;
+  const plan = catalogue.find('plan', action.plan, action.plan_version ?? null);
+  if (!plan) return null;
+  const currencies = [...new Set(plan.prices.map((price) => price.currency))];
+  const only = currencies.length === 1 ? currencies[0] : undefined;
+  const currency = action.currency ?? body.customer.currency ?? only;
+  if (currency === undefined) {
+    const message = `The plan is sold in ${currencies.join(', ')}: say which, or give the customer a currency.`;
+    errors.push({ path: `${path}.currency`, code: 'required', message });
+    return null;
+  }
+  const nothing = { currency, plan: null, items: [] };
+  const composed = composeChange(nothing, { ...wantedOf(action, catalogue, String(index)), plan });
+  errors.push(...composed.errors.map((error) => ({ ...error, path: `${path}.${error.path}` })));
+  if (composed.change.once.length > 0)
+    errors.push({
+      path: `${path}.add_ons`,
+      code: 'charged_once',
+      message: 'What is charged once is added to a subscription that is there: use add, with once.',
+    });
+  const where = (text: string | undefined) => (text === undefined ? null : instantWhere(text, timeZone));
+  const trialDays = action.trial_end === undefined ? (action.trial_days ?? plan.trialDays ?? 0) : 0;
+  return {
+    externalId: null,
+    customerId: 'customer',
+    planId: plan.planId,
+    planVersion: plan.version,
+    // In a simulation time never passes unnoticed, as under a test clock.
+    testClockId: 'simulation',
+    currency,
+    timeZone,
+    prorationBasis: action.proration_basis,
+    billingCycle: action.billing_cycle,
+    billingAnchor: where(action.billing_anchor),
+    collectionMethod: action.collection_method,
+    netDays: action.collection_method === 'send_invoice' ? (action.net_days ?? NET_DAYS_DEFAULT) : null,
+    paymentBehavior: action.payment_behavior,
+    trialEndBehavior: action.trial_end_behavior,
+    trialUsage: action.trial_usage,
+    cycles: action.cycles ?? null,
+    startAt: where(action.start_at),
+    backdateDaysMax: body.tenant.backdate_days_max ?? defaults.backdateDaysMax,
+    trialDays: trialDays === 0 ? null : trialDays,
+    trialEnd: where(action.trial_end),
+    trialReminderDays: defaults.trialReminderDays,
+    cancelAt: where(action.cancel_at),
+    items: composed.change.set,
+    metadata: {},
+  };
+}
+
+/** Every plan and add-on that an action names is there. */
+function checkReferences({ catalogue, errors }: Reader, action: SimulationAction, path: string): void {
+  const parts =
+    action.action === 'schedule'
+      ? action.phases.map((phase, n) => ({ part: phase, at: `${path}.phases[${n}]` }))
+      : [{ part: action, at: path }];
+  for (const { part, at } of parts) {
+    if ('plan' in part && part.plan !== undefined)
+      catalogue.get('plan', part.plan, part.plan_version ?? null, { path: `${at}.plan`, errors });
+    else if ('plan_version' in part && part.plan_version !== undefined)
+      errors.push({ path: `${at}.plan`, code: 'required', message: 'Name the plan whose version is meant.' });
+    for (const field of ['add_ons', 'once'] as const) {
+      const named =
+        field in part ? (part as { [F in typeof field]?: { add_on: string }[] })[field] : undefined;
+      for (const [n, { add_on: addOn }] of (named ?? []).entries())
+        catalogue.get('add_on', addOn, null, { path: `${at}.${field}[${n}].add_on`, errors });
+    }
+  }
+}
+
+function checkCatalogue({ body, errors }: Reader): void {
+  const seen = new Set<string>();
+  for (const [n, { id, version }] of body.catalogue.plans.entries()) {
+    if (seen.has(`${id} ${version}`)) {
+      const message = `There are two plans "${id}" with the version ${version}; keep one, or give it another version.`;
+      errors.push({ path: `catalogue.plans[${n}].id`, code: 'duplicate', message });
+    }
+    seen.add(`${id} ${version}`);
+  }
+  for (const [n, { id }] of body.catalogue.add_ons.entries()) {
+    if (seen.has(id))
+      errors.push({
+        path: `catalogue.add_ons[${n}].id`,
+        code: 'duplicate',
+        message: `There are two add-ons "${id}"; keep one.`,
+      });
+    seen.add(id);
+  }
+  if (body.customer.balance !== undefined && body.customer.currency === undefined)
+    errors.push({
+      path: 'customer.currency',
+      code: 'required',
+      message: 'Say in which currency the balance is.',
+    });
+}
+
+function checkLimits(
+  { errors }: Reader,
+  { first, last, until, names }: { first: Date; last: Date; until: Date; names: ReadonlySet<string> },
+): void {
+  if (names.size > SIMULATED_SUBSCRIPTIONS_MAX)
+    errors.push({
+      path: 'timeline',
+      code: 'too_many',
+      message: `A simulation has at most ${SIMULATED_SUBSCRIPTIONS_MAX} subscriptions; split it.`,
+    });
+  if (until < last)
+    errors.push({
+      path: 'until',
+      code: 'before_last_action',
+      message: `The last action happens at ${last.toISOString()}; use an instant that is not before it.`,
+    });
+  const latest = new Date(first);
+  latest.setUTCFullYear(latest.getUTCFullYear() + SIMULATION_YEARS_MAX);
+  if (until > latest)
+    errors.push({
+      path: 'until',
+      code: 'too_far',
+      message: `A simulation looks at most ${SIMULATION_YEARS_MAX} years ahead; use an instant until ${latest.toISOString()}.`,
+    });
+}

@@ -1,0 +1,176 @@
+import { decideCancel, decideExpire } from '../decide-end.ts';
+import { payInvoice } from '../decide-payment.ts';
+import { afterFailure, type Collection, type DunningEndAction, isSuppressed, lineUp } from '../dunning.ts';
+import {
+  afterFailedCharge,
+  becomesUnpaid,
+  endedCollection,
+  endOfDunning,
+  isFirstPayment,
+  policyFor,
+  unpaidCancellation,
+  withNewMethod,
+  withoutHardDeclines,
+} from '../follow-payment.ts';
+import { amountDue } from '../invoice.ts';
+import { nextInvoiceStep } from '../invoice-step.ts';
+import { overdueInvoice, writtenOffInvoice } from '../open-invoice.ts';
+import { isEnded } from '../subscription.ts';
+import { apply, change, finalize, follow, overdueOf, voidHeld } from './apply.ts';
+import { lifeAt } from './facts.ts';
+import type { SimulatedMethod } from './script.ts';
+import type { Held, World } from './world.ts';
+
+/** Charges and dunning as the activities make them, with a gateway that answers at once as the timeline says. */
+
+/** Does what an invoice waits for at `at`. */
+export function takeInvoiceStep(world: World, invoiceId: string, at: Date): void {
+  const held = world.held(invoiceId);
+  switch (nextInvoiceStep(held.invoice, null, held.collection)?.step) {
+    case 'finalize':
+      finalize(world, held, at);
+      return;
+    case 'mark_overdue':
+      world.save({ ...held, invoice: overdueInvoice(held.invoice, at) });
+      follow(world, world.ownerOf(held), at);
+      return;
+    default:
+      charge(world, invoiceId, at);
+  }
+}
+
+/** The charge of an invoice that is due. Without a method, or while a hard decline stands, it fails without being tried. */
+export function charge(world: World, invoiceId: string, at: Date): void {
+  const held = world.held(invoiceId);
+  const next = nextInvoiceStep(held.invoice, null, held.collection);
+  if ((next?.step !== 'collect' && next?.step !== 'retry') || next.at > at) return;
+  const { method } = world;
+  const isTried = method.kind !== 'none' && !isSuppressed(world.running(held.invoice.currency));
+  if (!isTried) fail(world, held, true, at);
+  else if (method.kind === 'declines') fail(world, held, method.hard, at);
+  else receive(world, held, at, false);
+}
+
+/** Money for an invoice: its dunning ends, the next one in line is called, its subscription follows. */
+export function receive(world: World, held: Held, at: Date, outOfBand: boolean): void {
+  const { collection } = held;
+  const running = world.running(held.invoice.currency);
+  const { invoice } = payInvoice(held.invoice, '', at, outOfBand);
+  world.save({
+    invoice,
+    lines: held.lines,
+    collection: collection?.outcome === null ? endedCollection(collection, 'paid', at) : collection,
+  });
+  if (running.some((other) => other.invoiceId !== invoice.id)) callNext(world, held, at, !outOfBand);
+  const owner = world.ownerOf(held);
+  const first = isFirstPayment(held.invoice, owner.life.subscription);
+  follow(world, owner, at, first ? 'received' : 'unchanged');
+}
+
+/** The customer has another payment method, or none any more. */
+export function changeMethod(world: World, method: SimulatedMethod, at: Date): void {
+  world.method = method;
+  if (method.kind === 'none') return;
+  const lines = new Map<string, Held>();
+  for (const held of world.waiting()) {
+    const { invoice, collection } = held;
+    const owner = world.ownerOf(held).life.subscription;
+    const again = withNewMethod({ invoice, collection, owner, underWay: false }, at);
+    if (!again) continue;
+    world.save({
+      ...held,
+      ...(again.invoice ? { invoice: again.invoice } : {}),
+      collection: again.collection,
+    });
+    if (again.collection && !lines.has(invoice.currency)) lines.set(invoice.currency, held);
+  }
+  for (const held of lines.values()) advanceLine(world, held, at, true);
+}
+
+function callNext(world: World, held: Held, at: Date, proves: boolean): void {
+  // What was charged went to the customer's method, so it works again; what came from outside says nothing of it.
+  if (proves)
+    for (const collection of withoutHardDeclines(world.running(held.invoice.currency), at))
+      world.saveCollection(collection);
+  advanceLine(world, held, at, true);
+}
+
+function advanceLine(world: World, held: Held, at: Date, atOnce: boolean): void {
+  const { timeZone } = world.ownerOf(held).life.subscription;
+  for (const collection of lineUp(world.running(held.invoice.currency), timeZone, at, atOnce))
+    world.saveCollection(collection);
+}
+
+function fail(world: World, held: Held, hard: boolean, at: Date): void {
+  const { invoice, collection } = held;
+  const owner = world.ownerOf(held);
+  const follows = afterFailedCharge({ invoice, owner: owner.life.subscription, collection, asked: false });
+  switch (follows) {
+    case 'none':
+    case 'tell':
+      return;
+    case 'stays_incomplete':
+    case 'expire':
+      world.save({ ...held, invoice: { ...invoice, collectAt: null, updatedAt: at } });
+      if (follows === 'expire') apply(world, owner, decideExpire(lifeAt(world, owner, at), at), at);
+      return;
+    case 'void':
+      voidHeld(world, held, at);
+      return;
+    case 'dun':
+      dun(world, held, hard, at);
+  }
+}
+
+function dun(world: World, held: Held, hard: boolean, at: Date): void {
+  const { id: invoiceId, tenantId, customerId, currency } = held.invoice;
+  const owner = world.ownerOf(held);
+  const running = world.running(currency);
+  const policy = policyFor(running, world.settings.dunningPolicy);
+  const failure = { invoiceId, tenantId, customerId, currency, hard };
+  const collection = afterFailure(held.collection, failure, policy, owner.life.subscription.timeZone, at);
+  world.save({ ...held, invoice: overdueInvoice(held.invoice, at), collection });
+  if (collection.outcome === 'exhausted') {
+    endDunning(world, [collection, ...running.filter((other) => other.invoiceId !== invoiceId)], at);
+  } else {
+    advanceLine(world, held, at, false);
+    follow(world, owner, at);
+  }
+}
+
+function endDunning(world: World, collections: readonly [Collection, ...Collection[]], at: Date): void {
+  const [{ policy }] = collections;
+  const owners = new Set<string>();
+  for (const { collection, outcome, writesOff } of endOfDunning(collections)) {
+    const held = world.held(collection.invoiceId);
+    const ended = collection.outcome === null ? endedCollection(collection, outcome, at) : collection;
+    const invoice = writesOff ? writtenOffInvoice(held.invoice, at) : held.invoice;
+    world.save({ ...held, invoice, collection: ended });
+    if (invoice.subscriptionId) owners.add(invoice.subscriptionId);
+  }
+  for (const id of [...owners].sort()) endSubscription(world, id, policy.endAction, at);
+}
+
+function endSubscription(world: World, id: string, action: DunningEndAction, at: Date): void {
+  const lived = world.lives.get(id);
+  if (!lived || isEnded(lived.life.subscription.status)) return;
+  if (action === 'cancel') {
+    const life = lifeAt(world, lived, at);
+    const noted = unpaidCancellation(life.subscription, overdueOf(world, id));
+    // Whoever did not pay for weeks is not charged once more at the door: the final invoice stays open.
+    apply(world, lived, { ...decideCancel({ ...life, subscription: noted }, at), collect: false }, at, 0);
+    return;
+  }
+  follow(world, lived, at);
+  const { subscription } = lived.life;
+  if (becomesUnpaid(subscription, action)) change(lived, { ...subscription, unpaidSince: at }, at);
+}
+
+/** Everything that is open of one subscription, or of all, is paid outside any gateway, the oldest first. */
+export function payOpen(world: World, subscriptionId: string | null, at: Date): number {
+  const open = world
+    .waiting(subscriptionId)
+    .filter(({ invoice }) => invoice.status === 'open' && amountDue(invoice).gt(0));
+  for (const { invoice } of open) receive(world, world.held(invoice.id), at, true);
+  return open.length;
+}

@@ -1,0 +1,66 @@
+import { amountDue } from '../invoice.ts';
+import type { Life } from '../life.ts';
+import { Decimal, sum } from '../money.ts';
+import type { PricedItem } from '../subscription.ts';
+import { usageOf } from '../usage-record.ts';
+import type { Lived, World } from './world.ts';
+
+/**
+ * A subscription with everything that a decision at `at` may look at: what is still owed on its fees, what was used and,
+ * where there is a minimum commitment, what was spent.
+ */
+export function lifeAt(world: World, lived: Lived, at: Date): Life {
+  forgetUsed(lived);
+  const { life } = lived;
+  return { ...life, priced: life.priced.map((entry) => withFacts(world, lived, entry, at)) };
+}
+
+function withFacts(world: World, lived: Lived, entry: PricedItem, at: Date): PricedItem {
+  const { item, price } = entry;
+  const fees = (entry.fees ?? []).flatMap((fee) => {
+    if (fee.period.end <= at || fee.period.end <= fee.period.start) return [];
+    if (fee.invoiceId === null) return [fee];
+    const { invoice } = world.held(fee.invoiceId);
+    if (invoice.status === 'void') return [];
+    return [{ ...fee, owed: invoice.status === 'open' ? amountDue(invoice) : NOTHING }];
+  });
+  const own = lived.used.filter((used) => used.at < at);
+  return {
+    ...entry,
+    fees,
+    ...(price.billing === 'usage' ? { usage: usageOf(own, item.key, item.currentPeriodStart) } : {}),
+    ...(price.terms.model === 'minimum_commitment' ? { spent: spentOn(world, lived, entry, at) } : {}),
+  };
+}
+
+/** What was used before every running period has been billed, or was free. */
+function forgetUsed(lived: Lived): void {
+  const first = lived.used[0];
+  if (!first) return;
+  const starts = lived.life.priced.flatMap(({ item, price }) =>
+    price.billing === 'usage' && item.currentPeriodStart ? [item.currentPeriodStart.getTime()] : [],
+  );
+  const earliest = Math.min(...starts);
+  if (starts.length > 0 && first.at.getTime() < earliest)
+    lived.used = lived.used.filter(({ at }) => at.getTime() >= earliest);
+}
+
+/** What the subscription's other lines of a commitment's running period come to, net of credits, pending ones too. */
+function spentOn(world: World, lived: Lived, { item }: PricedItem, at: Date): Decimal {
+  const { currentPeriodStart: start, currentPeriodEnd: end } = item;
+  if (!start || !end) return NOTHING;
+  const liesIn = (from: Date, to: Date) => from >= start && from < at && to <= end;
+  const billed = lived.lines.flatMap(({ id, invoiceId, itemId, reverses, amount, period }) => {
+    if (itemId === item.id || reverses || !liesIn(period.start, period.end)) return [];
+    if (world.invoices.get(invoiceId)?.invoice.status === 'void') return [];
+    return [amount.minus(world.creditedOf(id))];
+  });
+  const waiting = lived.life.pending.flatMap(({ id, line: { itemId, reverses, amount, period } }) =>
+    itemId === item.id || reverses || !liesIn(period.start, period.end)
+      ? []
+      : [amount.minus(world.creditedOf(id))],
+  );
+  return sum([...billed, ...waiting]);
+}
+
+const NOTHING = new Decimal(0);

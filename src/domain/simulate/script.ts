@@ -1,0 +1,45 @@
+import type { SubscriptionCommand } from '../decide-command.ts';
+import type { SubscriptionTerms } from '../decide-create.ts';
+import type { DunningPolicy } from '../dunning.ts';
+import type { Life } from '../life.ts';
+import type { Decimal } from '../money.ts';
+
+/** How the simulated customer's payment method behaves; its gateway answers every charge at once. */
+export type SimulatedMethod = { kind: 'succeeds' } | { kind: 'declines'; hard: boolean } | { kind: 'none' };
+
+/** Everything a simulation is told, with every reference resolved. */
+export type Script = {
+  settings: SimulationSettings;
+  /** In the order of time; equal instants happen in the order of the list. */
+  actions: readonly Action[];
+  /** The last instant that is looked at, inclusive. */
+  until: Date;
+  /** How many steps it may take before it is given up. */
+  stepsMax: number;
+};
+
+export type SimulationSettings = {
+  method: SimulatedMethod;
+  /** What the customer has to his credit at the start, by currency. */
+  balances: ReadonlyMap<string, Decimal>;
+  invoiceGraceHours: number;
+  dunningPolicy: DunningPolicy | null;
+};
+
+/** `index` is the action's place in the timeline as it was written. */
+export type Action = { index: number; at: Date } & Deed;
+
+export type Deed =
+  | { kind: 'subscribe'; name: string; terms: SubscriptionTerms }
+  /** What is asked may depend on what the subscription has become by then, so it is put into words only at that instant. */
+  | { kind: 'command'; name: string; ask: (life: Life) => readonly SubscriptionCommand[] }
+  | {
+      kind: 'use';
+      name: string;
+      key: string;
+      quantity: Decimal;
+      properties: Readonly<Record<string, string>>;
+    }
+  /** What is open of one subscription, or of all, is paid outside any gateway. */
+  | { kind: 'pay'; name: string | null }
+  | { kind: 'method'; method: SimulatedMethod };

@@ -1,0 +1,140 @@
+import { decideStep } from '../decide.ts';
+import { decideCommand, effectiveAt, type SubscriptionCommand } from '../decide-command.ts';
+import { createSubscription, type SubscriptionTerms } from '../decide-create.ts';
+import { decideStart } from '../decide-start.ts';
+import type { Decision } from '../decision.ts';
+import { DomainError, isDomainError } from '../errors.ts';
+import type { NextStep } from '../next-step.ts';
+import { apply } from './apply.ts';
+import { changeMethod, charge, payOpen, takeInvoiceStep } from './collect.ts';
+import { lifeAt } from './facts.ts';
+import type { Action, Script } from './script.ts';
+import { use } from './use.ts';
+import { type Lived, World } from './world.ts';
+
+/** An action that the engine refused, and why. */
+export type Refused = { index: number; at: Date; error: DomainError };
+export type Simulated = { world: World; from: Date; until: Date; refused: Refused[]; steps: number };
+
+/**
+ * Plays a script to its end: everything that becomes due happens in the order of time, an invoice before a subscription
+ * at equal instants, and whatever is due at the instant of an action before the action, as under a test clock. Nothing
+ * of what happens is decided here: steps, commands, payments and dunning go through the functions that bill for real.
+ *
+ * What is refused is noted and changes nothing. Throws `simulation_too_large` when it takes more than `stepsMax` steps.
+ */
+export function simulate(script: Script): Simulated {
+  const world = new World(script.settings);
+  const run: Simulated = {
+    world,
+    from: script.actions[0]?.at ?? script.until,
+    until: script.until,
+    refused: [],
+    steps: 0,
+  };
+  for (const action of script.actions) {
+    goOn(run, action.at, script.stepsMax);
+    try {
+      perform(world, action);
+    } catch (error) {
+      if (!isDomainError(error)) throw error;
+      run.refused.push({ index: action.index, at: action.at, error });
+    }
+  }
+  goOn(run, script.until, script.stepsMax);
+  return run;
+}
+
+/** Everything that is due at or before `until` happens. */
+function goOn(run: Simulated, until: Date, stepsMax: number): void {
+  const { world } = run;
+  for (let due = earliest(world); due && due.at <= until; due = earliest(world)) {
+    run.steps += 1;
+    if (run.steps > stepsMax) throw tooLarge(stepsMax, due.at);
+    if (due.kind === 'invoice') takeInvoiceStep(world, due.id, due.at);
+    else takeStep(world, due.lived, due);
+  }
+}
+
+type Due = { at: Date } & (
+  | { kind: 'invoice'; id: string }
+  | ({ kind: 'subscription'; lived: Lived } & NextStep)
+);
+
+function earliest(world: World): Due | null {
+  let due: Due | null = null;
+  const invoice = world.earliestInvoice();
+  if (invoice) due = { kind: 'invoice', ...invoice };
+  for (const lived of world.lives.values()) {
+    const { nextStep: step, nextStepAt: at } = lived.life.subscription;
+    if (step && at && (!due || at < due.at)) due = { kind: 'subscription', lived, step, at };
+  }
+  return due;
+}
+
+function takeStep(world: World, lived: Lived, next: NextStep): void {
+  make(world, lived, decideStep(lifeAt(world, lived, next.at), next, hasMethod(world)), next.at);
+}
+
+/** Makes a decision true and charges its invoice at once where that is due. */
+function make(world: World, lived: Lived, decision: Decision, at: Date): void {
+  const held = apply(world, lived, decision, at);
+  if (held) charge(world, held.invoice.id, at);
+}
+
+function perform(world: World, action: Action): void {
+  const { at } = action;
+  switch (action.kind) {
+    case 'subscribe':
+      subscribe(world, action.name, action.terms, at);
+      return;
+    case 'command':
+      for (const command of action.ask(lifeAt(world, named(world, action.name), at)))
+        obey(world, named(world, action.name), command, at);
+      return;
+    case 'use':
+      use(named(world, action.name), action, at);
+      return;
+    case 'pay': {
+      const paid = payOpen(world, action.name && named(world, action.name).life.subscription.id, at);
+      if (paid === 0) throw new DomainError('nothing_to_pay', 'No invoice is open; nothing was paid.');
+      return;
+    }
+    case 'method':
+      changeMethod(world, action.method, at);
+  }
+}
+
+function subscribe(world: World, name: string, terms: SubscriptionTerms, at: Date): void {
+  const ids = { tenantId: 'tenant', subscriptionId: world.newId('sub'), newId: world.newId };
+  const { subscription, priced } = createSubscription(terms, ids, at);
+  const life = { subscription, priced, changes: [], pending: [] };
+  const lived: Lived = { name, life, states: [], used: [], lines: [] };
+  for (const { price } of priced) world.prices.set(price.id, price);
+  if (subscription.startsAt > at) lived.states.push({ status: 'scheduled', from: at });
+  world.lives.set(subscription.id, lived);
+  if (subscription.startsAt <= at) make(world, lived, decideStart(life, at, hasMethod(world)), at);
+}
+
+function obey(world: World, lived: Lived, command: SubscriptionCommand, requestedAt: Date): void {
+  const at = effectiveAt(lived.life.subscription, requestedAt);
+  const setting = { hasPaymentMethod: hasMethod(world), trialReminderDays: null };
+  make(world, lived, decideCommand(lifeAt(world, lived, at), command, at, setting), at);
+}
+
+function hasMethod(world: World): boolean {
+  return world.method.kind !== 'none';
+}
+
+function named(world: World, name: string): Lived {
+  for (const lived of world.lives.values()) if (lived.name === name) return lived;
+  throw new DomainError('not_found', `There is no subscription "${name}": its subscribe was refused.`);
+}
+
+function tooLarge(stepsMax: number, at: Date): DomainError {
+  return new DomainError(
+    'simulation_too_large',
+    `The simulation had taken ${stepsMax} steps when it came to ${at.toISOString()}; look at less time, or at fewer subscriptions.`,
+    { steps_max: stepsMax, reached: at.toISOString() },
+  );
+}
