@@ -1,6 +1,6 @@
 import { begin } from './advance.ts';
 import type { Bill } from './bill.ts';
-import { totalOf } from './build-invoice.ts';
+import { type InvoiceDraft, totalOf } from './build-invoice.ts';
 import { boundaryAfter } from './calendar.ts';
 import { type Conclusion, periodOf } from './conclude.ts';
 import type { BillingReason } from './invoice.ts';
@@ -48,7 +48,7 @@ export function startBilling(
 /** Whether the first invoice has to be paid before the subscription counts as begun (billing rule 31). */
 export function owesFirstPayment(
   { collectionMethod, paymentBehavior }: Subscription,
-  bill: Pick<Bill, 'lines'>,
+  bill: Pick<InvoiceDraft, 'lines'>,
 ): boolean {
   return (
     collectionMethod === 'charge_automatically' && paymentBehavior !== 'default_active' && totalOf(bill).gt(0)
