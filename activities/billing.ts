@@ -1,11 +1,14 @@
 import { decideStep } from '../src/domain/decide.ts';
+import type { Decision } from '../src/domain/decision.ts';
 import { DomainError } from '../src/domain/errors.ts';
 import { isFinished } from '../src/domain/payment.ts';
+import { putOffCredits } from '../src/domain/put-off-credits.ts';
 import type { SubscriptionAnswer, SubscriptionState } from '../src/domain/step-answer.ts';
 import type { StepName } from '../src/domain/subscription.ts';
 import type { Tenant } from '../src/domain/tenant.ts';
 import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
+import { lockDebtsOf, withFees, withUsage } from '../src/persistence/life-facts.ts';
 import { findStep, insertStep } from '../src/persistence/steps.ts';
 import { lockSubscription, type SubscriptionFacts } from '../src/persistence/subscription-facts.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
@@ -58,12 +61,13 @@ export type BillingActivities = ReturnType<typeof createBillingActivities>;
 async function runStep(deps: ActivityDeps, step: StepName, input: StepInput): Promise<SubscriptionAnswer> {
   try {
     const made = await deps.database.withTenant(input.tenantId, async (tx) => {
-      const [facts, tenant] = await Promise.all([
+      const [, facts, tenant] = await Promise.all([
+        step === 'apply_change' && lockDebtsOf(tx, input.subscriptionId),
         lockSubscription(tx, input.subscriptionId),
         findTenant(tx, input.tenantId),
       ]);
       if (!facts) throw new DomainError('not_found', `subscription ${input.subscriptionId} has no row`);
-      const stepKey = `${step}:${input.at}`;
+      const stepKey = stepKeyOf(step, input);
       const { subscription } = facts;
       const due = subscription.nextStep === step && subscription.nextStepAt?.toISOString() === input.at;
       if (subscription.revision !== input.revision || !due || subscription.blockedReason) {
@@ -110,9 +114,7 @@ async function perform(
     const waiting = await changeSubscription(write, facts, { ...subscription, expiresAt });
     return { state: await stateOf(write.tx, waiting), collect: null, waits: true, stale: false };
   }
-  const asksForMethod = step === 'end_trial';
-  const hasMethod = asksForMethod && (await findDefaultMethod(write.tx, subscription.customerId)) !== null;
-  const decision = decideStep({ ...facts, subscription }, { step, at: write.at }, hasMethod);
+  const decision = await decide(write, { ...facts, subscription }, step);
   const applied = await applyDecision(write, facts, decision, tenant);
   return {
     state: await stateOf(write.tx, applied.subscription),
@@ -120,6 +122,22 @@ async function perform(
     waits: applied.waits,
     stale: false,
   };
+}
+
+/** There may be several changes at one instant, one after the other; each finds the row at another revision. */
+function stepKeyOf(step: StepName, { at, revision }: StepInput): string {
+  return step === 'apply_change' ? `${step}:${at}/${revision}` : `${step}:${at}`;
+}
+
+async function decide(write: Write, facts: SubscriptionFacts, step: StepName): Promise<Decision> {
+  const { tx, at } = write;
+  const { customerId } = facts.subscription;
+  const asksForMethod = step === 'end_trial' || step === 'apply_change';
+  const hasMethod = asksForMethod && (await findDefaultMethod(tx, customerId)) !== null;
+  if (step !== 'apply_change') return decideStep(await withUsage(tx, facts, at), { step, at }, hasMethod);
+  const known = await withFees(tx, facts, at);
+  const underWay = known.fees.flatMap((fee) => (fee.underWay && fee.lineId ? [fee.lineId] : []));
+  return putOffCredits(decideStep(known, { step, at }, hasMethod), new Set(underWay), facts.pending.length);
 }
 
 /** A charge that waits for the customer is not on its way: 23 hours were the time to confirm it. */

@@ -1,7 +1,7 @@
-import { cancelCommand, createCommand, extendTrialCommand } from '../src/contract/commands.ts';
+import { createCommand } from '../src/contract/commands.ts';
 import type { Command } from '../src/domain/command.ts';
-import { decideCommand, effectiveAt, type SubscriptionCommand } from '../src/domain/decide-command.ts';
-import { decideActivate } from '../src/domain/decide-step.ts';
+import { effectiveAt } from '../src/domain/decide-command.ts';
+import { decideStart } from '../src/domain/decide-start.ts';
 import type { Decision } from '../src/domain/decision.ts';
 import { DomainError, isDomainError } from '../src/domain/errors.ts';
 import { derived } from '../src/domain/next-step.ts';
@@ -13,6 +13,7 @@ import type { Tx } from '../src/persistence/doors.ts';
 import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
+import { lockDebtsOf } from '../src/persistence/life-facts.ts';
 import {
   insertSubscription,
   lockSubscription,
@@ -28,6 +29,7 @@ import {
   subjectOf,
 } from '../src/persistence/write-subscription.ts';
 import { crashPoint } from '../src/platform/crash-point.ts';
+import { changeByCommand } from './change-subscription.ts';
 import { newSubscription } from './create-subscription.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { isPassing, toFailure } from './failure.ts';
@@ -51,7 +53,7 @@ export function createCommandActivities(deps: ActivityDeps) {
         return applied;
       } catch (error) {
         // A refusal has rolled everything back, so its reason is written in a transaction of its own.
-        if (isPassing(error)) throw toFailure(error, true);
+        if (isPassing(error) && !isUnderWay(error)) throw toFailure(error, true);
         if (!isDomainError(error))
           deps.log.error({ commandId: input.commandId, err: error }, 'a command failed');
         return refuse(deps, input, error);
@@ -60,10 +62,16 @@ export function createCommandActivities(deps: ActivityDeps) {
   };
 }
 
+/** It passes, but whoever asked is told at once and may ask again. */
+function isUnderWay(error: unknown): boolean {
+  return isDomainError(error) && error.code === 'payment_in_flight';
+}
+
 export type CommandActivities = ReturnType<typeof createCommandActivities>;
 
 async function apply(deps: ActivityDeps, tx: Tx, input: CommandInput): Promise<CommandAnswer> {
-  const [facts, command, tenant] = await Promise.all([
+  const [, facts, command, tenant] = await Promise.all([
+    lockDebtsOf(tx, input.subscriptionId),
     lockSubscription(tx, input.subscriptionId),
     lockCommand(tx, input.commandId),
     findTenant(tx, input.tenantId),
@@ -91,7 +99,9 @@ async function apply(deps: ActivityDeps, tx: Tx, input: CommandInput): Promise<C
     correlationId: command.requestId,
     causationId: command.id,
   });
-  const applied = facts ? await change(write, facts, command, tenant) : await create(write, command, tenant);
+  const applied = facts
+    ? await changeByCommand(write, facts, command, tenant)
+    : await create(write, command, tenant);
   await finishCommand(tx, command.id, { status: 'applied', result: {}, finishedAt });
   crashPoint('apply.beforeCommit');
   return { outcome: 'applied', state: await stateOf(tx, applied.subscription), collect: applied.collect };
@@ -116,21 +126,26 @@ async function create(
   if (command.kind !== 'create')
     throw new DomainError('not_found', `subscription ${command.subjectId} has no row`);
   const body = createCommand.parse(command.body);
-  const created = {
-    ...(await newSubscription(write, command.subjectId, body, tenant)),
-    changes: [],
-    pending: [],
-  };
-  const begins = created.subscription.startsAt <= write.at;
-  const decision = begins ? decideActivate(created, write.at) : null;
+  const { own, ...made } = await newSubscription(write, command.subjectId, body, tenant);
+  const created = { ...made, changes: [], pending: [] };
+  const decision = await start(write, created);
   const facts = decision ? begun(created, decision) : created;
   const { subscription, priced } = facts;
-  await insertSubscription(write.tx, { ...facts, segments: created.segments });
+  await insertSubscription(write.tx, { ...facts, segments: created.segments }, own);
   const object = write.present.subscription(subscription, priced);
   const types = ['subscription.created' as const, ...announcement('scheduled', subscription.status)];
   await tellAll(write, types, { ...subjectOf(subscription), object });
   if (!decision) return { subscription, collect: null };
   return applyDecision(write, facts, { ...decision, subscription }, tenant);
+}
+
+/** What begins now, or began in the past, does so in the transaction that makes it; null for what begins later. */
+async function start({ tx, at }: Write, created: SubscriptionFacts): Promise<Decision | null> {
+  const { startsAt, customerId } = created.subscription;
+  if (startsAt > at) return null;
+  // Only where time has passed since its start may a trial have ended.
+  const hasMethod = startsAt < at && (await findDefaultMethod(tx, customerId)) !== null;
+  return decideStart(created, at, hasMethod);
 }
 
 function begun({ priced, ...rest }: SubscriptionFacts, decision: Decision): SubscriptionFacts {
@@ -140,37 +155,6 @@ function begun({ priced, ...rest }: SubscriptionFacts, decision: Decision): Subs
     subscription: derived(decision.subscription),
     priced: priced.map((entry) => ({ ...entry, item: items.get(entry.item.id) ?? entry.item })),
   };
-}
-
-async function change(
-  write: Write,
-  facts: SubscriptionFacts,
-  command: Command,
-  tenant: Tenant,
-): Promise<Applied> {
-  const hasPaymentMethod = (await findDefaultMethod(write.tx, facts.subscription.customerId)) !== null;
-  const setting = { hasPaymentMethod, trialReminderDays: tenant.trialReminderDays };
-  const decision = decideCommand(facts, parse(command), write.at, setting);
-  return applyDecision(write, facts, decision, tenant);
-}
-
-function parse({ kind, body }: Command): SubscriptionCommand {
-  switch (kind) {
-    case 'cancel': {
-      const { mode, at, reason } = cancelCommand.parse(body);
-      return { kind, mode, at: at === null ? null : new Date(at), reason };
-    }
-    case 'extend_trial':
-      return { kind, trialEnd: new Date(extendTrialCommand.parse(body).trial_end) };
-    case 'uncancel':
-    case 'end_trial':
-      return { kind };
-    default:
-      throw new DomainError(
-        'transition_not_allowed',
-        `A live subscription does not take the command "${kind}".`,
-      );
-  }
 }
 
 /**

@@ -1,7 +1,9 @@
-import type { CreateCommand } from '../src/contract/commands.ts';
+import type { StoredCreateCommand } from '../src/contract/commands.ts';
+import { readPrivatePrice } from '../src/contract/read-command.ts';
 import { createSubscription, type NewSubscription } from '../src/domain/decide-create.ts';
 import { DomainError } from '../src/domain/errors.ts';
 import { Decimal } from '../src/domain/money.ts';
+import type { Price } from '../src/domain/plan.ts';
 import type { Tenant } from '../src/domain/tenant.ts';
 import { CustomerSchema } from '../src/persistence/customers.ts';
 import { pricesOf } from '../src/persistence/prices.ts';
@@ -10,20 +12,22 @@ import { SubscriptionSchema } from '../src/persistence/subscriptions.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { newId } from '../src/platform/ids.ts';
 
-/** The terms of a creation, with the rows they refer to, as a subscription that has not begun. */
+/** The terms of a creation, with the rows they refer to, as a subscription that has not begun, and the prices agreed with it alone. */
 export async function newSubscription(
   write: Write,
   subscriptionId: string,
-  body: CreateCommand,
+  body: StoredCreateCommand,
   tenant: Tenant,
-): Promise<NewSubscription> {
+): Promise<NewSubscription & { own: readonly Price[] }> {
   const { tx } = write;
+  const { tenantId, at } = write;
+  const own = body.prices.map((price) => readPrivatePrice(price, { tenantId, subscriptionId, at }));
   const [customer, taken, prices] = await Promise.all([
     findRow(tx, CustomerSchema, { id: body.customer }),
     body.external_id === null ? null : findRow(tx, SubscriptionSchema, { externalId: body.external_id }),
     pricesOf(
       tx,
-      body.items.map((item) => item.price),
+      body.items.map((item) => item.price).filter((id) => !own.some((price) => price.id === id)),
     ),
   ]);
   if (!customer || customer.deletedAt)
@@ -48,19 +52,22 @@ export async function newSubscription(
     netDays: body.net_days,
     paymentBehavior: body.payment_behavior,
     trialEndBehavior: body.trial_end_behavior,
+    trialUsage: body.trial_usage,
+    cycles: body.cycles,
     startAt: optionalDate(body.start_at),
+    backdateDaysMax: tenant.backdateDaysMax,
     trialDays: body.trial_days,
     trialEnd: optionalDate(body.trial_end),
     trialReminderDays: tenant.trialReminderDays,
     cancelAt: optionalDate(body.cancel_at),
     items: body.items.map(({ key, price: priceId, quantity }) => {
-      const price = prices.get(priceId);
+      const price = own.find(({ id }) => id === priceId) ?? prices.get(priceId);
       if (!price) throw new DomainError('not_found', `price ${priceId} has no row`);
       return { key, price, quantity: new Decimal(quantity) };
     }),
     metadata: body.metadata,
   };
-  return createSubscription(terms, { tenantId: write.tenantId, subscriptionId, newId }, write.at);
+  return { ...createSubscription(terms, { tenantId, subscriptionId, newId }, at), own };
 }
 
 function optionalDate(text: string | null): Date | null {

@@ -11,12 +11,12 @@ import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
 import { invoiceStateOf } from '../src/persistence/invoice-state.ts';
 import { lockOwed, type Owed } from '../src/persistence/lock-owed.ts';
+import { nudgeInvoice, nudgeSubscription } from '../src/persistence/nudge-workflows.ts';
 import { forgetNudge } from '../src/persistence/nudges.ts';
 import { lockOwner } from '../src/persistence/subscription-facts.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { recordOutcome } from '../src/persistence/write-charge.ts';
-import { nudgeInvoice, nudgeSubscription } from '../src/persistence/nudge-workflows.ts';
 import { crashPoint } from '../src/platform/crash-point.ts';
 import { askGateway } from './ask-gateway.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';

@@ -1,5 +1,17 @@
 /** Lifecycle commands: rows first, then an update that carries only the command's id. */
-export const COMMAND_KINDS = ['create', 'cancel', 'uncancel', 'end_trial', 'extend_trial', 'pay'] as const;
+export const COMMAND_KINDS = [
+  'create',
+  'change',
+  'pause',
+  'resume',
+  'schedule',
+  'cancel_scheduled_change',
+  'cancel',
+  'uncancel',
+  'end_trial',
+  'extend_trial',
+  'pay',
+] as const;
 export type CommandKind = (typeof COMMAND_KINDS)[number];
 
 /** A command not applied in time never surprises anyone later (architecture, "Two kinds of write"). */

@@ -4,6 +4,7 @@ import type { Price } from '../domain/plan.ts';
 import type { ItemSegment, PricedItem, Subscription, SubscriptionItem } from '../domain/subscription.ts';
 import type { Tx } from './doors.ts';
 import { pendingLine, waitingRows } from './pending-items.ts';
+import { PriceSchema } from './plans.ts';
 import { pricesOf } from './prices.ts';
 import { findRow, insertRowsLater, lockRow, query, selectRows, updateRows, updateRowsLater } from './rows.ts';
 import { pendingRows, withPrices } from './scheduled-changes.ts';
@@ -95,12 +96,15 @@ export function pricedItem(
   return { item, price, quantity: segment.quantity, since: segment.valid.start };
 }
 
+/** Writes a subscription that is new. `own` are the prices agreed with it alone, which its segments may name. */
 export async function insertSubscription(
   tx: Tx,
   created: { subscription: Subscription; priced: readonly PricedItem[]; segments: readonly ItemSegment[] },
+  own: readonly Price[] = [],
 ): Promise<void> {
   const items = created.priced.map(({ item }) => item);
   insertRowsLater(tx, SubscriptionSchema, [created.subscription]);
+  insertRowsLater(tx, PriceSchema, own);
   insertRowsLater(tx, SubscriptionItemSchema, items);
   insertRowsLater(tx, ItemSegmentSchema, created.segments);
 }

@@ -14,6 +14,7 @@ import { isEnded } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { advanceLine, type Line } from './advance-line.ts';
 import { lockInvoice, runningCollections, saveCollection, saveInvoice } from './invoice-facts.ts';
+import { withUsage } from './life-facts.ts';
 import { type Owed, timeZoneOf } from './lock-owed.ts';
 import { nudgeSubscription } from './nudge-workflows.ts';
 import { lockSubscription, overdueOf, type SubscriptionFacts } from './subscription-facts.ts';
@@ -111,8 +112,9 @@ async function endDunning(write: Write, collections: readonly [Collection, ...Co
 }
 
 async function endSubscription(write: Write, id: string, action: DunningEndAction): Promise<void> {
-  const facts = await lockSubscription(write.tx, id);
-  if (!facts || isEnded(facts.subscription.status)) return;
+  const locked = await lockSubscription(write.tx, id);
+  if (!locked || isEnded(locked.subscription.status)) return;
+  const facts = await withUsage(write.tx, locked, write.at);
   if (action === 'cancel') {
     const noted = unpaidCancellation(facts.subscription, await overdueOf(write.tx, id));
     // Whoever did not pay for weeks is not charged once more at the door: the final invoice stays open.
