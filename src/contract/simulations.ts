@@ -5,6 +5,7 @@ import { currencyIn, instantOut, moneyOut, timeZoneIn } from './common.ts';
 import { addOnCreate, planCreate } from './plans.ts';
 import { handle, simulationAction, when } from './simulation-actions.ts';
 import { dunningPolicyIn } from './tenants.ts';
+import { traceOut } from './traces.ts';
 
 /**
  * `POST /v1/simulations`: a catalogue, a customer and a dated timeline in, every invoice and state to come out. Nothing
@@ -114,7 +115,7 @@ const simulatedLine = z.object({
   amount: moneyOut,
   period,
   proration: z.boolean(),
-  trace: z.record(z.string(), z.unknown()).meta({ description: 'How the amount came about.' }),
+  trace: traceOut,
   explanation: z.array(z.string()).meta({ description: 'The same in sentences.' }),
 });
 
