@@ -14,6 +14,7 @@ import { paymentMethodRoutes } from './payment-methods.ts';
 import { paymentRoutes } from './payments.ts';
 import { planRoutes } from './plans.ts';
 import { priceRoutes } from './prices.ts';
+import { subscriptionChangeRoutes } from './subscription-changes.ts';
 import { subscriptionCommandRoutes } from './subscription-commands.ts';
 import { subscriptionDiagnosisRoutes } from './subscription-diagnosis.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
@@ -29,6 +30,7 @@ const described: readonly Route[] = [
   ...itemRoutes,
   ...priceRoutes,
   ...subscriptionRoutes,
+  ...subscriptionChangeRoutes,
   ...subscriptionCommandRoutes,
   ...subscriptionDiagnosisRoutes,
   ...invoiceRoutes,

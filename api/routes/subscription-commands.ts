@@ -1,73 +1,35 @@
-import type {
-  BareCommand,
-  CancelCommand,
-  ExtendTrialCommand,
-  PayCommand,
-} from '../../src/contract/commands.ts';
-import { pathId } from '../../src/contract/common.ts';
-import {
-  emptyBody,
-  subscriptionCancel,
-  subscriptionExtendTrial,
-  subscriptionOut,
-} from '../../src/contract/subscriptions.ts';
-import { DomainError, type ErrorCode } from '../../src/domain/errors.ts';
-import { isEnded, type Subscription } from '../../src/domain/subscription.ts';
-import type { Tx } from '../../src/persistence/doors.ts';
+import type { BareCommand, ExtendTrialCommand, PayCommand } from '../../src/contract/commands.ts';
+import { emptyBody, subscriptionCancel, subscriptionExtendTrial } from '../../src/contract/subscriptions.ts';
+import { DomainError } from '../../src/domain/errors.ts';
 import { findSubscriptionByReference, found } from '../../src/persistence/find-by-reference.ts';
 import { openInvoicesOf } from '../../src/persistence/invoice-facts.ts';
-import { type Call, type CommandRequest, type Route, route } from '../route.ts';
+import { askCancel, lifecycle, liveAt } from '../ask-command.ts';
+import { type Route, route } from '../route.ts';
 import { showSubscription } from '../show-subscriptions.ts';
+import { COMMAND_ERRORS, subscriptionCommand } from '../subscription-command.ts';
 import { invalid } from '../validate.ts';
 import { assertRevision, timeFor } from '../write.ts';
 
-const common = {
-  method: 'post',
-  tag: 'Subscriptions',
-  auth: 'tenant',
-  scope: 'subscriptions:write',
-  params: pathId,
-  revisioned: true,
-  response: { description: 'The subscription afterwards.', schema: subscriptionOut },
-  kind: 'command',
-  answer: (tx: Tx, _call: Call, id: string) => showSubscription(tx, id),
-} as const;
-const COMMAND_ERRORS = [
-  'not_found',
-  'subscription_ended',
-  'clock_advancing',
-  'command_expired',
-  'engine_busy',
-] as const satisfies ErrorCode[];
-
 const cancel = route({
-  ...common,
+  ...subscriptionCommand,
   path: '/v1/subscriptions/{id}/cancel',
   operationId: 'cancelSubscription',
   summary: 'Cancel a subscription',
   description:
-    'Now, at the end of the running period (unless said otherwise), or at an instant. Until then it can be taken back.',
+    'Now, at the end of the running period (unless said otherwise), or at an instant. Until then it can be taken back. What was paid ahead is only given back with `credit` and mode "now".',
   body: subscriptionCancel,
-  errors: [...COMMAND_ERRORS, 'cancel_at_in_past'],
-  async command(tx, call) {
-    const { body } = call;
-    const { subscription, at } = await liveAt(tx, call);
-    if (body.at !== undefined && new Date(body.at) <= at) {
-      throw invalid([
-        {
-          path: 'at',
-          code: 'cancel_at_in_past',
-          message: `Write an instant after ${at.toISOString()}, or use mode "now".`,
-        },
-      ]);
-    }
-    const command: CancelCommand = { mode: body.mode, at: body.at ?? null, reason: body.reason ?? null };
-    return lifecycle(subscription, 'cancel', command, at);
-  },
+  errors: [
+    ...COMMAND_ERRORS,
+    'cancel_at_in_past',
+    'change_not_allowed',
+    'payment_in_flight',
+    'preview_outdated',
+  ],
+  command: askCancel,
 });
 
 const uncancel = route({
-  ...common,
+  ...subscriptionCommand,
   path: '/v1/subscriptions/{id}/uncancel',
   operationId: 'uncancelSubscription',
   summary: 'Take a scheduled cancellation back',
@@ -80,7 +42,7 @@ const uncancel = route({
 });
 
 const endTrial = route({
-  ...common,
+  ...subscriptionCommand,
   path: '/v1/subscriptions/{id}/end_trial',
   operationId: 'endTrial',
   summary: 'End the trial now',
@@ -94,7 +56,7 @@ const endTrial = route({
 });
 
 const extendTrial = route({
-  ...common,
+  ...subscriptionCommand,
   path: '/v1/subscriptions/{id}/extend_trial',
   operationId: 'extendTrial',
   summary: 'Extend the trial',
@@ -118,7 +80,7 @@ const extendTrial = route({
 });
 
 const pay = route({
-  ...common,
+  ...subscriptionCommand,
   path: '/v1/subscriptions/{id}/pay',
   operationId: 'paySubscription',
   summary: 'Charge the open invoice of a subscription now',
@@ -150,25 +112,3 @@ const pay = route({
 });
 
 export const subscriptionCommandRoutes: Route[] = [cancel, uncancel, endTrial, extendTrial, pay];
-
-/** The subscription as it stands, and what time it is for it. What may change before the command's turn is asked there. */
-async function liveAt(tx: Tx, call: Call<{ id: string }>): Promise<{ subscription: Subscription; at: Date }> {
-  const subscription = found(await findSubscriptionByReference(tx, call.params.id), 'subscription');
-  assertRevision(call, subscription);
-  if (isEnded(subscription.status)) {
-    throw new DomainError(
-      'subscription_ended',
-      `This subscription is ${subscription.status}, and that is final; create a new one.`,
-    );
-  }
-  return { subscription, at: (await timeFor(tx, subscription)).at };
-}
-
-function lifecycle(
-  subscription: Subscription,
-  kind: 'cancel' | 'uncancel' | 'end_trial' | 'extend_trial',
-  body: Record<string, unknown>,
-  requestedAt: Date,
-): CommandRequest {
-  return { workflow: 'subscription', subjectId: subscription.id, kind, body, requestedAt };
-}

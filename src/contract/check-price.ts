@@ -12,7 +12,7 @@ export function checkPrice(body: PriceIn, ctx: z.RefinementCtx): void {
     ...problemsOfTerms(draft.terms).map((problem) => ({ ...problem, path: onTheWire(problem.path) })),
     ...problemsOfLimits(draft.minimum, draft.maximum),
     ...problemsOfStarts(body),
-    ...problemsOfDigits(body),
+    ...problemsOfDigits(body, body.currency),
     ...problemsOfBilling(body, draft),
   ];
   for (const { path, code, message } of problems)
@@ -44,8 +44,7 @@ function problemsOfStarts(body: PriceIn): FieldError[] {
 }
 
 /** Amounts that can stand on an invoice as they are have their currency's decimals; a unit price may be finer. */
-function problemsOfDigits(body: PriceIn): FieldError[] {
-  const { currency } = body;
+export function problemsOfDigits(body: PriceIn, currency: string | undefined): FieldError[] {
   if (currency === undefined || !isCurrency(currency)) return [];
   const digits = minorDigits(currency);
   const whole = body.model === 'flat' || body.model === 'minimum_commitment' ? body.unit_amount : null;

@@ -22,6 +22,7 @@ import {
   reference,
 } from './common.ts';
 import { customerOut } from './customers.ts';
+import { previewToken } from './preview-token.ts';
 import { presentPrice, priceOut } from './prices.ts';
 
 export const subscriptionCreate = z
@@ -100,6 +101,11 @@ export const subscriptionCancel = z
     mode: z.enum(['now', 'period_end', 'at']).default('period_end'),
     at: instantIn.optional().meta({ description: 'mode "at" only: when it ends.' }),
     reason: z.string().max(500).optional(),
+    credit: z
+      .enum(['none', 'prorate'])
+      .default('none')
+      .meta({ description: 'mode "now" only: whether what was paid ahead is given back in part.' }),
+    preview_token: previewToken,
   })
   .superRefine((body, ctx) => {
     if ((body.mode === 'at') === (body.at !== undefined)) return;
