@@ -1,13 +1,18 @@
 import type { z } from 'zod';
-import type { CreateCommand } from '../src/contract/commands.ts';
+import type { CreateCommand, PrivatePrice } from '../src/contract/commands.ts';
 import type { subscriptionCreate } from '../src/contract/subscriptions.ts';
+import { addCivilDays } from '../src/domain/calendar.ts';
+import { composeChange } from '../src/domain/compose-change.ts';
 import type { Customer } from '../src/domain/customer.ts';
 import { DomainError, type FieldError } from '../src/domain/errors.ts';
-import type { Price } from '../src/domain/plan.ts';
+import { Decimal } from '../src/domain/money.ts';
 import type { Tx } from '../src/persistence/doors.ts';
+import { findTenant } from '../src/persistence/find.ts';
 import { findCustomerByReference, findPlanByReference } from '../src/persistence/find-by-reference.ts';
 import { isExternalIdTaken } from '../src/persistence/list-subscriptions.ts';
 import { findPlanAtVersion, type PlanAtVersion } from '../src/persistence/save-plans.ts';
+import { type Agreement, agreedPrices } from './agreed-prices.ts';
+import { findAddOns } from './find-sold.ts';
 import { invalid } from './validate.ts';
 import { timeFor } from './write.ts';
 
@@ -23,7 +28,11 @@ const DEFAULT_NET_DAYS = 30;
  * Everything about a new subscription that can be known before its command exists: references become ids, defaults
  * become values, and what cannot be is refused with all fields named.
  */
-export async function resolveCreation(tx: Tx, body: Body): Promise<Creation> {
+export async function resolveCreation(
+  tx: Tx,
+  body: Body,
+  { tenantId, subscriptionId }: { tenantId: string; subscriptionId: string },
+): Promise<Creation> {
   const errors: FieldError[] = [];
   const refuse = (path: string, code: string, message: string) => errors.push({ path, code, message });
 
@@ -38,16 +47,26 @@ export async function resolveCreation(tx: Tx, body: Body): Promise<Creation> {
   else if (plan.archivedAt) refuse('plan', 'plan_not_active', 'This plan is archived; use another one.');
   if (!customer || !plan || errors.length > 0) throw invalid(errors);
 
-  const [sold, { at: requestedAt }, isTaken] = await Promise.all([
-    findPlanAtVersion(tx, plan, null),
+  const [sold, tenant, { at: requestedAt }, isTaken] = await Promise.all([
+    findPlanAtVersion(tx, plan, body.plan_version ?? null),
+    findTenant(tx, tenantId),
     timeFor(tx, customer),
     body.external_id !== undefined && isExternalIdTaken(tx, body.external_id),
   ]);
-  if (!sold) throw new Error(`plan ${plan.id} is not sold at any version`);
-  errors.push(...timeErrors(body, requestedAt));
+  if (!sold) {
+    const message = 'The plan has no such version; leave it out for the one that is sold.';
+    throw invalid([{ path: 'plan_version', code: 'not_found', message }]);
+  }
+  const timeZone = customer.timeZone ?? tenant.timeZone;
+  const earliest = addCivilDays(requestedAt, -tenant.backdateDaysMax, timeZone);
+  errors.push(...timeErrors(body, requestedAt, earliest));
   const currency = chooseCurrency(body, customer, sold);
-  const { items, errors: itemErrors } =
-    currency === null ? noCurrency(sold) : chooseItems(body, sold, currency);
+  const agreement = { tenantId, subscriptionId, at: requestedAt };
+  const {
+    items,
+    prices,
+    errors: itemErrors,
+  } = currency === null ? noCurrency(sold) : await chooseItems(tx, body, sold, currency, agreement);
   errors.push(...itemErrors);
   if (errors.length > 0) throw invalid(errors);
   if (isTaken) throw externalIdTaken();
@@ -72,6 +91,9 @@ export async function resolveCreation(tx: Tx, body: Body): Promise<Creation> {
       payment_behavior: body.payment_behavior,
       trial_end_behavior: body.trial_end_behavior,
       cancel_at: body.cancel_at ?? null,
+      trial_usage: body.trial_usage,
+      cycles: body.cycles ?? null,
+      prices,
       metadata: body.metadata ?? {},
     },
   };
@@ -84,14 +106,14 @@ function trialOf(body: Body, sold: PlanAtVersion): Pick<CreateCommand, 'trial_da
   return { trial_days: days === 0 ? null : days, trial_end: null };
 }
 
-function timeErrors(body: Body, now: Date): FieldError[] {
+function timeErrors(body: Body, now: Date, earliest: Date): FieldError[] {
   const errors: FieldError[] = [];
   const start = body.start_at === undefined ? now : new Date(body.start_at);
-  if (start < now) {
+  if (start < earliest) {
     errors.push({
       path: 'start_at',
-      code: 'in_past',
-      message: `Write an instant from ${now.toISOString()} onward, or leave it out to start now.`,
+      code: 'too_early',
+      message: `Write an instant from ${earliest.toISOString()} onward, or leave it out to start now.`,
     });
   } else if (start.getTime() - now.getTime() > START_YEARS_MAX * 366 * DAY_MS) {
     errors.push({
@@ -131,60 +153,67 @@ function chooseCurrency(body: Body, customer: Customer, sold: PlanAtVersion): st
   return body.currency ?? customer.currency ?? (currencies.length === 1 ? (currencies[0] ?? null) : null);
 }
 
-function noCurrency(sold: PlanAtVersion): { items: CreateCommand['items']; errors: FieldError[] } {
+function noCurrency(sold: PlanAtVersion): Chosen {
   const currencies = [...new Set(sold.prices.map((price) => price.currency))].join(', ');
-  return {
-    items: [],
-    errors: [
-      {
-        path: 'currency',
-        code: 'required',
-        message: `The plan is sold in ${currencies}: say which, or give the customer a currency.`,
-      },
-    ],
-  };
+  const message = `The plan is sold in ${currencies}: say which, or give the customer a currency.`;
+  return { items: [], prices: [], errors: [{ path: 'currency', code: 'required', message }] };
 }
 
-function chooseItems(
+type Chosen = { items: CreateCommand['items']; prices: PrivatePrice[]; errors: FieldError[] };
+
+/** Where the items come from: the plan, add-ons beside it, and prices agreed for them. */
+async function chooseItems(
+  tx: Tx,
   body: Body,
   sold: PlanAtVersion,
   currency: string,
-): { items: CreateCommand['items']; errors: FieldError[] } {
+  agreement: Agreement,
+): Promise<Chosen> {
   const currencies = [...new Set(sold.prices.map((price) => price.currency))];
   if (!currencies.includes(currency)) {
     const message = `The plan is sold in ${currencies.join(', ')}, not in ${currency}${body.currency === undefined ? " (the customer's currency)" : ''}; use one of these.`;
-    return { items: [], errors: [{ path: 'currency', code: 'plan_currency_mismatch', message }] };
+    return { items: [], prices: [], errors: [{ path: 'currency', code: 'plan_currency_mismatch', message }] };
   }
-  const keys = [...new Set(sold.prices.map((price) => price.key))];
-  const asked = body.items ?? keys.map((key) => ({ key, quantity: '1' }));
-  const items: CreateCommand['items'] = [];
   const errors: FieldError[] = [];
-  for (const [index, { key, quantity }] of asked.entries()) {
-    const path = body.items === undefined ? 'currency' : `items[${index}]`;
-    const price = sold.prices.find((candidate) => candidate.key === key && candidate.currency === currency);
-    if (!keys.includes(key)) {
-      errors.push({
-        path: `${path}.key`,
-        code: 'unknown_key',
-        message: `The plan has no price "${key}"; it has ${keys.join(', ')}.`,
-      });
-    } else if (!price) {
-      errors.push({
-        path,
-        code: 'price_currency_missing',
-        message: `The plan has no price "${key}" in ${currency}; publish a version that has one.`,
-      });
-    } else {
-      errors.push(...quantityErrors(price, quantity, `${path}.quantity`));
-      items.push({ key, price: price.id, quantity });
-    }
-  }
-  return { items, errors };
+  const addOns = await findAddOns(tx, body.add_ons, 'add_ons', errors);
+  const agreed = await agreedPrices(tx, agreement, body.prices ?? []);
+  const { change, errors: others } = composeChange(
+    { currency, plan: null, items: [] },
+    {
+      plan: { planId: sold.plan.id, version: sold.version.version, prices: sold.prices },
+      items: body.items?.map(({ key, quantity }) => ({ key, quantity: new Decimal(quantity) })) ?? null,
+      addOns,
+      once: [],
+      remove: [],
+      prices: agreed.wanted,
+    },
+  );
+  // Whoever named no items chose the currency, not the prices.
+  for (const error of others)
+    errors.push(
+      error.path === 'plan' && error.code === 'price_currency_missing'
+        ? { ...error, path: 'currency' }
+        : error,
+    );
+  for (const { key } of change.once) errors.push(chargedLater(body, key));
+  const items = change.set.map(({ key, price, quantity }) => ({
+    key,
+    price: price.id,
+    quantity: quantity.toFixed(),
+  }));
+  return { items, prices: agreed.made, errors };
 }
 
-function quantityErrors(price: Price, quantity: string, path: string): FieldError[] {
-  if (price.terms.model !== 'flat' || quantity === '1') return [];
-  return [{ path, code: 'quantity_fixed', message: `"${price.key}" is a flat price: its quantity is 1.` }];
+function chargedLater({ add_ons: addOns = [] }: Body, key: string): FieldError {
+  const index = Math.max(
+    0,
+    addOns.findIndex((addOn) => addOn.key === key),
+  );
+  return {
+    path: `add_ons[${index}]`,
+    code: 'not_recurring',
+    message: `"${key}" is charged once; leave it out and name it in "once" of a change when the subscription is there.`,
+  };
 }
 
 function externalIdTaken(): DomainError {

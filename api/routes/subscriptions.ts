@@ -29,11 +29,15 @@ const create = route({
   response: { status: 201, description: 'The subscription.', schema: subscriptionOut },
   errors: ['external_id_taken', 'first_payment_failed', 'clock_advancing', 'command_expired', 'engine_busy'],
   kind: 'command',
-  async command(tx, { body }) {
-    const { command, requestedAt } = await resolveCreation(tx, body);
+  async command(tx, { body, tenantId }) {
+    const subjectId = newId('sub');
+    const { command, requestedAt } = await resolveCreation(tx, body, {
+      tenantId,
+      subscriptionId: subjectId,
+    });
     return {
       workflow: 'subscription',
-      subjectId: newId('sub'),
+      subjectId,
       kind: 'create',
       body: command satisfies CreateCommand,
       requestedAt,

@@ -62,6 +62,7 @@ export const invoiceLineOut = z
     amount: moneyOut,
     period: z.object({ start: instantOut, end: instantOut }),
     proration: z.boolean(),
+    reverses: z.string().nullable().meta({ description: 'The line of which this gives a part back.' }),
     trace: traceOut,
   })
   .meta({ id: 'InvoiceLine' });
@@ -79,6 +80,10 @@ export const invoiceOut = z
     subscription: z.string().nullable(),
     subtotal: moneyOut,
     total: moneyOut,
+    balance_applied: moneyOut.meta({
+      description: "What the customer's balance gave to it; negative: what it gave to the balance.",
+    }),
+    amount_credited: moneyOut.meta({ description: 'What credit notes took off it.' }),
     amount_paid: moneyOut,
     amount_due: moneyOut,
     collection_method: z.enum(COLLECTION_METHODS),
@@ -112,6 +117,8 @@ export function presentInvoice(invoice: Invoice, lines?: readonly InvoiceLine[])
     subscription: invoice.subscriptionId,
     subtotal: money(invoice.subtotal),
     total: money(invoice.total),
+    balance_applied: money(invoice.balanceApplied),
+    amount_credited: money(invoice.amountCredited),
     amount_paid: money(invoice.amountPaid),
     amount_due: money(amountDue(invoice)),
     collection_method: invoice.collectionMethod,
@@ -145,6 +152,7 @@ export function presentInvoiceLine(line: InvoiceLine, currency: string): z.infer
     amount: presentMoney(line.amount, currency),
     period: { start: presentInstant(line.periodStart), end: presentInstant(line.periodEnd) },
     proration: line.proration,
+    reverses: line.reversesLineId,
     trace: presentTrace(line.trace),
   };
 }

@@ -8,6 +8,7 @@ import {
   type Subscription,
   TRIAL_END_BEHAVIORS,
 } from '../domain/subscription.ts';
+import { addOnsIn, overridesIn } from './changes.ts';
 import {
   currencyIn,
   externalId,
@@ -41,7 +42,25 @@ export const subscriptionCreate = z
     currency: currencyIn
       .optional()
       .meta({ description: "The customer's currency, else the plan's only one, when absent." }),
-    start_at: instantIn.optional().meta({ description: 'In the future; now when absent.' }),
+    plan_version: z.int().min(1).optional().meta({ description: 'The one that is sold when absent.' }),
+    add_ons: addOnsIn.optional().meta({ description: 'Add-ons that join from the start.' }),
+    prices: overridesIn
+      .optional()
+      .meta({ description: 'Prices agreed with this subscription, in the place of those that are sold.' }),
+    start_at: instantIn.optional().meta({
+      description:
+        "Now when absent. A start in the past, within the tenant's `backdate_days_max`, bills every elapsed period on the first invoice.",
+    }),
+    cycles: z
+      .int('Write a whole number of cycles.')
+      .min(1, 'Write at least 1 cycle, or leave it out to go on for ever.')
+      .max(1200)
+      .optional()
+      .meta({ description: 'It ends by itself after so many periods, counted from where billing begins.' }),
+    trial_usage: z
+      .enum(['free', 'billed'])
+      .default('free')
+      .meta({ description: 'Whether what is used during a trial is billed.' }),
     trial_days: z
       .int('Write a whole number of days.')
       .min(0, 'Write the days of the trial; 0 means no trial.')
@@ -171,6 +190,10 @@ export const subscriptionOut = z
     started_at: instantOut.nullable(),
     trial_end: instantOut.nullable(),
     trial_ended_at: instantOut.nullable(),
+    trial_usage: z.enum(['free', 'billed']),
+    cycles: z.int().nullable(),
+    ends_at: instantOut.nullable().meta({ description: 'When its cycles are over.' }),
+    change_at: instantOut.nullable().meta({ description: 'When the next scheduled change takes place.' }),
     expires_at: instantOut.nullable(),
     paused_at: instantOut.nullable(),
     past_due_since: instantOut.nullable(),
@@ -221,6 +244,10 @@ export function presentSubscription(
     started_at: presentOptionalInstant(subscription.startedAt),
     trial_end: presentOptionalInstant(subscription.trialEndsAt),
     trial_ended_at: presentOptionalInstant(subscription.trialEndedAt),
+    trial_usage: subscription.trialUsage,
+    cycles: subscription.cycles,
+    ends_at: presentOptionalInstant(subscription.endsAt),
+    change_at: presentOptionalInstant(subscription.changeAt),
     expires_at: presentOptionalInstant(subscription.expiresAt),
     paused_at: presentOptionalInstant(subscription.pausedAt),
     past_due_since: presentOptionalInstant(subscription.pastDueSince),
