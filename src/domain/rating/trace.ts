@@ -12,7 +12,7 @@ export const TRACE_ROWS_MAX = 100;
 
 /** Everything needed to say how an amount came about: plain JSON, numbers of money and quantities as decimal strings. */
 export type RatingTrace =
-  | { model: 'flat'; unitAmount: string; quantity: '1' }
+  | { model: 'flat'; unitAmount: string; quantity: string }
   | { model: 'per_unit'; unitAmount: string; quantity: string }
   | { model: 'package'; unitAmount: string; size: string; quantity: string; packages: string }
   /** The tiers that were reached, from the first. */
