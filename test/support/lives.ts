@@ -17,7 +17,10 @@ export const utc = (text: string): Date => new Date(text.length === 10 ? `${text
 export const day = (instant: Date | null | undefined): string | null =>
   instant?.toISOString().slice(0, 10) ?? null;
 
-export type PriceChanges = Partial<Price> & { model?: 'flat' | 'per_unit'; unitAmount?: string };
+export type PriceChanges = Partial<Price> & {
+  model?: 'flat' | 'per_unit' | 'minimum_commitment';
+  unitAmount?: string;
+};
 
 export function aPrice(changes: PriceChanges = {}): Price {
   const { model = 'flat', unitAmount = '30', key = 'fee', ...rest } = changes;
