@@ -1,4 +1,5 @@
 import { createCommand } from '../src/contract/commands.ts';
+import { previewTokenOf } from '../src/contract/read-command.ts';
 import type { Command } from '../src/domain/command.ts';
 import { effectiveAt } from '../src/domain/decide-command.ts';
 import { decideStart } from '../src/domain/decide-start.ts';
@@ -14,6 +15,7 @@ import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
 import { lockDebtsOf } from '../src/persistence/life-facts.ts';
+import { previewedAt } from '../src/persistence/preview-command.ts';
 import {
   insertSubscription,
   lockSubscription,
@@ -94,7 +96,7 @@ async function apply(deps: ActivityDeps, tx: Tx, input: CommandInput): Promise<C
   if (facts && owesStep(facts.subscription, command)) {
     return { outcome: 'not_yet', state: await stateOf(tx, facts.subscription), collect: null };
   }
-  const at = facts ? effectiveAt(facts.subscription, command.requestedAt) : command.requestedAt;
+  const at = facts ? instantOf(facts.subscription, command) : command.requestedAt;
   const write = writeOf(deps, tx, input.tenantId, at, {
     correlationId: command.requestId,
     causationId: command.id,
@@ -105,6 +107,13 @@ async function apply(deps: ActivityDeps, tx: Tx, input: CommandInput): Promise<C
   await finishCommand(tx, command.id, { status: 'applied', result: {}, finishedAt });
   crashPoint('apply.beforeCommit');
   return { outcome: 'applied', state: await stateOf(tx, applied.subscription), collect: applied.collect };
+}
+
+/** With the token of a preview it takes effect when that was made, so that it does what was shown. */
+function instantOf(subscription: Subscription, command: Command): Date {
+  const token = previewTokenOf(command);
+  const asked = token === null ? command.requestedAt : previewedAt(token, command.requestedAt);
+  return effectiveAt(subscription, asked);
 }
 
 /** Due steps come first. Where they cannot be made, nothing may be decided on facts that are behind. */

@@ -20,8 +20,8 @@ import {
 /** A command as the domain knows it; what it says beside that is for whoever applies it. */
 export type ReadCommand = {
   command: SubscriptionCommand;
-  /** The instant in the past that it is dated to, or null; a later one is for the domain to schedule. */
-  at: Date | null;
+  /** The instant that it names, or null: in the past it is dated back, a later one is scheduled. */
+  datedTo: Date | null;
   previewToken: string | null;
 };
 
@@ -123,7 +123,7 @@ function read(
   at: string | null = null,
   token: string | null = null,
 ): ReadCommand {
-  return { command, at: instant(at), previewToken: token };
+  return { command, datedTo: instant(at), previewToken: token };
 }
 
 function readChange(
@@ -149,4 +149,9 @@ function readChange(
 
 function instant(text: string | null): Date | null {
   return text === null ? null : new Date(text);
+}
+
+/** The token that a command carries, whatever it asks for; null without one. */
+export function previewTokenOf({ body }: Pick<Command, 'body'>): string | null {
+  return typeof body.preview_token === 'string' ? body.preview_token : null;
 }

@@ -1,5 +1,6 @@
 import type { Database } from './doors.ts';
 import { COMMAND_PROMISES } from './invariants/commands.ts';
+import { CREDIT_PROMISES } from './invariants/credit.ts';
 import { DUE_PROMISES } from './invariants/due.ts';
 import { INVOICE_PROMISES } from './invariants/invoices.ts';
 import { LEDGER_PROMISES } from './invariants/ledger.ts';
@@ -15,6 +16,7 @@ export const ROW_PROMISES: readonly Promised[] = [
   ...PERIOD_PROMISES,
   ...DUE_PROMISES,
   ...INVOICE_PROMISES,
+  ...CREDIT_PROMISES,
   ...LEDGER_PROMISES,
   ...PAYMENT_PROMISES,
   ...SUBSCRIPTION_PROMISES,

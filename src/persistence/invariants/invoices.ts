@@ -25,8 +25,9 @@ export const INVOICE_PROMISES: readonly Promised[] = [
     promise: 'paid_means_paid',
     sentence: 'An invoice is paid exactly when nothing of its total is missing.',
     query: () => sql`
-      select tenant_id, id as invoice_id, status, total, amount_paid, paid_at from invoices
-      where status <> 'draft' and ((status = 'paid') <> (amount_paid = total) or (status = 'paid') <> (paid_at is not null))`,
+      select tenant_id, id as invoice_id, status, total, amount_paid, balance_applied, amount_credited, paid_at from invoices
+      where status not in ('draft', 'void') and (
+        (status = 'paid') <> (amount_paid + balance_applied + amount_credited = total) or (status = 'paid') <> (paid_at is not null))`,
   },
   {
     promise: 'finalized_has_number',

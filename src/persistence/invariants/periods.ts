@@ -16,7 +16,8 @@ export const PERIOD_PROMISES: readonly Promised[] = [
   {
     // What was billed, waived, free or voided has to be one stretch, from the item's start to where its facts say
     // billing has come: paid in advance to the end of its period, in arrears to its start, or to the end of its life.
-    // A trial is written down when it ends, and whoever never paid his first invoice owes nothing in arrears.
+    // While it is paused it ends with the pause, or where what was paid ahead runs out. A trial is written down when it
+    // ends, and whoever never paid his first invoice owes nothing in arrears.
     promise: 'no_period_missed',
     sentence:
       'What was billed of an item is one stretch without a gap, from its start to where its period says.',
@@ -24,15 +25,18 @@ export const PERIOD_PROMISES: readonly Promised[] = [
       with lives as (
         select item.id as item_id, item.tenant_id, sub.id as subscription_id, sub.status, price.timing, item.started_at,
           case
-            when sub.trial_ends_at is not null and (sub.trial_ended_at is null or item.current_period_start < sub.trial_ended_at)
-              then coalesce(sub.trial_ended_at, sub.ended_at)
-            when price.timing = 'in_advance' then item.current_period_end
-            when sub.ended_at is null or sub.end_reason = 'expired' or exists (
+            when sub.paused_at is not null then array[sub.paused_at, item.current_period_end, item.started_at]
+            when item.ended_at is not null and price.timing = 'in_advance' and item.current_period_end is not null
+              then array[item.ended_at, item.current_period_end]
+            when item.ended_at is not null and (sub.end_reason = 'expired' or exists (
                 select from events told where told.object_id = sub.id and told.type = 'subscription.canceled'
-                  and told.data -> 'previous_attributes' ->> 'status' = 'incomplete')
-              then item.current_period_start
-            else greatest(item.current_period_start, sub.ended_at)
-          end as billed_until
+                  and told.data -> 'previous_attributes' ->> 'status' = 'incomplete'))
+              then array[item.ended_at, item.current_period_start]
+            when item.ended_at is not null then array[item.ended_at]
+            when sub.trial_ends_at is not null and sub.trial_ended_at is null then array[item.current_period_start]
+            when price.timing = 'in_advance' then array[item.current_period_end]
+            else array[item.current_period_start]
+          end as ends
         from subscription_items item
         join subscriptions sub on sub.id = item.subscription_id
         join lateral (
@@ -40,26 +44,42 @@ export const PERIOD_PROMISES: readonly Promised[] = [
           where segment.item_id = item.id order by lower(segment.valid) desc limit 1) price on true
         where item.started_at is not null),
       compared as (
-        select lives.*,
-          tstzmultirange(tstzrange(started_at, greatest(started_at, billed_until))) as expected,
-          coalesce((select range_agg(period) from billed_periods where item_id = lives.item_id and side = 'fee'), '{}') as billed
-        from lives)
-      select tenant_id, subscription_id, item_id, status, timing, expected::text as expected, billed::text as billed
-      from compared where billed <> expected`,
+        select lives.*, accounted.live, accounted.billed,
+          tstzmultirange(tstzrange(started_at, coalesce(upper(accounted.billed), started_at))) as one_stretch
+        from lives
+        cross join lateral (
+          select coalesce(range_agg(period.period) filter (where period.voided_at is null), '{}') as live,
+            coalesce(range_agg(period.period) filter (where period.voided_at is null or invoice.status = 'void'), '{}') as billed
+          from billed_periods period
+          left join invoice_lines line on line.id = period.line_id
+          left join invoices invoice on invoice.id = line.invoice_id
+          where period.item_id = lives.item_id) accounted)
+      select tenant_id, subscription_id, item_id, status, timing, ends::text as ends, billed::text as billed
+      from compared
+      -- what was billed by an invoice that is void may have been given up since
+      where billed <> one_stretch or (billed = live and not exists (
+        select from unnest(ends) as until where greatest(started_at, until) = coalesce(upper(live), started_at)))`,
   },
   {
     promise: 'billed_means_invoiced',
     sentence:
-      'Every billed stretch has the invoice line that bills it, is free again when that invoice is void, and the reverse.',
+      'Every billed stretch has the line that bills it, and is free again when that is void or was given back; and the reverse.',
     query: () => sql`
       select period.tenant_id, period.item_id, period.id as billed_period_id, period.period::text as period,
         line.id as line_id, invoice.id as invoice_id, invoice.status as invoice_status, period.voided_at
       from billed_periods period
       left join invoice_lines line on line.id = period.line_id
       left join invoices invoice on invoice.id = line.invoice_id
-      where period.reason = 'billed' and (invoice.id is null or line.item_id is distinct from period.item_id
-        or tstzrange(line.period_start, line.period_end) <> period.period
-        or (period.voided_at is not null) <> (invoice.status = 'void'))
+      where period.pending_item_id is null and period.reason = 'billed' and (
+        invoice.id is null or line.item_id is distinct from period.item_id
+        or lower(period.period) <> line.period_start or upper(period.period) > line.period_end
+        or (period.voided_at is null and invoice.status = 'void')
+        or (period.voided_at is not null and invoice.status <> 'void' and line.amount > 0 and not ${GIVEN_BACK}))
+      union all
+      select period.tenant_id, period.item_id, period.id, period.period::text, pending.id, null, null, period.voided_at
+      from billed_periods period join pending_items pending on pending.id = period.pending_item_id
+      where pending.item_id is distinct from period.item_id or pending.invoice_line_id is not null or pending.dropped_at is not null
+        or lower(period.period) <> pending.period_start or upper(period.period) > pending.period_end
       union all
       select line.tenant_id, line.item_id, null, tstzrange(line.period_start, line.period_end)::text,
         line.id, line.invoice_id, invoice.status, null
@@ -68,3 +88,9 @@ export const PERIOD_PROMISES: readonly Promised[] = [
         and not exists (select from billed_periods period where period.line_id = line.id)`,
   },
 ];
+
+/** Whether something of `line` was given back. */
+const GIVEN_BACK = sql`(
+  exists (select from credit_note_lines note where note.invoice_line_id = line.id)
+  or exists (select from invoice_lines back where back.reverses_line_id = line.id)
+  or exists (select from pending_items back where back.reverses_line_id = line.id))`;

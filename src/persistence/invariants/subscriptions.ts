@@ -77,6 +77,27 @@ export const SUBSCRIPTION_PROMISES: readonly Promised[] = [
       left join invoices invoice on invoice.subscription_id = sub.id and invoice.status = 'open' and invoice.overdue_since is not null
       where sub.ended_at is null group by sub.id having count(invoice.id) <> sub.overdue_count`,
   },
+  {
+    promise: 'change_at_is_the_earliest',
+    sentence:
+      'A subscription knows the earliest of the changes that are scheduled for it, and one that ended has none.',
+    query: () => sql`
+      select sub.tenant_id, sub.id as subscription_id, sub.change_at, min(change.effective_at) as earliest
+      from subscriptions sub left join scheduled_changes change on change.subscription_id = sub.id and change.status = 'pending'
+      group by sub.id having sub.change_at is distinct from min(change.effective_at)`,
+  },
+  {
+    promise: 'segments_without_gap',
+    sentence: 'An item has a price and a quantity at every moment of its life, one after the other.',
+    query: () => sql`
+      select item.tenant_id, item.subscription_id, item.id as item_id, coalesce(range_agg(segment.valid), '{}')::text as segments
+      from subscription_items item left join item_segments segment on segment.item_id = item.id
+      group by item.id
+      having count(segment.id) = 0
+        or range_agg(segment.valid) <> tstzmultirange(tstzrange(min(lower(segment.valid)), max(upper(segment.valid))))
+        or min(lower(segment.valid)) > item.started_at
+        or max(upper(segment.valid)) < coalesce(item.ended_at, 'infinity'::timestamptz) and max(upper(segment.valid)) < '9999-01-01'`,
+  },
 ];
 
 const ALLOWED = SUBSCRIPTION_STATUSES.flatMap((from) => TRANSITIONS[from].map((to) => `${from} ${to}`));
