@@ -82,6 +82,7 @@ function settingsOf({ body, defaults }: Reader): Script['settings'] {
       customer.balance && customer.currency ? [[customer.currency, new Decimal(customer.balance)]] : [],
     ),
     invoiceGraceHours: tenant.invoice_grace_hours ?? defaults.invoiceGraceHours,
+    trialReminderDays: defaults.trialReminderDays,
     dunningPolicy:
       tenant.dunning_policy === undefined
         ? defaults.dunningPolicy

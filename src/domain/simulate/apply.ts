@@ -1,10 +1,10 @@
 import { lifeAfter } from '../apply-decision.ts';
 import type { LineDraft } from '../build-invoice.ts';
-import type { Decision } from '../decision.ts';
+import type { CreditDraft, Decision } from '../decision.ts';
 import { endedCollection, followInvoices, type Overdue } from '../follow-payment.ts';
 import { amountDue, type InvoiceLine } from '../invoice.ts';
 import type { Life, PendingLine } from '../life.ts';
-import { Decimal } from '../money.ts';
+import { Decimal, sum } from '../money.ts';
 import { withIds } from '../new-ids.ts';
 import { derived } from '../next-step.ts';
 import {
@@ -16,6 +16,7 @@ import {
   voidedInvoice,
 } from '../open-invoice.ts';
 import { assertTransition, type Subscription } from '../subscription.ts';
+import { advanceLine } from './line-up.ts';
 import type { Held, Lived, World } from './world.ts';
 
 /**
@@ -31,29 +32,16 @@ export function apply(
 ): Held | null {
   const decision = withIds(decided, world.newId);
   const { life } = lived;
+  assertTransition(life.subscription.status, derived(decision.subscription).status);
   for (const { to } of decision.segments) if (to) world.prices.set(to.price.id, to.price);
-  let held: Held | null = null;
-  let inline = false;
-  if (decision.invoice) {
-    const { invoice: built, subscription: after, collect } = decision;
-    const opening = openingOf({ after, built, collect, graceHours, at }, null);
-    const invoice = draftInvoice(after, built, opening, world.newId('inv'), at);
-    const lines = built.lines.map((line, index) => lineOf(world, invoice.id, index + 1, line));
-    held = world.save({ invoice, lines, collection: null });
-    for (const [n, { id }] of lines.entries()) {
-      const line = built.lines[n];
-      if (line) lived.lines.push({ ...line, id, invoiceId: invoice.id });
-    }
-    if (decision.takesPending) moveCredits(world, life.pending, lines);
-    if (!opening.draft) held = finalize(world, held, at);
-    inline = opening.inline && held.invoice.status === 'open';
-  }
+  const after = giveCredit(world, lived, decision, at);
+  const { held, inline } = bill(world, lived, { ...decision, subscription: after }, at, graceHours);
   noteReversals(world, life, decision);
   if (decision.voidOpenInvoices) voidOpen(world, lived, at);
-  const latest = held ? { latestInvoiceId: held.invoice.id } : {};
-  lived.life = lifeAfter(
-    life,
-    { ...decision, subscription: { ...decision.subscription, ...latest } },
+  const then = lifeAfter(
+    // What still waited when a life ended without a last invoice is dropped.
+    after.endedAt && !decision.takesPending ? { ...life, pending: [] } : life,
+    { ...decision, subscription: held ? { ...after, latestInvoiceId: held.invoice.id } : after },
     {
       newId: world.newId,
       invoiceId: held?.invoice.id ?? null,
@@ -61,23 +49,41 @@ export function apply(
       owed: held ? amountDue(held.invoice) : new Decimal(0),
     },
   );
-  changeTo(lived, life.subscription, lived.life.subscription, at);
-  credit(world, lived, decision, at);
+  become(lived, then, at);
   return inline ? held : null;
+}
+
+/** The invoice of a decision; `inline`: whether it is to be charged at once. */
+function bill(
+  world: World,
+  lived: Lived,
+  { invoice: built, subscription: after, collect, takesPending }: Decision,
+  at: Date,
+  graceHours: number,
+): { held: Held | null; inline: boolean } {
+  if (!built) return { held: null, inline: false };
+  const opening = openingOf({ after, built, collect, graceHours, at }, null);
+  const invoice = draftInvoice(after, built, opening, world.newId('inv'), at);
+  const lines = built.lines.map((line, index) => lineOf(world, invoice.id, index + 1, line));
+  for (const [n, line] of built.lines.entries())
+    lived.lines.push({ ...line, id: lines[n]?.id ?? '', invoiceId: invoice.id });
+  if (takesPending) moveCredits(world, lived.life.pending, lines);
+  const draft = world.save({ invoice, lines, collection: null });
+  const held = opening.draft ? draft : finalize(world, draft, at);
+  return { held, inline: opening.inline && held.invoice.status === 'open' };
 }
 
 /** New facts of a subscription, with what follows from them. */
 export function change(lived: Lived, facts: Subscription, at: Date): void {
-  const before = lived.life.subscription;
-  lived.life = { ...lived.life, subscription: derived(facts) };
-  changeTo(lived, before, lived.life.subscription, at);
+  become(lived, { ...lived.life, subscription: derived(facts) }, at);
 }
 
-function changeTo(lived: Lived, before: Subscription, after: Subscription, at: Date): void {
-  assertTransition(before.status, after.status);
-  const { life } = lived;
-  lived.life = { ...life, subscription: { ...after, revision: before.revision + 1, updatedAt: at } };
-  if (after.status !== before.status) lived.states.push({ status: after.status, from: at });
+function become(lived: Lived, then: Life, at: Date): void {
+  const { status: before, revision } = lived.life.subscription;
+  const { subscription } = then;
+  assertTransition(before, subscription.status);
+  lived.life = { ...then, subscription: { ...subscription, revision: revision + 1, updatedAt: at } };
+  if (subscription.status !== before) lived.states.push({ status: subscription.status, from: at });
 }
 
 /** Brings a subscription up to date with its invoices. */
@@ -167,24 +173,30 @@ function noteReversals(world: World, life: Life, { invoice, pending, takesPendin
   }
 }
 
-/** Reductions of open invoices; a subscription that owes less may not be past due any more. */
-function credit(world: World, lived: Lived, { credits }: Decision, at: Date): void {
-  if (credits.length === 0) return;
-  for (const [invoiceId, drafts] of Map.groupBy(credits, (draft) => draft.invoiceId)) {
-    const held = world.held(invoiceId);
-    const amount = drafts.reduce((sum, draft) => sum.plus(draft.amount), new Decimal(0));
-    for (const { lineId, amount: part } of drafts) world.noteCredit(lineId, part);
-    const lines = drafts.map(({ lineId, description, amount: part }) => ({
-      lineId,
-      description,
-      amount: part,
-    }));
-    world.notes.push({ at, invoiceId, currency: held.invoice.currency, amount, lines });
-    const invoice = creditedInvoice(held.invoice, amount, at);
-    const isOver = invoice.status === 'paid' && held.collection?.outcome === null;
-    const collection =
-      isOver && held.collection ? endedCollection(held.collection, 'superseded', at) : held.collection;
-    world.save({ ...held, invoice, collection });
+/** Reduces open invoices. A subscription that owes less may not be past due any more. */
+function giveCredit(world: World, lived: Lived, { subscription, credits }: Decision, at: Date): Subscription {
+  if (credits.length === 0) return subscription;
+  for (const [invoiceId, drafts] of Map.groupBy(credits, (draft) => draft.invoiceId))
+    credit(world, world.held(invoiceId), drafts, at);
+  const overdue = overdueOf(world, lived.life.subscription.id);
+  return followInvoices(subscription, overdue, 'unchanged')?.subscription ?? subscription;
+}
+
+function credit(world: World, held: Held, drafts: readonly CreditDraft[], at: Date): void {
+  const amount = sum(drafts.map((draft) => draft.amount));
+  const lines = drafts.map(({ lineId, description, amount: part }) => ({
+    lineId,
+    description,
+    amount: part,
+  }));
+  for (const line of lines) world.noteCredit(line.lineId, line.amount);
+  world.notes.push({ at, invoiceId: held.invoice.id, currency: held.invoice.currency, amount, lines });
+  const invoice = creditedInvoice(held.invoice, amount, at);
+  const { collection } = held;
+  if (invoice.status !== 'paid' || collection?.outcome !== null) {
+    world.save({ ...held, invoice });
+    return;
   }
-  follow(world, lived, at);
+  world.save({ ...held, invoice, collection: endedCollection(collection, 'superseded', at) });
+  advanceLine(world, held, at, false);
 }

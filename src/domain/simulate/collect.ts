@@ -1,6 +1,6 @@
 import { decideCancel, decideExpire } from '../decide-end.ts';
 import { payInvoice } from '../decide-payment.ts';
-import { afterFailure, type Collection, type DunningEndAction, isSuppressed, lineUp } from '../dunning.ts';
+import { afterFailure, type Collection, type DunningEndAction, isSuppressed } from '../dunning.ts';
 import {
   afterFailedCharge,
   becomesUnpaid,
@@ -18,6 +18,7 @@ import { overdueInvoice, writtenOffInvoice } from '../open-invoice.ts';
 import { isEnded } from '../subscription.ts';
 import { apply, change, finalize, follow, overdueOf, voidHeld } from './apply.ts';
 import { lifeAt } from './facts.ts';
+import { advanceLine } from './line-up.ts';
 import type { SimulatedMethod } from './script.ts';
 import type { Held, World } from './world.ts';
 
@@ -93,12 +94,6 @@ function callNext(world: World, held: Held, at: Date, proves: boolean): void {
     for (const collection of withoutHardDeclines(world.running(held.invoice.currency), at))
       world.saveCollection(collection);
   advanceLine(world, held, at, true);
-}
-
-function advanceLine(world: World, held: Held, at: Date, atOnce: boolean): void {
-  const { timeZone } = world.ownerOf(held).life.subscription;
-  for (const collection of lineUp(world.running(held.invoice.currency), timeZone, at, atOnce))
-    world.saveCollection(collection);
 }
 
 function fail(world: World, held: Held, hard: boolean, at: Date): void {

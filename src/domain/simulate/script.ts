@@ -24,6 +24,7 @@ export type SimulationSettings = {
   balances: ReadonlyMap<string, Decimal>;
   invoiceGraceHours: number;
   dunningPolicy: DunningPolicy | null;
+  trialReminderDays: number | null;
 };
 
 /** `index` is the action's place in the timeline as it was written. */

@@ -4,7 +4,7 @@ import { createSubscription, type SubscriptionTerms } from '../decide-create.ts'
 import { decideStart } from '../decide-start.ts';
 import type { Decision } from '../decision.ts';
 import { DomainError, isDomainError } from '../errors.ts';
-import type { NextStep } from '../next-step.ts';
+import { derived, type NextStep } from '../next-step.ts';
 import { apply } from './apply.ts';
 import { changeMethod, charge, payOpen, takeInvoiceStep } from './collect.ts';
 import { lifeAt } from './facts.ts';
@@ -105,21 +105,32 @@ function perform(world: World, action: Action): void {
   }
 }
 
+/** What begins at once, or in the past, is there as it is then: nobody ever sees it scheduled. */
 function subscribe(world: World, name: string, terms: SubscriptionTerms, at: Date): void {
   const ids = { tenantId: 'tenant', subscriptionId: world.newId('sub'), newId: world.newId };
   const { subscription, priced } = createSubscription(terms, ids, at);
   const life = { subscription, priced, changes: [], pending: [] };
-  const lived: Lived = { name, life, states: [], used: [], lines: [] };
+  const decision = subscription.startsAt <= at ? decideStart(life, at, hasMethod(world)) : null;
+  const begun = decision ? derived(decision.subscription) : subscription;
+  const states = [{ status: begun.status, from: at }];
+  const lived: Lived = { name, life: { ...life, subscription: begun }, states, used: [], lines: [] };
   for (const { price } of priced) world.prices.set(price.id, price);
-  if (subscription.startsAt > at) lived.states.push({ status: 'scheduled', from: at });
   world.lives.set(subscription.id, lived);
-  if (subscription.startsAt <= at) make(world, lived, decideStart(life, at, hasMethod(world)), at);
+  if (decision) make(world, lived, decision, at);
 }
 
 function obey(world: World, lived: Lived, command: SubscriptionCommand, requestedAt: Date): void {
   const at = effectiveAt(lived.life.subscription, requestedAt);
-  const setting = { hasPaymentMethod: hasMethod(world), trialReminderDays: null };
-  make(world, lived, decideCommand(lifeAt(world, lived, at), command, at, setting), at);
+  const setting = { hasPaymentMethod: hasMethod(world), trialReminderDays: world.settings.trialReminderDays };
+  // A command that is dated back looks at what there was by then.
+  const datedTo = isDated(command) && command.at && command.at < at ? command.at : at;
+  make(world, lived, decideCommand(lifeAt(world, lived, datedTo), command, at, setting), at);
+}
+
+function isDated(
+  command: SubscriptionCommand,
+): command is Extract<SubscriptionCommand, { effective: unknown }> {
+  return 'effective' in command;
 }
 
 function hasMethod(world: World): boolean {
