@@ -105,6 +105,8 @@ type Shapes<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R ext
   params?: P;
   query?: Q;
   body?: B;
+  /** How large a body may be where the usual limit is too small. */
+  bodyLimitBytes?: number;
   response: { status?: 200 | 201; description: string; schema: R };
 };
 
@@ -165,7 +167,7 @@ export function route<
     params: spec.params ?? nothing,
     query: spec.query ?? nothing,
     body: spec.body ?? null,
-    bodyLimitBytes: BODY_LIMIT_BYTES,
+    bodyLimitBytes: spec.bodyLimitBytes ?? BODY_LIMIT_BYTES,
     response: {
       status: spec.response.status ?? 200,
       description: spec.response.description,
