@@ -4,6 +4,7 @@ import { createSubscription, type SubscriptionTerms } from '../../src/domain/dec
 import type { Decision } from '../../src/domain/decision.ts';
 import type { Life } from '../../src/domain/life.ts';
 import { Decimal } from '../../src/domain/money.ts';
+import { withIds } from '../../src/domain/new-ids.ts';
 import { derived, type NextStep } from '../../src/domain/next-step.ts';
 import type { Price } from '../../src/domain/plan.ts';
 import type { Usage } from '../../src/domain/price-terms.ts';
@@ -91,10 +92,13 @@ export function conceive(terms: Partial<SubscriptionTerms>, at: string): Life {
 }
 
 let given = 0;
+const newId = (prefix: string) => `${prefix}_${++given}`;
+
+/** The decision with the ids that whoever stores it gives. */
+export const named = (decision: Decision): Decision => withIds(decision, newId);
 
 /** What a decision leaves behind, as it would be stored; `owed` is what nobody has paid of its invoice. */
 export function after(life: Life, decision: Decision, owed = '0'): Life {
-  const newId = (prefix: string) => `${prefix}_${++given}`;
   const lines = decision.invoice?.lines ?? [];
   return lifeAfter(life, decision, {
     newId,
@@ -128,7 +132,7 @@ export function live(life: Life, until: string, pays = true): { life: Life; live
   for (;;) {
     const { nextStep: step, nextStepAt: at } = now.subscription;
     if (!step || !at || at > utc(until)) return { life: now, lived };
-    const decision = decideStep(now, { step, at }, pays);
+    const decision = named(decideStep(now, { step, at }, pays));
     now = after(now, decision);
     lived.push({ step, at, decision, life: now });
     if (lived.length > 5_000) throw new Error('this life does not come to an end');
