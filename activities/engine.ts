@@ -1,6 +1,6 @@
 /** Something whose workflow has to run while its row says so. */
 export type Entity = {
-  kind: 'subscription' | 'invoice' | 'testClock' | 'webhookEndpoint';
+  kind: 'subscription' | 'invoice' | 'testClock' | 'webhookEndpoint' | 'migratePlan';
   tenantId: string;
   id: string;
 };
@@ -38,4 +38,9 @@ export interface Engine {
 }
 
 /** Whom a nudge concerns, by its kind in the row. */
-export const NUDGED = { subscription: 'subscription', invoice: 'invoice', test_clock: 'testClock' } as const;
+export const NUDGED = {
+  subscription: 'subscription',
+  invoice: 'invoice',
+  test_clock: 'testClock',
+  plan_migration: 'migratePlan',
+} as const;

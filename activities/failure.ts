@@ -58,6 +58,8 @@ const PASSES_BY_ITSELF: Record<ErrorCode, boolean> = {
   usage_not_accepted: false,
   usage_key_reused: false,
   simulation_too_large: false,
+  plan_migration_running: false,
+  plan_migration_over: false,
   invoice_not_open: false,
   payment_in_flight: true,
   payment_declined: false,

@@ -9,9 +9,9 @@ const ASKED_EVERY_MS = 5_000;
 const TIMEOUT_MS = 1_000;
 /** A poll lasts a minute at most; the server goes on naming a worker that is gone for five. */
 const SEEN_WITHIN_MS = 90_000;
-const QUEUES: readonly Queue[] = ['billing', 'gateway', 'webhooks'];
+const QUEUES: readonly Queue[] = ['billing', 'gateway', 'webhooks', 'bulk'];
 /** `temporal.api.enums.v1.TaskQueueType`: workflow tasks for the loop of billing, activities for the others. */
-const TYPE_OF: Record<Queue, 1 | 2> = { billing: 1, gateway: 2, webhooks: 1 };
+const TYPE_OF: Record<Queue, 1 | 2> = { billing: 1, gateway: 2, webhooks: 1, bulk: 1 };
 
 const lastAnswers = new WeakMap<ApiDeps, { atMs: number; answer: Promise<Pollers> }>();
 

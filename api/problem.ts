@@ -60,6 +60,8 @@ export const PROBLEMS: Record<ErrorCode, Entry> = {
   usage_not_accepted: { status: 409, title: 'The usage cannot be taken' },
   usage_key_reused: { status: 409, title: 'The key of a usage record was used for another one' },
   simulation_too_large: { status: 422, title: 'The simulation is too large' },
+  plan_migration_running: { status: 409, title: 'The plan is being migrated' },
+  plan_migration_over: { status: 409, title: 'The migration is over' },
   invoice_not_open: { status: 409, title: 'The invoice is not open' },
   payment_in_flight: { status: 409, title: 'A payment is under way' },
   payment_declined: { status: 402, title: 'The payment was declined' },

@@ -16,6 +16,7 @@ import { Migration20261121101600_give_credit } from './Migration20261121101600_g
 import { Migration20261121101700_report_usage } from './Migration20261121101700_report_usage.ts';
 import { Migration20261121101800_sell_add_ons } from './Migration20261121101800_sell_add_ons.ts';
 import { Migration20261121101900_bound_backdated_starts } from './Migration20261121101900_bound_backdated_starts.ts';
+import { Migration20261121102100_move_subscribers } from './Migration20261121102100_move_subscribers.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
 export const migrationsList = [
@@ -37,4 +38,5 @@ export const migrationsList = [
   Migration20261121101700_report_usage,
   Migration20261121101800_sell_add_ons,
   Migration20261121101900_bound_backdated_starts,
+  Migration20261121102100_move_subscribers,
 ].map((migration) => ({ name: migration.name, class: migration }));

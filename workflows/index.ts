@@ -1,4 +1,5 @@
 export { invoice } from './invoice.ts';
+export { migratePlan } from './migrate-plan.ts';
 export { reconcile } from './reconcile.ts';
 export { subscription } from './subscription.ts';
 export { testClock } from './test-clock.ts';

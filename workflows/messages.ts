@@ -12,9 +12,10 @@ export const WORKFLOWS = {
   webhookEndpoint: 'webhookEndpoint',
   testClock: 'testClock',
   reconcile: 'reconcile',
+  migratePlan: 'migratePlan',
 } as const;
 
-export type Queue = 'billing' | 'gateway' | 'webhooks';
+export type Queue = 'billing' | 'gateway' | 'webhooks' | 'bulk';
 
 /** Task queue names; a prefix keeps several installations (or test files) apart on one namespace. */
 export function taskQueue(queue: Queue, prefix: string): string {
@@ -26,12 +27,14 @@ export const workflowId = {
   invoice: (id: string) => `invoice/${id}`,
   webhookEndpoint: (id: string) => `webhook-endpoint/${id}`,
   testClock: (id: string) => `test-clock/${id}`,
+  migratePlan: (id: string) => `migrate-plan/${id}`,
 } as const;
 
 export type SubscriptionInput = { tenantId: string; subscriptionId: string; state?: SubscriptionState };
 export type InvoiceInput = { tenantId: string; invoiceId: string; state?: InvoiceState };
 export type WebhookEndpointInput = { tenantId: string; endpointId: string };
 export type TestClockInput = { tenantId: string; clockId: string };
+export type PlanMigrationInput = { tenantId: string; migrationId: string };
 
 export type CommandMessage = { commandId: string; requestedAt: InstantString };
 export type CommandOutcome = { outcome: 'applied' | 'refused' | 'expired' };

@@ -76,7 +76,12 @@ const ready = rawRoute({
       .object({
         status: z.enum(['ok', 'degraded', 'unavailable']),
         database: z.enum(['ok', 'unavailable']),
-        pollers: z.object({ billing: pollerState, gateway: pollerState, webhooks: pollerState }),
+        pollers: z.object({
+          billing: pollerState,
+          gateway: pollerState,
+          webhooks: pollerState,
+          bulk: pollerState,
+        }),
       })
       .meta({ id: 'Readiness' }),
     contentType: 'application/json',

@@ -60,6 +60,8 @@ export const ERROR_CODES = [
   'usage_not_accepted',
   'usage_key_reused',
   'simulation_too_large',
+  'plan_migration_running',
+  'plan_migration_over',
   // invoices and payments
   'invoice_not_open',
   'payment_in_flight',

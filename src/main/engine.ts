@@ -6,7 +6,7 @@ import {
 } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { Engine, Entity, Running } from '../../activities/engine.ts';
-import { recheckSignal, taskQueue, WORKFLOWS, workflowId } from '../../workflows/messages.ts';
+import { type Queue, recheckSignal, taskQueue, WORKFLOWS, workflowId } from '../../workflows/messages.ts';
 import { clock } from '../platform/clock.ts';
 
 const CALL_MS_MAX = 10_000;
@@ -23,6 +23,16 @@ const INPUTS: Record<Entity['kind'], (entity: { tenantId: string; id: string }) 
   invoice: ({ tenantId, id }) => ({ tenantId, invoiceId: id }),
   testClock: ({ tenantId, id }) => ({ tenantId, clockId: id }),
   webhookEndpoint: ({ tenantId, id }) => ({ tenantId, endpointId: id }),
+  migratePlan: ({ tenantId, id }) => ({ tenantId, migrationId: id }),
+};
+
+/** Where the workflow of each kind runs. */
+const QUEUES: Record<Entity['kind'], Queue> = {
+  subscription: 'billing',
+  invoice: 'billing',
+  testClock: 'billing',
+  webhookEndpoint: 'webhooks',
+  migratePlan: 'bulk',
 };
 
 /** Temporal as repairs and the relay see it. Every call has a deadline. */
@@ -31,7 +41,7 @@ export function engineOf(client: Client, taskQueuePrefix: string): Engine {
     client.withDeadline(clock.now().getTime() + CALL_MS_MAX, work);
   const startOf = (entity: Entity) => ({
     workflowId: workflowId[entity.kind](entity.id),
-    taskQueue: taskQueue(entity.kind === 'webhookEndpoint' ? 'webhooks' : 'billing', taskQueuePrefix),
+    taskQueue: taskQueue(QUEUES[entity.kind], taskQueuePrefix),
     args: [INPUTS[entity.kind](entity)],
     typedSearchAttributes: [{ key: TENANT, value: entity.tenantId }],
   });

@@ -14,6 +14,7 @@ import {
 import { createBillingActivities } from '../../activities/billing.ts';
 import { createCommandActivities } from '../../activities/commands.ts';
 import { createInvoiceActivities } from '../../activities/invoices.ts';
+import { createPlanMigrationActivities } from '../../activities/migrate-plan.ts';
 import { createPaymentActivities } from '../../activities/payments.ts';
 import { createReconcileActivities } from '../../activities/reconcile.ts';
 import { createTestClockActivities } from '../../activities/test-clocks.ts';
@@ -32,9 +33,10 @@ import { createVault } from '../platform/vault.ts';
 import { engineOf } from './engine.ts';
 import { keepReconciling, noteRepair } from './reconcile.ts';
 import { startRelay } from './relay.ts';
+import { sendMove } from './send-move.ts';
 import { sendTick } from './send-tick.ts';
 import { timeActivities } from './time-activities.ts';
-import { billingSettings, GATEWAY_SETTINGS } from './worker-settings.ts';
+import { BULK_SETTINGS, billingSettings, GATEWAY_SETTINGS } from './worker-settings.ts';
 
 /** Below the 15 seconds of the charge's activity, for its two calls. */
 const GATEWAY_TIMEOUT_MS = 6_000;
@@ -141,6 +143,13 @@ export async function runWorker(
       workflowBundle,
       activities: createWebhookActivities({ database, vault, sender, logger, metrics }),
       maxConcurrentActivityTaskExecutions: 500,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: taskQueue('bulk', prefix),
+      workflowBundle,
+      activities: createPlanMigrationActivities({ database, send: sendMove(client, prefix, logger) }),
+      ...BULK_SETTINGS,
     }),
   ]);
   const broken = Promise.withResolvers<Error>();

@@ -11,3 +11,9 @@ export function billingSettings(poolSize: number): Partial<WorkerOptions> {
 }
 
 export const GATEWAY_SETTINGS: Partial<WorkerOptions> = { maxConcurrentActivityTaskExecutions: 50 };
+
+/** Long work gives way to what people wait for. */
+export const BULK_SETTINGS: Partial<WorkerOptions> = {
+  maxConcurrentActivityTaskExecutions: 4,
+  maxConcurrentWorkflowTaskExecutions: 4,
+};

@@ -12,6 +12,7 @@ import {
   PaymentSchema,
 } from './payments.ts';
 import { PendingItemSchema } from './pending-items.ts';
+import { MigrationSubscriberSchema, PlanMigrationSchema } from './plan-migrations.ts';
 import { PlanSchema, PlanVersionSchema, PriceSchema } from './plans.ts';
 import { UsageRecordSchema } from './reported-usage.ts';
 import { ScheduledChangeSchema } from './scheduled-changes.ts';
@@ -45,7 +46,9 @@ export const ENTITIES = [
   UsageRecordSchema,
   BilledPeriodSchema,
   PendingItemSchema,
+  PlanMigrationSchema,
   CommandSchema,
+  MigrationSubscriberSchema,
   InvoiceSchema,
   InvoiceLineSchema,
   CreditNoteSchema,

@@ -138,3 +138,13 @@ export async function isDone(tx: Tx, migrationId: string): Promise<boolean> {
   );
   return row?.left === false;
 }
+
+/** The earliest instant at which a subscriber is to be tried again; null when none waits for one. */
+export async function nextTryAt(tx: Tx, migrationId: string): Promise<Date | null> {
+  const [row] = await query<{ at: string | null }>(
+    tx,
+    sql`select min(again_at) as at from plan_migration_subscribers
+      where migration_id = ${migrationId} and status = 'pending' and command_id is null`,
+  );
+  return row?.at ? new Date(row.at) : null;
+}
