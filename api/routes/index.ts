@@ -14,9 +14,11 @@ import { paymentMethodRoutes } from './payment-methods.ts';
 import { paymentRoutes } from './payments.ts';
 import { planRoutes } from './plans.ts';
 import { priceRoutes } from './prices.ts';
+import { simulationRoutes } from './simulations.ts';
 import { subscriptionChangeRoutes } from './subscription-changes.ts';
 import { subscriptionCommandRoutes } from './subscription-commands.ts';
 import { subscriptionDiagnosisRoutes } from './subscription-diagnosis.ts';
+import { subscriptionPreviewRoutes } from './subscription-previews.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { tenantRoutes } from './tenants.ts';
 import { testClockRoutes } from './test-clocks.ts';
@@ -32,7 +34,9 @@ const described: readonly Route[] = [
   ...subscriptionRoutes,
   ...subscriptionChangeRoutes,
   ...subscriptionCommandRoutes,
+  ...subscriptionPreviewRoutes,
   ...subscriptionDiagnosisRoutes,
+  ...simulationRoutes,
   ...invoiceRoutes,
   ...paymentRoutes,
   ...gatewayCallbackRoutes,
