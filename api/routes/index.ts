@@ -1,19 +1,24 @@
 import type { Route } from '../route.ts';
 import { addOnRoutes } from './add-ons.ts';
 import { apiKeyRoutes } from './api-keys.ts';
+import { balanceRoutes } from './balances.ts';
+import { creditNoteRoutes } from './credit-notes.ts';
 import { customerRoutes } from './customers.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { documentationRoutes } from './documentation.ts';
 import { eventRoutes } from './events.ts';
 import { gatewayCallbackRoutes } from './gateway-callbacks.ts';
 import { gatewayConnectionRoutes } from './gateway-connections.ts';
+import { invoiceLineRoutes } from './invoice-lines.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { itemRoutes } from './items.ts';
 import { operationRoutes } from './operations.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
 import { paymentRoutes } from './payments.ts';
+import { planMigrationRoutes } from './plan-migrations.ts';
 import { planRoutes } from './plans.ts';
 import { priceRoutes } from './prices.ts';
+import { scheduledChangeRoutes } from './scheduled-changes.ts';
 import { simulationRoutes } from './simulations.ts';
 import { subscriptionChangeRoutes } from './subscription-changes.ts';
 import { subscriptionCommandRoutes } from './subscription-commands.ts';
@@ -22,12 +27,15 @@ import { subscriptionPreviewRoutes } from './subscription-previews.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { tenantRoutes } from './tenants.ts';
 import { testClockRoutes } from './test-clocks.ts';
+import { usageRoutes } from './usage.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
 const described: readonly Route[] = [
   ...customerRoutes,
+  ...balanceRoutes,
   ...paymentMethodRoutes,
   ...planRoutes,
+  ...planMigrationRoutes,
   ...addOnRoutes,
   ...itemRoutes,
   ...priceRoutes,
@@ -35,9 +43,13 @@ const described: readonly Route[] = [
   ...subscriptionChangeRoutes,
   ...subscriptionCommandRoutes,
   ...subscriptionPreviewRoutes,
+  ...scheduledChangeRoutes,
+  ...usageRoutes,
   ...subscriptionDiagnosisRoutes,
   ...simulationRoutes,
   ...invoiceRoutes,
+  ...invoiceLineRoutes,
+  ...creditNoteRoutes,
   ...paymentRoutes,
   ...gatewayCallbackRoutes,
   ...webhookEndpointRoutes,
