@@ -59,7 +59,9 @@ export async function runRoute(
     });
     return { ...rawAnswer, headers: rawAnswer.headers ?? {} };
   }
-  const key = idempotencyKeyOf(request.get('idempotency-key'), route.method);
+  // A command is kept by its key, whatever the method it is asked for with.
+  const keyed = route.work.kind === 'command' ? 'post' : route.method;
+  const key = idempotencyKeyOf(request.get('idempotency-key'), keyed);
   // Also with a 503, which asks for the same key again: the caller may have left its choice to us.
   if (key !== null && route.work.kind !== 'read') tell('Idempotency-Key', key);
   // A secret is shown again to the key that made it, not to a lesser one that guesses the request.
@@ -94,7 +96,7 @@ async function perform(
     case 'write':
       return runWrite(route, call, { key, fingerprint: fingerprint() });
     case 'command':
-      if (key === null) throw new Error(`${route.operationId} is a command, so it must be a POST`);
+      if (key === null) throw new Error(`${route.operationId} is a command, so it has a key`);
       return runCommand(route, call, { key, fingerprint: fingerprint() });
     case 'raw':
       throw new Error(`${route.operationId} answers by itself`);

@@ -67,6 +67,16 @@ export const invoiceLineOut = z
   })
   .meta({ id: 'InvoiceLine' });
 
+export const explanationOut = z
+  .object({
+    object: z.literal('explanation'),
+    invoice: idOut('inv'),
+    line: idOut('il'),
+    sentences: z.array(z.string()),
+    text: z.string().meta({ description: 'The sentences, one after the other.' }),
+  })
+  .meta({ id: 'Explanation' });
+
 export const invoiceOut = z
   .object({
     object: z.literal('invoice'),

@@ -64,6 +64,15 @@ export async function recordUsage(
   return { record: await insertRow(tx, UsageRecordSchema, record), isNew: true };
 }
 
+/** The record that was taken under a key; null when there is none. */
+export function findUsage(
+  tx: Tx,
+  subscriptionId: string,
+  idempotencyKey: string,
+): Promise<UsageRecord | null> {
+  return findRow(tx, UsageRecordSchema, { subscriptionId, idempotencyKey });
+}
+
 /** Keeps the subscription as it is until the transaction ends, without keeping others from reporting as well. */
 export async function lockForUsage(tx: Tx, subscriptionId: string): Promise<void> {
   await query(tx, sql`select id from subscriptions where id = ${subscriptionId} for share`);
