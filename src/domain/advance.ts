@@ -109,7 +109,9 @@ export function begin(
   { after, at, prorates }: Pick<Advance, 'after' | 'at' | 'prorates'>,
 ): SubscriptionItem {
   const whole = contractualPeriod(cadenceOf(after), intervalOf(entry.price), at);
-  const period = { start: at, end: whole.end };
+  // Where only so many cycles were agreed, nothing is billed beyond them (billing rule 18).
+  const isLast = after.endsAt !== null && after.endsAt > at && after.endsAt < whole.end;
+  const period = { start: at, end: isLast && after.endsAt ? after.endsAt : whole.end };
   if (entry.price.timing === 'in_advance') {
     // What begins within a period without proration is paid for from the next one on.
     if (prorates || at.getTime() === whole.start.getTime()) bill.charge(after, entry, period);

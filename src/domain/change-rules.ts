@@ -25,8 +25,11 @@ export function assertChangeable(subscription: Subscription, at: Date): void {
     );
 }
 
-/** Throws unless a subscription may be paused (billing rule 31b). */
-export function assertPausable(subscription: Subscription): void {
+/** Throws unless a subscription may be paused at `at`, until `resumeAt` where that is known (billing rule 31b). */
+export function assertPausable(
+  subscription: Subscription,
+  { at, resumeAt }: { at: Date; resumeAt: Date | null },
+): void {
   const { status, cancelAt } = subscription;
   const refuse = (message: string, reason: string = status) =>
     new DomainError('pause_not_allowed', message, { state: status, reason });
@@ -42,6 +45,8 @@ export function assertPausable(subscription: Subscription): void {
       `The subscription ends at ${cancelAt.toISOString()}; take the cancellation back before you pause it.`,
       'cancel_scheduled',
     );
+  if (resumeAt && resumeAt <= at)
+    throw refuse('A pause has to begin before it ends; use a later resume_at.', 'resume_at_in_past');
 }
 
 /** Throws `resume_not_allowed` unless the subscription is paused. */

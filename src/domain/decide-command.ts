@@ -76,7 +76,7 @@ export function decideCommand(
       assertTrialing(subscription);
       return extendTrial(life, command.trialEnd, at, setting.trialReminderDays);
     case 'schedule':
-      return decideSchedule(life, command, at, setting.hasPaymentMethod);
+      return decideSchedule(life, command, at);
     case 'cancel_scheduled_change':
       return cancelScheduled(life, command.id, at);
     default:

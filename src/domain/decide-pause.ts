@@ -5,7 +5,6 @@ import { type Conclusion, conclude, periodOf } from './conclude.ts';
 import { type Beside, latest } from './decide-change.ts';
 import { isAutomatic } from './decide-step.ts';
 import type { Decision } from './decision.ts';
-import { DomainError } from './errors.ts';
 import type { Life } from './life.ts';
 import { newChangeId } from './new-ids.ts';
 import { startBilling } from './start-billing.ts';
@@ -26,16 +25,7 @@ export function decidePause(
   beside: Beside = {},
 ): Decision {
   const { subscription, priced } = life;
-  assertPausable(subscription);
-  if (resumeAt && resumeAt <= at)
-    throw new DomainError(
-      'pause_not_allowed',
-      'A pause has to begin before it ends; use a later resume_at.',
-      {
-        state: subscription.status,
-        reason: 'resume_at_in_past',
-      },
-    );
+  assertPausable(subscription, { at, resumeAt });
   const bill = new Bill();
   const rest = (entry: PricedItem) => restItem(bill, subscription, entry, at, credit);
   const isCommitment = ({ price }: PricedItem) => price.terms.model === 'minimum_commitment';

@@ -38,6 +38,9 @@ export function timed(life: Life, asked: Asked, now: Date): Timed {
   }
   const at = asked.at;
   if (!at) throw new RangeError('an action that takes place at an instant names it');
+  // What is to be so before it begins is so from its beginning.
+  if (subscription.status === 'scheduled' && at <= subscription.startsAt)
+    return { action, at: now, mode: null };
   if (at > now) return { action, at, mode: 'at' };
   assertNotTooEarly(subscription, priced, at);
   return { action, at, mode: null };
@@ -73,19 +76,18 @@ export function decideAsked(life: Life, asked: Asked, now: Date, hasPaymentMetho
 }
 
 /**
- * Phases: changes at instants that lie ahead, which stand together and replace everything that is pending. One that has
- * come already takes place at once. Throws `change_too_early` where they are not in the order of time.
+ * Phases: changes at instants that lie ahead, which stand together and replace everything that is pending. Throws
+ * `change_too_early` where they are not in the order of time.
  */
 export function decideSchedule(
   life: Life,
   { scheduleId, phases }: { scheduleId: string; phases: readonly PhaseDraft[] },
   now: Date,
-  hasPaymentMethod: boolean,
 ): Decision {
   const { subscription } = life;
   const scheduled: ScheduledChange[] = [];
   for (const [n, phase] of phases.entries()) {
-    const previous = scheduled.at(-1)?.effectiveAt ?? now;
+    const previous = scheduled.at(-1)?.effectiveAt ?? earliestPhase(subscription, now);
     if (phase.at <= previous)
       throw new DomainError(
         'change_too_early',
@@ -109,6 +111,11 @@ export function decideSchedule(
     ...beside(standing(life, 'all'), ['subscription.change_scheduled']),
     scheduled,
   });
+}
+
+/** A phase is a change of what has begun by then. */
+function earliestPhase({ startedAt, startsAt }: Subscription, now: Date): Date {
+  return startedAt || startsAt < now ? now : startsAt;
 }
 
 /** A change that is still pending will not take place. Throws `scheduled_change_not_pending`. */
@@ -151,7 +158,7 @@ function assertSchedulable(life: Life, action: PlannedAction, at: Date): void {
     if (moves.byItem.size + moves.begin.length === 0 && isEmpty(subscription, action.change))
       throw withoutEffect();
   }
-  if (action.kind === 'pause') assertPausable(subscription);
+  if (action.kind === 'pause') assertPausable(subscription, { at, resumeAt: action.resumeAt });
   if (action.kind === 'resume' && subscription.status !== 'paused' && !willPause(life))
     throw new DomainError('resume_not_allowed', 'Only a paused subscription can be resumed.', {
       state: subscription.status,

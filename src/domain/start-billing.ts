@@ -23,9 +23,13 @@ export function startBilling(
   priced: readonly PricedItem[],
   { at, reason, collects }: Start,
 ): Omit<Conclusion, 'bill'> {
-  const anchored = { ...subscription, anchorAt: subscription.anchorFixed ? subscription.anchorAt : at };
+  const anchored = withEnd(
+    { ...subscription, anchorAt: subscription.anchorFixed ? subscription.anchorAt : at },
+    priced,
+    at,
+  );
   const items = priced.map((entry) => begin(bill, entry, { after: anchored, at, prorates: true }));
-  const begun = { ...anchored, ...periodOf(items), endsAt: endOfCycles(anchored, priced, at) };
+  const begun = { ...anchored, ...periodOf(items) };
   const automatic = subscription.collectionMethod === 'charge_automatically';
   const owes = collects && owesFirstPayment(subscription, bill);
   return {
@@ -56,11 +60,11 @@ export function owesFirstPayment(
 }
 
 /** The last boundary of a fixed number of cycles: those of the first price, counted from where billing begins. */
-function endOfCycles(subscription: Subscription, priced: readonly PricedItem[], at: Date): Date | null {
+function withEnd(subscription: Subscription, priced: readonly PricedItem[], at: Date): Subscription {
   const [first] = priced;
-  if (subscription.cycles === null || !first) return subscription.endsAt;
+  if (subscription.cycles === null || !first) return subscription;
   let end = at;
   for (let n = 0; n < subscription.cycles; n += 1)
     end = boundaryAfter(cadenceOf(subscription), intervalOf(first.price), end);
-  return end;
+  return { ...subscription, endsAt: end };
 }
