@@ -64,7 +64,9 @@ export function createPlanMigrationActivities({ database, send }: MigrationDeps)
         crashPoint('migration.taken');
         await atOnce(taken.moves, (move) => send(tenantId, move));
         crashPoint('migration.sent');
-        return await database.withTenant(tenantId, (tx) => settle(tx, migrationId, taken.progress));
+        const end = await database.withTenant(tenantId, (tx) => settle(tx, migrationId, taken.progress));
+        crashPoint('migration.afterCommit');
+        return end;
       } catch (error) {
         throw toFailure(error, true);
       } finally {
@@ -86,7 +88,9 @@ async function take(tx: Tx, migrationId: string): Promise<{ moves: SentMove[]; p
   const room = migration.status === 'running' ? BATCH - underWay.length : 0;
   const ids = room > 0 ? await takeNext(tx, migrationId, now, room) : [];
   if (ids.length > 0) await begin(tx, migration, ids, now);
-  return { moves: await unfinishedMoves(tx, migrationId), progress: settled + ids.length };
+  const moves = await unfinishedMoves(tx, migrationId);
+  crashPoint('migration.beforeCommit');
+  return { moves, progress: settled + ids.length };
 }
 
 /** Says of each what is to become of him: a command, or the reason why there is none. */

@@ -1,7 +1,15 @@
 import { Context } from '@temporalio/activity';
 import { toFailure } from './failure.ts';
 import { chargesOfEndedInvoices, waitingInvoices } from './repairs/invoices.ts';
-import { callbacks, clocks, endpoints, events, expiredCommands, nudges } from './repairs/left-behind.ts';
+import {
+  callbacks,
+  clocks,
+  endpoints,
+  events,
+  expiredCommands,
+  migrations,
+  nudges,
+} from './repairs/left-behind.ts';
 import type { Pass, Repair, RepairDeps, RepairKind } from './repairs/repair.ts';
 import { subscriptions } from './repairs/subscriptions.ts';
 
@@ -15,6 +23,7 @@ const PASSES: readonly [name: string, pass: Pass][] = [
   ['invoices', waitingInvoices],
   ['charges', chargesOfEndedInvoices],
   ['clocks', clocks],
+  ['migrations', migrations],
   ['endpoints', endpoints],
 ];
 

@@ -1,3 +1,4 @@
+import type { Tx } from '../../src/persistence/doors.ts';
 import type { Nudge } from '../../src/persistence/nudges.ts';
 import { settleNudge } from '../../src/persistence/nudges.ts';
 import { endpointsDue, expireCommands, fanOut, leadRelay, placeEvents } from '../../src/persistence/relay.ts';
@@ -5,12 +6,14 @@ import {
   clocksAtWork,
   driveCallback,
   forgottenNudges,
+  type Left,
+  migrationsAtWork,
   staleCallbacks,
   unexpiredCommands,
   unplacedEvents,
 } from '../../src/persistence/repairs/left-behind.ts';
 import { type Entity, NUDGED } from '../engine.ts';
-import { asSystem, before, eachSuspect, type Pass, type Repair, type RepairDeps } from './repair.ts';
+import { asSystem, before, eachSuspect, type Pass, type RepairDeps, type RepairKind } from './repair.ts';
 
 /** What the relay and the workflows do anyway, for the case that none of them did. */
 
@@ -54,27 +57,31 @@ export const callbacks: Pass = async function* (deps, { dryRun }) {
   });
 };
 
-export const clocks: Pass = async function* (deps, run) {
-  for (let after: string | null = run.after ?? ''; after !== null; ) {
-    const from: string = after;
-    const page = await asSystem(deps, (tx) => clocksAtWork(tx, from, BATCH));
-    yield* startLost(
-      deps,
-      run.dryRun,
-      page.map((clock) => ({ kind: 'testClock', ...clock })),
-    );
-    after = page.length === BATCH ? (page.at(-1)?.id ?? null) : null;
-    run.beat(after);
-  }
-};
+export const clocks: Pass = startLost('testClock', 'clock_lost', clocksAtWork);
+export const migrations: Pass = startLost('migratePlan', 'migration_lost', migrationsAtWork);
 
-function startLost(deps: RepairDeps, dryRun: boolean, found: Entity[]): AsyncGenerator<Repair> {
-  return eachSuspect(found, async (entity): Promise<Repair | null> => {
-    const lost = dryRun ? !(await deps.engine.look(entity.kind, entity.id)) : await deps.engine.start(entity);
+/** What is to move, a page at a time, and has no workflow. */
+function startLost(
+  kind: Entity['kind'],
+  repair: RepairKind,
+  atWork: (tx: Tx, afterId: string, limit: number) => Promise<Left[]>,
+): Pass {
+  const look = (deps: RepairDeps, dryRun: boolean) => async (left: Left) => {
+    const entity: Entity = { kind, ...left };
+    const lost = dryRun ? !(await deps.engine.look(kind, left.id)) : await deps.engine.start(entity);
     if (!lost) return null;
     const sentence = 'It is to move, and no workflow runs for it: its workflow is started.';
-    return { kind: 'clock_lost', id: entity.id, tenantId: entity.tenantId, sentence };
-  });
+    return { kind: repair, ...left, sentence };
+  };
+  return async function* (deps, run) {
+    for (let after: string | null = run.after ?? ''; after !== null; ) {
+      const from: string = after;
+      const page = await asSystem(deps, (tx) => atWork(tx, from, BATCH));
+      yield* eachSuspect(page, look(deps, run.dryRun));
+      after = page.length === BATCH ? (page.at(-1)?.id ?? null) : null;
+      run.beat(after);
+    }
+  };
 }
 
 /** A slow receiver with a long queue is late, too, but then its workflow is at work. */

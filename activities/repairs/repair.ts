@@ -15,6 +15,7 @@ export const REPAIR_KINDS = [
   'payment_unknown',
   'callback_stale',
   'clock_lost',
+  'migration_lost',
   'endpoint_neglected',
   'nudge_forgotten',
   'command_expired',

@@ -6,6 +6,7 @@ import { INVOICE_PROMISES } from './invariants/invoices.ts';
 import { LEDGER_PROMISES } from './invariants/ledger.ts';
 import { PAYMENT_PROMISES } from './invariants/payments.ts';
 import { PERIOD_PROMISES } from './invariants/periods.ts';
+import { MIGRATION_PROMISES } from './invariants/plan-migrations.ts';
 import { ask, type Broken, type Promised } from './invariants/promised.ts';
 import { SUBSCRIPTION_PROMISES } from './invariants/subscriptions.ts';
 import { TENANT_PROMISES } from './invariants/tenants.ts';
@@ -22,6 +23,7 @@ export const ROW_PROMISES: readonly Promised[] = [
   ...SUBSCRIPTION_PROMISES,
   ...WEBHOOK_PROMISES,
   ...COMMAND_PROMISES,
+  ...MIGRATION_PROMISES,
   ...TENANT_PROMISES,
 ];
 

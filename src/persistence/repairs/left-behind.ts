@@ -48,6 +48,18 @@ export function clocksAtWork(tx: Tx, afterId: string, limit: number): Promise<Le
   );
 }
 
+/** Plan migrations that move subscribers, or still wait for those that they have begun to move. */
+export function migrationsAtWork(tx: Tx, afterId: string, limit: number): Promise<Left[]> {
+  return query(
+    tx,
+    sql`select migration.id, migration.tenant_id as "tenantId" from plan_migrations migration
+      where migration.id > ${afterId} and (migration.status = 'running' or exists (
+        select from plan_migration_subscribers row
+        where row.migration_id = migration.id and row.status = 'pending' and row.command_id is not null))
+      order by migration.id limit ${limit}`,
+  );
+}
+
 export type StaleCallback = {
   connectionId: string;
   eventId: string;
