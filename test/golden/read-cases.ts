@@ -14,6 +14,11 @@ const file: { cases: GoldenCase[] } = JSON.parse(
   readFileSync(new URL('./cases.json', import.meta.url), 'utf8'),
 );
 
+/** Every case of the file, whether its rule is ours or not. */
+export function allCases(): readonly GoldenCase[] {
+  return file.cases;
+}
+
 /** The cases whose rule is ours, of one area (the letter their ids begin with). */
 export function followedCases(area: string): GoldenCase[] {
   return file.cases.filter((example) => example.followed && example.id.startsWith(area));
