@@ -1,0 +1,233 @@
+import type { SimulationAction } from '../../src/contract/simulation-actions.ts';
+import type { SimulationBody } from '../../src/contract/simulations.ts';
+import { Decimal } from '../../src/domain/money.ts';
+import { atWallTime, DAY, wallTime } from './naive-calendar.ts';
+import { change } from './naive-change.ts';
+import { bill, pay } from './naive-invoices.ts';
+import { type Item, type Lines, type Sub, Unclear } from './naive-life.ts';
+import { activate, advance, end, endTrial, enter, NO_CUT, pause } from './naive-steps.ts';
+import { firstEndOf, isLive, periodEndOf, plan, resumeNow, type World } from './naive-world.ts';
+
+type Of<Name extends SimulationAction['action']> = Extract<SimulationAction, { action: Name }>;
+
+/** Does what is asked. False: it is refused, and nothing has changed (rules 30 and 31b). */
+export function isAllowed(world: World, action: SimulationAction, at: number): boolean {
+  if (action.action === 'subscribe') return subscribe(world, action, at);
+  if (action.action === 'pay') return pay(world.books, action.subscription);
+  if (action.action === 'decline' || action.action === 'payment_method')
+    throw new Unclear('the naive model knows no gateway');
+  const sub = world.subs.find(({ name }) => name === action.subscription);
+  if (!sub) throw new Unclear('an action before its subscription');
+  if (!isLive(sub)) return false;
+  switch (action.action) {
+    case 'use':
+      return use(sub, action, at);
+    case 'change':
+      return change(world, sub, action, at);
+    case 'set_quantity': {
+      const { key, quantity, ...rest } = action;
+      return change(world, sub, { ...rest, items: [{ key, quantity }] }, at);
+    }
+    case 'add':
+      return change(world, sub, action, at);
+    case 'remove': {
+      const { keys, ...rest } = action;
+      return change(world, sub, { ...rest, remove: keys }, at);
+    }
+    case 'pause':
+      return askPause(world, sub, action, at);
+    case 'resume':
+      return askResume(world, sub, action, at);
+    case 'cancel':
+      return cancel(world, sub, action, at);
+    case 'uncancel':
+      if (sub.cancelAt === null) return false;
+      sub.cancelAt = null;
+      return true;
+    case 'end_trial':
+      if (sub.status !== 'trialing') return false;
+      bill(world.books, sub, at, endTrial(sub, at));
+      return true;
+    case 'extend_trial': {
+      const until = Date.parse(action.trial_end);
+      if (sub.status !== 'trialing' || sub.trialEnd === null || until <= sub.trialEnd) return false;
+      sub.trialEnd = until;
+      return true;
+    }
+    case 'schedule':
+      return schedule(world, sub, action);
+    case 'cancel_scheduled':
+      if (action.effective_at !== undefined) throw new Unclear('one of several is canceled');
+      if (sub.planned.length === 0) return false;
+      sub.planned = [];
+      return true;
+  }
+}
+
+function subscribe({ body, subs, books }: World, asked: Of<'subscribe'>, at: number): boolean {
+  const sold = body.catalogue.plans.find(({ id }) => id === asked.plan);
+  if (!sold) throw new Unclear('a stored plan');
+  const zone = body.customer.time_zone ?? 'UTC';
+  const startsAt = asked.start_at === undefined ? at : Date.parse(asked.start_at);
+  const sub: Sub = {
+    name: asked.subscription,
+    status: 'scheduled',
+    states: [],
+    plan: asked.plan,
+    zone,
+    basis: asked.proration_basis,
+    calendar: asked.billing_cycle === 'calendar',
+    fixedAnchor: asked.billing_anchor !== undefined,
+    anchor: asked.billing_anchor === undefined ? startsAt : Date.parse(asked.billing_anchor),
+    trialUsage: asked.trial_usage,
+    startsAt,
+    trialEnd: trialEndOf(asked, sold.trial_days ?? null, startsAt, zone),
+    cycles: asked.cycles ?? null,
+    endsAt: null,
+    pausedAt: null,
+    cancelAt: asked.cancel_at === undefined ? null : Date.parse(asked.cancel_at),
+    netDays: asked.collection_method === 'send_invoice' ? (asked.net_days ?? 30) : null,
+    items: itemsOf(body, asked),
+    used: new Map(),
+    billed: [],
+    pending: [],
+    planned: [],
+  };
+  subs.push(sub);
+  if (startsAt > at) enter(sub, 'scheduled', at);
+  else bill(books, sub, at, liveThrough(sub, startsAt, at));
+  return true;
+}
+
+function itemsOf(body: SimulationBody, asked: Of<'subscribe'>): Item[] {
+  const sold = body.catalogue.plans.find(({ id }) => id === asked.plan);
+  const ofPlan = (asked.items ?? sold?.prices.map(({ key }) => ({ key, quantity: '1' })) ?? []).map(
+    ({ key, quantity }) => ({
+      plan: asked.plan,
+      price: sold?.prices.find((price) => price.key === key),
+      quantity,
+    }),
+  );
+  const added = (asked.add_ons ?? []).flatMap(({ add_on, quantity }) => {
+    const prices = body.catalogue.add_ons.find(({ id }) => id === add_on)?.prices ?? [];
+    return prices.map((price) => ({ plan: add_on, price, quantity }));
+  });
+  return [...ofPlan, ...added].map(({ plan, price, quantity }) => {
+    if (!price) throw new Unclear('an unknown key');
+    return {
+      key: price.key,
+      plan,
+      price,
+      quantity: new Decimal(quantity ?? '1'),
+      from: null,
+      whole: null,
+      end: null,
+      fees: [],
+    };
+  });
+}
+
+function trialEndOf(
+  asked: Of<'subscribe'>,
+  ofPlan: number | null,
+  startsAt: number,
+  zone: string,
+): number | null {
+  if (asked.trial_end !== undefined) return Date.parse(asked.trial_end);
+  const days = asked.trial_days ?? ofPlan ?? 0;
+  return days === 0 ? null : atWallTime(wallTime(startsAt, zone) + days * DAY, zone);
+}
+
+/** A start in the past: the periods that went by are billed at once, on one invoice (rule 31d). */
+function liveThrough(sub: Sub, startsAt: number, at: number): Lines {
+  const lines = activate(sub, startsAt);
+  for (const state of sub.states) state.from = at;
+  for (;;) {
+    const end = firstEndOf(sub) ?? trialEndIn(sub);
+    if (startsAt === at || end === null || end > at) return lines;
+    if (sub.status === 'trialing') lines.push(...endTrial(sub, end));
+    else lines.push(...advance(sub, end, NO_CUT).now);
+  }
+}
+
+const trialEndIn = (sub: Sub) => (sub.status === 'trialing' ? sub.trialEnd : null);
+
+function use(sub: Sub, { key, quantity, properties }: Of<'use'>, at: number): boolean {
+  const item = sub.items.find((one) => one.key === key);
+  if (item?.price.billing !== 'usage') return false;
+  if (sub.pausedAt !== null || sub.status === 'scheduled') return false;
+  const used = sub.used.get(key) ?? [];
+  used.push({ at, quantity: new Decimal(quantity), properties });
+  sub.used.set(key, used);
+  return true;
+}
+
+function askPause(world: World, sub: Sub, asked: Of<'pause'>, at: number): boolean {
+  if (sub.pausedAt !== null || sub.status === 'scheduled' || sub.cancelAt !== null) return false;
+  const resumeAt = asked.resume_at === undefined ? null : Date.parse(asked.resume_at);
+  const run = (_: Sub, when: number) => {
+    bill(world.books, sub, when, pause(sub, when, asked.credit));
+    if (resumeAt === null) return;
+    const resume = (_sub: Sub, then: number) => resumeNow(world, sub, then);
+    sub.planned.push({ at: resumeAt, mode: 'at', about: null, kind: 'resume', run: resume });
+    sub.planned.sort((a, b) => a.at - b.at);
+  };
+  const when = whenOf(sub, asked.effective ?? 'now', at);
+  if (resumeAt !== null && resumeAt <= when) return false;
+  if (when === at) run(sub, at);
+  else plan(sub, { at: when, mode: modeOf(asked.effective), about: null, kind: 'pause', run });
+  return true;
+}
+
+function askResume(world: World, sub: Sub, asked: Of<'resume'>, at: number): boolean {
+  if (sub.pausedAt === null) return false;
+  if (asked.effective !== undefined && asked.effective !== 'now') throw new Unclear('a resumption for later');
+  resumeNow(world, sub, at);
+  return true;
+}
+
+/** When a command is to happen. */
+export function whenOf(sub: Sub, effective: string, at: number): number {
+  if (effective === 'now') return at;
+  if (effective !== 'period_end') return Date.parse(effective);
+  return periodEndOf(sub, null) ?? unclear('the end of a period that does not run');
+}
+
+export const modeOf = (effective: string | undefined) => (effective === 'period_end' ? 'period_end' : 'at');
+
+function unclear(why: string): never {
+  throw new Unclear(why);
+}
+
+function cancel(world: World, sub: Sub, asked: Of<'cancel'>, at: number): boolean {
+  if (asked.mode === 'now') {
+    const how = { credit: asked.credit === 'prorate', dayToo: 'always' as const };
+    bill(world.books, sub, at, end(sub, at, 'canceled', how), true);
+    return true;
+  }
+  if (asked.credit === 'prorate') throw new Unclear('a later cancellation with credit');
+  const when = asked.mode === 'at' ? Date.parse(asked.cancel_at ?? '') : whenOf(sub, 'period_end', at);
+  if (when <= at) return false;
+  sub.cancelAt = when;
+  sub.planned = sub.planned.filter((planned) => planned.at < when);
+  return true;
+}
+
+function schedule(world: World, sub: Sub, { phases }: Of<'schedule'>): boolean {
+  if (sub.pausedAt !== null) throw new Unclear('a schedule while paused');
+  const starts = phases.map(({ start_at }) => (start_at === undefined ? Number.NaN : Date.parse(start_at)));
+  const { cancelAt } = sub;
+  if (starts.some((start) => Number.isNaN(start) || start <= world.now))
+    throw new Unclear('phases by cycles');
+  if (cancelAt !== null && starts.some((start) => start >= cancelAt)) return false;
+  sub.planned = phases.map((phase, index) => ({
+    at: starts[index] ?? 0,
+    mode: 'at' as const,
+    about: null,
+    kind: 'change' as const,
+    run: (_: Sub, when: number) => {
+      change(world, sub, { ...phase, effective: 'now' }, when, true);
+    },
+  }));
+  return true;
+}
