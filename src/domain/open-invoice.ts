@@ -115,6 +115,18 @@ export function finalizedInvoice(draft: Invoice, { number, timeZone, balance, at
   };
 }
 
+/**
+ * What an invoice that was just made does to its subscription: when nothing is left to pay on the first one, because the
+ * customer's balance paid it, the first payment is not owed any more (billing rules 28, 31).
+ */
+export function afterInvoice(
+  after: Subscription,
+  { id, status }: Pick<Invoice, 'id' | 'status'>,
+): Subscription {
+  const paid = status === 'paid' && after.incompleteSince !== null;
+  return { ...after, latestInvoiceId: id, ...(paid ? { incompleteSince: null, expiresAt: null } : {}) };
+}
+
 /** Charges of invoices that go out together begin this far apart, so that the oldest is charged first. */
 const CHARGES_APART_MS = 1_000;
 

@@ -6,7 +6,14 @@ import type { Invoice } from '../domain/invoice.ts';
 import { nextInvoiceStep } from '../domain/invoice-step.ts';
 import { withIds } from '../domain/new-ids.ts';
 import { derived } from '../domain/next-step.ts';
-import { mayLineUp, type Opened, type Opening, openingOf, releasedDrafts } from '../domain/open-invoice.ts';
+import {
+  afterInvoice,
+  mayLineUp,
+  type Opened,
+  type Opening,
+  openingOf,
+  releasedDrafts,
+} from '../domain/open-invoice.ts';
 import { isFinished } from '../domain/payment.ts';
 import { INCOMPLETE_LIFETIME_MS } from '../domain/start-billing.ts';
 import {
@@ -53,7 +60,7 @@ export async function applyDecision(
   truncateCoverage(tx, decision.truncations, write.at);
   if (decision.credits.length > 0) after = await giveCredit(write, after, decision.credits);
   const { invoice, lineIds, inline } = await bill(write, facts, after, decision, tenant);
-  if (invoice) after = { ...after, latestInvoiceId: invoice.id };
+  if (invoice) after = afterInvoice(after, invoice);
   if (decision.voidOpenInvoices) await voidOpenInvoices(write, after.id);
   const pendingIds = insertPending(write, after.id, decision.pending);
   if (after.endedAt && !decision.takesPending) {

@@ -8,6 +8,7 @@ import { Decimal, sum } from '../money.ts';
 import { withIds } from '../new-ids.ts';
 import { derived } from '../next-step.ts';
 import {
+  afterInvoice,
   creditedInvoice,
   draftInvoice,
   finalizedInvoice,
@@ -41,7 +42,7 @@ export function apply(
   const then = lifeAfter(
     // What still waited when a life ended without a last invoice is dropped.
     after.endedAt && !decision.takesPending ? { ...life, pending: [] } : life,
-    { ...decision, subscription: held ? { ...after, latestInvoiceId: held.invoice.id } : after },
+    { ...decision, subscription: held ? afterInvoice(after, held.invoice) : after },
     {
       newId: world.newId,
       invoiceId: held?.invoice.id ?? null,
