@@ -2,11 +2,9 @@ import { contractualPeriod, endOfBilledDay, type Period, type ProrationBasis } f
 import type { BillingReason, LineTrace } from './invoice.ts';
 import { Decimal, roundToMinor, sum } from './money.ts';
 import { intervalOf, type Price, unitAmountOf } from './plan.ts';
+import { priceAmount } from './price-amount.ts';
 import { type Fraction, fractionOf } from './proration.ts';
-import { limit } from './rating/limits.ts';
-import { trueUp } from './rating/minimum-commitment.ts';
 import { rate } from './rating/rate.ts';
-import type { LimitTrace, RatingTrace } from './rating/trace.ts';
 import { quantityUsage } from './rating/usage.ts';
 import { cadenceOf, type PricedItem, type Subscription } from './subscription.ts';
 
@@ -69,7 +67,13 @@ export function feeLine(
   const { price, quantity } = priced;
   const fraction = partOf(subscription, price, period, options);
   const isWhole = fraction.numerator === fraction.denominator;
-  const { exact, trace, prorated } = amountOf(subscription, priced, isWhole ? null : fraction);
+  const { exact, trace, prorated } = priceAmount(price, {
+    quantity,
+    usage: priced.usage ?? null,
+    spent: priced.spent ?? null,
+    fraction: isWhole ? null : fraction,
+    alreadyBilled: null,
+  });
   const amount = roundToMinor(exact, subscription.currency);
   const shown = prorated ? inUnits(fraction, subscription.prorationBasis) : null;
   const { model } = price.terms;
@@ -141,39 +145,6 @@ function partOf(
     : period.end;
   const counted: Period = { start: period.start, end: billedEnd < whole.end ? billedEnd : whole.end };
   return fractionOf(counted, whole, prorationBasis, timeZone);
-}
-
-type Calculation = RatingTrace & { limits?: LimitTrace };
-type Amount = { exact: Decimal; trace: Calculation; prorated: boolean };
-
-/** `fraction` is null for a whole period. Only fees are prorated; of usage only its minimum and maximum are. */
-function amountOf({ currency }: Subscription, priced: PricedItem, fraction: Fraction | null): Amount {
-  const { price, quantity, item } = priced;
-  const { terms, minimum, maximum } = price;
-  const bounds = { minimum, maximum, fraction, alreadyBilled: null, currency };
-  if (terms.model === 'minimum_commitment') {
-    if (!priced.spent) throw new RangeError(`what item ${item.id} is measured against was not loaded`);
-    const { exact, trace } = trueUp(terms, priced.spent, fraction && { fraction, currency });
-    return { exact, trace, prorated: fraction !== null };
-  }
-  if (price.billing === 'usage') {
-    if (!priced.usage) throw new RangeError(`the usage of item ${item.id} was not loaded`);
-    const rated = rate(terms, priced.usage);
-    const limited = limit(rated.exact, bounds);
-    return { exact: limited.exact, trace: withLimits(rated.trace, limited.trace), prorated: false };
-  }
-  const rated = rate(terms, quantityUsage(quantity));
-  const part = fraction ? rated.exact.times(fraction.numerator).div(fraction.denominator) : rated.exact;
-  const limited = limit(part, bounds);
-  return {
-    exact: limited.exact,
-    trace: withLimits(rated.trace, limited.trace),
-    prorated: fraction !== null,
-  };
-}
-
-function withLimits(trace: RatingTrace, limits: LimitTrace | null): Calculation {
-  return limits ? { ...trace, limits } : trace;
 }
 
 /** A fraction of seconds is counted in milliseconds; a reader finds seconds, with decimals where there are any. */
