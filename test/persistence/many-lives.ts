@@ -11,8 +11,8 @@ import type { World } from '../support/world.ts';
 export const BORN = '2026-01-31T15:00:00.000Z';
 
 /**
- * Fifteen weeks of subscriptions with every fate that an engine without plan changes can give them, lived through by the
- * real engine on a test clock; two in the present; a webhook endpoint that hears of all of it.
+ * Fifteen weeks of subscriptions with every fate that the engine can give them, lived through on a test clock; two in the
+ * present; a webhook endpoint that hears of all of it.
  */
 export async function manyLives(world: World) {
   const clockId = await world.clock(BORN);
@@ -72,16 +72,21 @@ export async function manyLives(world: World) {
     cancel_at: '2026-04-17T09:30:00.000Z',
   });
 
+  const changing = await changingLives(world, customer, terms);
+
   await world.advance(clockId, '2026-02-20T00:00:00.000Z');
+  await changing.change('2026-02-20T00:00:00.000Z');
   await world.paymentMethod(spender, 'tok_insufficient_funds');
   await world.paymentMethod(recoverer, 'tok_insufficient_funds_first_2');
   await world.advance(clockId, '2026-05-01T00:00:00.000Z');
+  await changing.resume('2026-05-01T00:00:00.000Z');
   await world.paymentMethod(lateStarter, 'tok_insufficient_funds');
   await world.advance(clockId, '2026-05-15T00:00:00.000Z');
 
   const present = await world.subscribe(await world.customer(), both);
   const presentTrial = await world.subscribe(await world.customer(), fee, { trial_days: 7 });
   return {
+    ...changing.lives,
     clockId,
     endpointId,
     receiver,
@@ -104,6 +109,65 @@ export async function manyLives(world: World) {
     presentTrial,
     /** Until the relay has placed and sent what there is. */
     settled: () => untilQuiet(world),
+  };
+}
+
+/** Lives that become something else: in advance and in arrears, paid and unpaid, at once and later, with a rest in between. */
+async function changingLives(
+  world: World,
+  customer: (token: string | null) => Promise<string>,
+  terms: { requestedAt: Date; trial_days: null },
+) {
+  const seats = await world.plan([
+    { unitAmount: '19.99', model: 'per_unit' },
+    { unitAmount: '0.5', model: 'per_unit', timing: 'in_arrears', intervalUnit: 'week' },
+  ]);
+  const subscribe = async (token: string | null, changes: object = {}) =>
+    world.subscribe(await customer(token), seats, { ...terms, ...changes });
+  const lives = {
+    upgraded: await subscribe('tok_succeeds'),
+    downgraded: await subscribe('tok_succeeds'),
+    credited: await subscribe(null, { collection_method: 'send_invoice', net_days: 40 }),
+    rested: await subscribe('tok_succeeds'),
+    planned: await subscribe('tok_succeeds'),
+    backdated: await subscribe('tok_succeeds', { start_at: '2025-12-05T00:00:00.000Z' }),
+  };
+  const [fee] = seats.prices;
+  const become = (quantity: string, rest: object = {}, change: object = {}) => ({
+    effective: 'now',
+    at: null,
+    preview_token: null,
+    prices: [],
+    ...rest,
+    change: {
+      plan: null,
+      set: [{ key: fee?.key, price: fee?.id, quantity }],
+      remove: [],
+      once: [],
+      proration: 'invoice_now',
+      anchor: null,
+      billing_anchor: null,
+      trial: 'keep',
+      ...change,
+    },
+  });
+  const pause = { effective: 'now', at: null, preview_token: null, credit: true, resume_at: null };
+  const resume = { effective: 'now', at: null, preview_token: null };
+  return {
+    lives,
+    async change(now: string): Promise<void> {
+      const at = { requestedAt: new Date(now) };
+      const later = { effective: 'at', at: '2026-12-01T00:00:00.000Z' };
+      await world.command(lives.upgraded, 'change', become('3', {}, { proration: 'next_invoice' }), at);
+      await world.command(lives.downgraded, 'change', become('9'), at);
+      await world.command(lives.downgraded, 'change', become('1'), at);
+      await world.command(lives.credited, 'change', become('0.5'), at);
+      await world.command(lives.rested, 'pause', pause, at);
+      await world.command(lives.planned, 'change', become('2', later), at);
+    },
+    async resume(now: string): Promise<void> {
+      await world.command(lives.rested, 'resume', resume, { requestedAt: new Date(now) });
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Promised } from './promised.ts';
 
-/** What is given back was billed before, and comes to one place: promise 10 of `docs/promises.md`. */
+/** What is given back was billed before, and comes to one place: promises 1, 7 and 8 of `docs/promises.md`. */
 export const CREDIT_PROMISES: readonly Promised[] = [
   {
     promise: 'credited_at_most_billed',

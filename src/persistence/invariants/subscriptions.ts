@@ -46,8 +46,8 @@ export const SUBSCRIPTION_PROMISES: readonly Promised[] = [
       from subscriptions sub
       where (sub.ended_at is not null and sub.next_step is not null)
         or (sub.ended_at is null and sub.next_step is null and sub.status <> 'paused')
-        or exists (select from subscription_items item where item.subscription_id = sub.id and sub.ended_at is not null
-          and item.ended_at is distinct from sub.ended_at)`,
+        or exists (select from subscription_items item where item.subscription_id = sub.id
+          and (item.ended_at is null or item.ended_at > sub.ended_at) and sub.ended_at is not null)`,
   },
   {
     // Each event tells the status it came from and the one it led to; not every change has an event, so from one

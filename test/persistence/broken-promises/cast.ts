@@ -53,6 +53,18 @@ export async function castOf(world: World, lives: Awaited<ReturnType<typeof many
     openInvoice: await one(
       `select id from invoices where subscription_id = '${lives.sent}' and status = 'open' order by id limit 1`,
     ),
+    restedItem: await item(lives.rested, 'p0'),
+    creditNote: await one(`select id from credit_notes where subscription_id = '${lives.credited}'`),
+    creditedInvoice: await one(
+      `select invoice_id as id from credit_notes where subscription_id = '${lives.credited}'`,
+    ),
+    granted: await one(
+      `select entry.id from customer_balance_entries entry join subscriptions sub on sub.customer_id = entry.customer_id
+        where sub.id = '${lives.downgraded}' and entry.kind = 'granted' limit 1`,
+    ),
+    waited: await one(
+      `select id from pending_items where subscription_id = '${lives.upgraded}' and invoice_line_id is not null order by id limit 1`,
+    ),
     lastNumbered: await one('select id from invoices where number is not null order by number desc limit 1'),
     presentInvoice: await one(`select id from invoices where subscription_id = '${lives.present}'`),
     event: await one(

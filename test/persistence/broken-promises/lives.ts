@@ -86,6 +86,22 @@ export const LIFE_CASES: readonly Case[] = [
     row: ({ pastDue }) => ({ subscription_id: pastDue, overdue_count: 2, counted: '1' }),
   },
   {
+    promise: 'change_at_is_the_earliest',
+    how: 'a scheduled change was moved by hand',
+    sql: ({ planned }) => [
+      `update scheduled_changes set effective_at = effective_at + interval '1 day' where subscription_id = '${planned}'`,
+    ],
+    row: ({ planned }) => ({ subscription_id: planned }),
+  },
+  {
+    promise: 'segments_without_gap',
+    how: 'an item has no price on its first day',
+    sql: ({ feeItem }) => [
+      `update item_segments set valid = tstzrange(lower(valid) + interval '1 day', upper(valid)) where item_id = '${feeItem}'`,
+    ],
+    row: ({ feeItem, active }) => ({ item_id: feeItem, subscription_id: active }),
+  },
+  {
     promise: 'events_are_placed',
     how: 'the relay forgot an event',
     sql: ({ event }) => [

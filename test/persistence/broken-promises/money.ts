@@ -56,6 +56,8 @@ export const MONEY_CASES: readonly Case[] = [
       invoice_status: 'paid',
       item_id: feeItem,
     }),
+    // What is free is not accounted for.
+    also: ['no_period_missed'],
   },
   {
     promise: 'lines_sum_to_total',
@@ -167,5 +169,76 @@ export const MONEY_CASES: readonly Case[] = [
       `update payment_attempts set status = 'declined', hard = false where id = '${attempt}'`,
     ],
     row: ({ attempt, payment }) => ({ attempt_id: attempt, status: 'declined', payment_ids: [payment] }),
+  },
+  {
+    promise: 'no_period_missed',
+    how: 'the time of a pause is nowhere',
+    sql: ({ restedItem }) => [
+      `delete from billed_periods where item_id = '${restedItem}' and reason = 'paused'`,
+    ],
+    row: ({ restedItem, rested }) => ({ item_id: restedItem, subscription_id: rested }),
+  },
+  {
+    promise: 'billed_means_invoiced',
+    how: 'a stretch waits for an invoice that took its line long ago',
+    sql: ({ waited }) => [
+      `update billed_periods set pending_item_id = '${waited}', line_id = null
+        where id = (select max(id) from billed_periods where line_id is not null and voided_at is null)`,
+    ],
+    row: ({ waited }) => ({ line_id: waited, invoice_id: null }),
+  },
+  {
+    promise: 'credited_at_most_billed',
+    how: 'more was given back than was billed',
+    sql: ({ creditNote }) => [
+      `update credit_note_lines set amount = amount + 100 where credit_note_id = '${creditNote}'`,
+    ],
+    row: ({ creditedInvoice }) => ({ invoice_id: creditedInvoice, amount: '19.9900' }),
+    also: ['credit_is_noted'],
+  },
+  {
+    promise: 'credit_is_noted',
+    how: 'a credit note says another amount',
+    sql: ({ creditNote }) => [`update credit_notes set amount = amount + 1 where id = '${creditNote}'`],
+    row: ({ creditedInvoice, creditNote }) => ({ invoice_id: creditedInvoice, credit_note_id: creditNote }),
+  },
+  {
+    promise: 'credit_note_numbers_without_gap',
+    how: 'a number was taken and not used',
+    sql: () => [`update counters set value = value + 1 where name = 'credit_note'`],
+    row: () => ({ notes: '1', counter: '2' }),
+  },
+  {
+    promise: 'balance_is_its_entries',
+    how: 'an entry says another balance',
+    sql: ({ granted }) => [
+      `update customer_balance_entries set balance = balance + 1 where id = '${granted}'`,
+    ],
+    row: ({ granted }) => ({ entry_id: granted }),
+  },
+  {
+    promise: 'balance_has_its_invoice',
+    how: 'a balance was granted for an invoice that gave nothing',
+    sql: ({ granted, paidInvoice }) => [
+      `update customer_balance_entries set invoice_id = '${paidInvoice}' where id = '${granted}'`,
+    ],
+    row: ({ paidInvoice }) => ({ invoice_id: paidInvoice, balance_applied: '0.0000' }),
+  },
+  {
+    promise: 'balance_is_booked',
+    how: 'the books know more of a balance than it does',
+    sql: ({ granted }) => [
+      `insert into ledger_transactions (id, tenant_id, kind, source, at) values ('ltx_more', (select tenant_id from customer_balance_entries where id = '${granted}'), 'balance_granted', 'nobody', now())`,
+      `insert into ledger_entries (transaction_id, n, tenant_id, account, customer_id, amount, currency)
+        select 'ltx_more', side.n, tenant_id, side.account, customer_id, side.amount, currency from customer_balance_entries,
+          (values (1, 'revenue', 5), (2, 'customer_balance', -5)) as side (n, account, amount) where id = '${granted}'`,
+    ],
+    row: () => ({ currency: 'USD' }),
+  },
+  {
+    promise: 'waiting_lines_go_once',
+    how: 'a line that waited was billed as another one',
+    sql: ({ waited }) => [`update pending_items set amount = amount + 1 where id = '${waited}'`],
+    row: ({ waited, upgraded }) => ({ pending_id: waited, subscription_id: upgraded }),
   },
 ];
