@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type SimulationBody, simulationCreate } from '../../src/contract/simulations.ts';
+import { instantWhere } from '../../src/domain/simulate/civil-time.ts';
+import { dueOnClock } from '../../src/persistence/advance-clock.ts';
+import { PaymentAttemptSchema } from '../../src/persistence/payments.ts';
+import { findRow } from '../../src/persistence/rows.ts';
+import type { Body } from './catalogues.ts';
+import { act, attach, type Played, type Refusal, TOKENS, Unplayable } from './live-actions.ts';
+import type { Life } from './live-compare.ts';
+import { readLife } from './live-read.ts';
+import { expectOk, type LiveStage, type LiveTenant, type Send } from './live-stage.ts';
+
+const TENANT_TIME_ZONE = 'UTC';
+
+/** What the settings of a simulated tenant are called when it is created. */
+export function tenantSettings({ tenant = {} }: Body): object {
+  const { dunning_policy: policy, ...rest } = tenant;
+  return { time_zone: TENANT_TIME_ZONE, ...rest, ...(policy ? { dunning_policy: policy } : {}) };
+}
+
+/** What became of a life, and the actions that were refused by their places in the timeline. */
+export type PlayedLife = { life: Omit<Life, 'refused'>; refused: Map<number, Refusal> };
+
+/**
+ * Plays the body of a simulation for real: its catalogue is created, its customer lives by a test clock, and every
+ * action is a request at its instant. Throws `Unplayable` for what no request can say.
+ */
+export async function playLive(stage: LiveStage, tenant: LiveTenant, body: Body): Promise<PlayedLife> {
+  const { send } = tenant;
+  const read = simulationCreate.parse(body);
+  const timeZone = read.customer.time_zone ?? TENANT_TIME_ZONE;
+  const until = instantWhere(read.until, timeZone);
+  const actions = inOrder(read, timeZone);
+  await createCatalogue(send, body);
+  const clock = await openClock(stage, tenant, actions[0]?.at ?? until);
+  const customerId = await createCustomer(send, read, clock.id);
+  const played: Played = { send, timeZone, ids: new Map(), customerId };
+  const { payment_method: method } = read.customer;
+  if (method !== 'none') await attach(played, TOKENS[method]);
+  const refused: PlayedLife['refused'] = new Map();
+  for (const { at, index, action } of actions) {
+    await clock.reach(at);
+    const refusal = await act(played, action);
+    if (refusal !== null) refused.set(index, refusal);
+  }
+  await clock.reach(until);
+  return { life: await readLife(stage, tenant, played), refused };
+}
+
+type Dated = { at: Date; index: number; action: SimulationBody['timeline'][number] };
+
+function inOrder({ timeline }: SimulationBody, timeZone: string): Dated[] {
+  return timeline
+    .map((action, index) => ({ at: instantWhere(action.at, timeZone), index, action }))
+    .sort((a, b) => a.at.getTime() - b.at.getTime() || a.index - b.index);
+}
+
+async function createCatalogue(send: Send, { catalogue = {} }: Body): Promise<void> {
+  const { plans = [], add_ons: addOns = [] } = catalogue;
+  for (const versions of Map.groupBy(plans, ({ id }) => id).values()) {
+    const sorted = versions.toSorted((a, b) => (a.version ?? 1) - (b.version ?? 1));
+    for (const [n, { id, name, version = 1, ...plan }] of sorted.entries()) {
+      if (version !== n + 1) throw new Unplayable(`plan ${id} has no version ${n + 1}`);
+      const { trial_days, prices } = plan;
+      const created = { ...plan, name: name ?? id, external_id: id };
+      const [path, body] =
+        n === 0 ? ['/v1/plans', created] : [`/v1/plans/external:${id}/versions`, { trial_days, prices }];
+      expectOk(await send('POST', path, body));
+    }
+  }
+  for (const { id, name, ...addOn } of addOns)
+    expectOk(await send('POST', '/v1/add_ons', { ...addOn, name: name ?? id, external_id: id }));
+}
+
+async function createCustomer(send: Send, { customer }: SimulationBody, clockId: string): Promise<string> {
+  if (customer.balance !== undefined) throw new Unplayable('the customer begins with a balance');
+  const { time_zone, currency } = customer;
+  const body = {
+    name: 'Somebody',
+    test_clock: clockId,
+    ...(time_zone ? { time_zone } : {}),
+    ...(currency ? { currency } : {}),
+  };
+  return String(expectOk(await send('POST', '/v1/customers', body))['id']);
+}
+
+const POLL_MS = 40;
+/** A timeline of years takes seconds; whatever takes this long does not move any more. */
+const PATIENCE_MS = 300_000;
+
+/** The time of one life. `reach` comes back when everything that is due by then has happened. */
+async function openClock(stage: LiveStage, { tenantId, send }: LiveTenant, now: Date) {
+  const clock = expectOk(await send('POST', '/v1/test_clocks', { now: now.toISOString() }));
+  const id = String(clock['id']);
+  let reached = now;
+
+  /** What an action set off goes on by itself for a moment: a nudge is on its way, a charge is being made. */
+  const isQuiet = () =>
+    stage.database.withTenant(tenantId, async (tx) => {
+      const due = await dueOnClock(tx, id, reached);
+      return due.length === 0 && (await findRow(tx, PaymentAttemptSchema, { finishedAt: null })) === null;
+    });
+
+  const isReady = async () => {
+    const { status, failure } = expectOk(await send('GET', `/v1/test_clocks/${id}`));
+    if (status === 'failed') throw new Error(`the clock failed: ${JSON.stringify(failure)}`);
+    return status === 'ready';
+  };
+
+  return {
+    id,
+    async reach(at: Date): Promise<void> {
+      if (at > reached) {
+        expectOk(await send('POST', `/v1/test_clocks/${id}/advance`, { to: at.toISOString() }));
+        reached = at;
+        await eventually(isReady, `the clock reaches ${at.toISOString()}`);
+      }
+      await eventually(isQuiet, `everything of ${at.toISOString()} has happened`);
+    },
+  };
+}
+
+async function eventually(isIt: () => Promise<boolean>, what: string): Promise<void> {
+  const endsAt = performance.now() + PATIENCE_MS;
+  while (!(await isIt())) {
+    if (performance.now() > endsAt) throw new Error(`never: ${what}`);
+    await sleep(POLL_MS);
+  }
+}

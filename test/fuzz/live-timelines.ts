@@ -1,0 +1,101 @@
+import fc from 'fast-check';
+import type { Body } from './catalogues.ts';
+import { rarely } from './catalogues.ts';
+import { timeline } from './timelines.ts';
+
+/**
+ * Random lives that can be played on the real stack as well as simulated. To the changes of `timelines.ts` come the
+ * troubles that only a gateway and a due date make: charges that fail, money from outside, drafts that wait, a second
+ * subscription of the same customer.
+ */
+
+const DAY_MS = 86_400_000;
+/** Every renewal costs the real stack some 50 ms, so its lives are shorter than those that are only calculated. */
+const DAYS_MAX = 900;
+
+const trouble = fc.record({
+  part: fc.integer({ min: 1, max: 999 }),
+  kind: fc.constantFrom('soft', 'soft', 'hard', 'mended', 'mended', 'pay'),
+});
+type Trouble = typeof trouble extends fc.Arbitrary<infer T> ? T : never;
+
+const troubles = fc.record({
+  events: fc.oneof(
+    { weight: 3, arbitrary: fc.constant([] as Trouble[]) },
+    { weight: 2, arbitrary: fc.array(trouble, { minLength: 1, maxLength: 5 }) },
+  ),
+  days: fc.integer({ min: 200, max: DAYS_MAX }),
+  graceHours: rarely(fc.integer({ min: 1, max: 100 }), 6),
+  method: rarely(fc.constantFrom('declines', 'none'), 12),
+  endAction: rarely(fc.constantFrom('cancel', 'unpaid', 'leave_past_due'), 3),
+  behavior: rarely(fc.constantFrom('default_active', 'error_if_incomplete', 'default_incomplete'), 6),
+  atTrialEnd: rarely(fc.constantFrom('pause', 'cancel'), 4),
+  second: rarely(fc.integer({ min: 1, max: 900 }), 5),
+});
+type Troubles = typeof troubles extends fc.Arbitrary<infer T> ? T : never;
+
+export const liveTimeline: fc.Arbitrary<Body> = fc
+  .tuple(timeline, troubles)
+  .map(([body, more]) => withTroubles(body, more));
+
+type Action = Body['timeline'][number];
+
+function withTroubles(body: Body, more: Troubles): Body {
+  const [first] = body.timeline;
+  const startsAt = Date.parse(first?.at ?? body.until);
+  const until = Math.min(Date.parse(body.until), startsAt + more.days * DAY_MS);
+  const at = (part: number) => startsAt + Math.floor(((until - startsAt) * part) / 1_000);
+  const added = [
+    ...more.events.map((event) => happening(event, at(event.part))),
+    ...secondSubscription(first, more.second === null ? null : at(more.second)),
+  ];
+  const timeline = [...body.timeline.map((action) => subscribing(action, more)), ...added]
+    .filter((action) => Date.parse(action.at) <= until)
+    .sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  const { balance: _, ...customer } = body.customer ?? {};
+  return {
+    ...body,
+    customer: { ...customer, payment_method: more.method ?? 'succeeds' },
+    tenant: { ...body.tenant, ...settings(more) },
+    timeline,
+    until: iso(until),
+  };
+}
+
+function settings({ graceHours, endAction }: Troubles): NonNullable<Body['tenant']> {
+  return {
+    ...(graceHours === null ? {} : { invoice_grace_hours: graceHours }),
+    ...(endAction === null ? {} : { dunning_policy: { retry_days: [1, 3, 5, 7], end_action: endAction } }),
+  };
+}
+
+function subscribing(action: Action, { behavior, atTrialEnd }: Troubles): Action {
+  if (action.action !== 'subscribe') return action;
+  return {
+    ...action,
+    ...(behavior === null ? {} : { payment_behavior: behavior }),
+    ...(atTrialEnd === null ? {} : { trial_end_behavior: atTrialEnd }),
+  };
+}
+
+function happening({ kind }: Trouble, at: number): Action {
+  switch (kind) {
+    case 'soft':
+      return { at: iso(at), action: 'decline' };
+    case 'hard':
+      return { at: iso(at), action: 'decline', hard: true };
+    case 'mended':
+      return { at: iso(at), action: 'payment_method' };
+    case 'pay':
+      return { at: iso(at), action: 'pay' };
+  }
+}
+
+/** The same plan once more, as it is: two subscriptions share a customer's balance and the line of his unpaid invoices. */
+function secondSubscription(first: Action | undefined, at: number | null): Action[] {
+  if (at === null || first?.action !== 'subscribe') return [];
+  const { plan, items } = first;
+  return [{ at: iso(at), action: 'subscribe', subscription: 'second', plan, ...(items ? { items } : {}) }];
+}
+
+const iso = (t: number) => new Date(t).toISOString();
