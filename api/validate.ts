@@ -47,7 +47,12 @@ function fieldErrors(issue: z.core.$ZodIssue, value: unknown): FieldError[] {
 
 /** Of alternatives the one that the value looks like: whose first complaint is not that it is something else. */
 function meantBranch(issue: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | null {
-  return issue.errors.find((branch) => branch.length > 0 && !branch.some(isAnotherKind)) ?? null;
+  const branches = issue.errors.filter((branch) => branch.length > 0);
+  return (
+    branches.find((branch) => !branch.some(isAnotherKind)) ??
+    branches.find((branch) => branch.every(({ path }) => path.length > 0)) ??
+    null
+  );
 }
 
 function isAnotherKind({ code, path }: z.core.$ZodIssue): boolean {
@@ -66,6 +71,8 @@ const CODES: Partial<Record<z.core.$ZodIssue['code'], string>> = {
 function codeOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'custom')
     return typeof issue.params?.['code'] === 'string' ? issue.params['code'] : 'invalid';
+  // What tells alternatives apart says something that none of them is called.
+  if (issue.code === 'invalid_union' && issue.discriminator !== undefined) return 'not_one_of';
   return CODES[issue.code] ?? 'invalid';
 }
 
