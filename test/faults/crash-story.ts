@@ -46,6 +46,7 @@ export async function playStory(stage: Stage, receiver: OddReceiver): Promise<To
     onClock(caller, plan),
     drafts(patient.caller),
     deletedClock(patient.caller),
+    migrated(caller),
   ]);
   return [prompt, patient];
 }
@@ -62,9 +63,12 @@ async function openTenant(stage: Stage, operator: Caller, graceHours: number): P
 }
 
 export async function planOf(caller: Caller): Promise<string> {
-  const price = { key: 'base', model: 'flat', currency: 'USD', unit_amount: '20.00' };
-  const prices = [{ ...price, interval: { unit: 'month', count: 1 } }];
-  return (await caller.post('/v1/plans', { name: 'Fee', prices })).id;
+  return (await caller.post('/v1/plans', { name: 'Fee', prices: [priceOf('20.00')] })).id;
+}
+
+function priceOf(unitAmount: string): object {
+  const interval = { unit: 'month', count: 1 };
+  return { key: 'base', model: 'flat', currency: 'USD', unit_amount: unitAmount, interval };
 }
 
 async function customer(caller: Caller, token: string | null, clock?: string): Promise<string> {
@@ -151,6 +155,22 @@ async function drafts(caller: Caller): Promise<void> {
   await caller.post('/v1/subscriptions', { customer: payer, plan: await planOf(caller) });
   await advance(caller, clock.id, '2028-04-02T12:00:00.000Z');
   await caller.remove(`/v1/test_clocks/${clock.id}`);
+}
+
+/** Two subscribers, moved to the next version of their plan, twice. */
+async function migrated(caller: Caller): Promise<void> {
+  const plan = await planOf(caller);
+  for (const _ of [1, 2]) {
+    const payer = await customer(caller, 'tok_succeeds');
+    const { id } = await caller.post('/v1/subscriptions', { customer: payer, plan });
+    await untilCharged(caller, id, 'succeeded');
+  }
+  for (const amount of ['25.00', '30.00']) {
+    await caller.post(`/v1/plans/${plan}/versions`, { prices: [priceOf(amount)] });
+    const terms = { effective: 'now', proration: 'none' };
+    const { id } = await caller.post(`/v1/plans/${plan}/migrations`, terms);
+    await until(caller, `/v1/plan_migrations/${id}`, ({ status }) => status === 'completed');
+  }
 }
 
 async function deletedClock(caller: Caller): Promise<void> {

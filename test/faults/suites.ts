@@ -1,5 +1,6 @@
 import type { Say } from '../../src/main/progress.ts';
 import { runCrashPoints } from './crash-points.ts';
+import { runMigration } from './migration.ts';
 import { OUTAGES } from './outages/index.ts';
 import { runRandom } from './random.ts';
 import { messageOf, type Trial } from './report.ts';
@@ -25,6 +26,10 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   outages: {
     does: 'takes away, freezes, fills and confuses what Perennial depends on, then heals it',
     run: runOutages,
+  },
+  migration: {
+    does: 'kills the worker twice while 1,000 subscribers move to a new version of their plan',
+    run: runMigration,
   },
   random: {
     does: 'kills worker and API again and again while clients go on; --minutes, --seed',
