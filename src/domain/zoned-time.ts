@@ -111,9 +111,32 @@ function firstInstantWithOffset(offset: number, low: number, high: number, timeZ
   return high;
 }
 
+/**
+ * Offsets that were asked for, by zone and instant. To ask costs as much as everything else about a line together, and
+ * the boundaries of one life are asked for again and again. An offset of an instant never changes, so nothing is stale.
+ */
+const KNOWN = new Map<string, Map<number, number>>();
+const ZONES_MAX = 50;
+const INSTANTS_MAX = 5_000;
+
 /** Milliseconds east of UTC. Rounded, because luxon answers in minutes and historical offsets have seconds. */
 function offsetMs(zone: IANAZone, ms: number): number {
-  return Math.round(zone.offset(ms) * 60_000);
+  const known = knownOf(zone.name);
+  const before = known.get(ms);
+  if (before !== undefined) return before;
+  if (known.size >= INSTANTS_MAX) known.clear();
+  const offset = Math.round(zone.offset(ms) * 60_000);
+  known.set(ms, offset);
+  return offset;
+}
+
+function knownOf(name: string): Map<number, number> {
+  const known = KNOWN.get(name);
+  if (known) return known;
+  if (KNOWN.size >= ZONES_MAX) KNOWN.clear();
+  const begun = new Map<number, number>();
+  KNOWN.set(name, begun);
+  return begun;
 }
 
 function zoneNamed(timeZone: string): IANAZone {

@@ -11,6 +11,7 @@ import type { Lived, World } from './world.ts';
  */
 export function lifeAt(world: World, lived: Lived, at: Date): Life {
   forgetUsed(lived);
+  forgetFees(lived);
   const { life } = lived;
   return { ...life, priced: life.priced.map((entry) => withFacts(world, lived, entry, at)) };
 }
@@ -31,6 +32,17 @@ function withFacts(world: World, lived: Lived, entry: PricedItem, at: Date): Pri
     ...(price.billing === 'usage' ? { usage: usageOf(own, item.key, item.currentPeriodStart) } : {}),
     ...(price.terms.model === 'minimum_commitment' ? { spent: spentOn(world, lived, entry, at) } : {}),
   };
+}
+
+/** Nothing is given back any more of what ended before the period that runs. */
+function forgetFees(lived: Lived): void {
+  const { life } = lived;
+  const priced = life.priced.map((entry) => {
+    const start = entry.item.currentPeriodStart;
+    const fees = entry.fees?.filter(({ period }) => start === null || period.end > start);
+    return fees && fees.length < (entry.fees?.length ?? 0) ? { ...entry, fees } : entry;
+  });
+  lived.life = { ...life, priced };
 }
 
 /** What was used before every running period has been billed, or was free. */
