@@ -11,7 +11,7 @@ import type { Life } from './life.ts';
  * subscription is what it was to be) is dropped instead, because nobody is there to be refused anything.
  */
 export function decideApplyChange(life: Life, at: Date, hasPaymentMethod: boolean): Decision {
-  const due = life.changes.find(({ effectiveAt }) => effectiveAt <= at);
+  const due = firstDue(life.changes, at);
   if (!due) throw new RangeError(`no change of subscription ${life.subscription.id} is due`);
   const beside: Beside = {
     finished: [{ id: due.id, as: 'applied' }],
@@ -28,6 +28,17 @@ export function decideApplyChange(life: Life, at: Date, hasPaymentMethod: boolea
       events: ['subscription.change_canceled'],
     });
   }
+}
+
+/** At one instant a pause comes before a change and a resume after it, so that nothing is billed for a time that rests. */
+const ORDER: readonly ScheduledChange['action']['kind'][] = ['pause', 'change', 'resume'];
+
+function firstDue(changes: readonly ScheduledChange[], at: Date): ScheduledChange | undefined {
+  const due = changes.filter(({ effectiveAt }) => effectiveAt <= at);
+  const earliest = Math.min(...due.map(({ effectiveAt }) => effectiveAt.getTime()));
+  return due
+    .filter(({ effectiveAt }) => effectiveAt.getTime() === earliest)
+    .sort((a, b) => ORDER.indexOf(a.action.kind) - ORDER.indexOf(b.action.kind))[0];
 }
 
 /** What an action does at `at`, whether somebody asked for it now or long before. */

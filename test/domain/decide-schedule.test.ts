@@ -3,6 +3,7 @@ import type { Change } from '../../src/domain/change.ts';
 import { decideCommand, type SubscriptionCommand } from '../../src/domain/decide-command.ts';
 import type { SubscriptionTerms } from '../../src/domain/decide-create.ts';
 import type { Life } from '../../src/domain/life.ts';
+import { Decimal } from '../../src/domain/money.ts';
 import { aChange, amounts, target } from '../support/changes.ts';
 import { conceive, day, after as left, live, utc } from '../support/lives.ts';
 
@@ -96,6 +97,15 @@ describe('a scheduled change', () => {
       ['apply_change', 'subscription.change_canceled'],
       ['close_period', 'billing.cycle.closed', 'subscription.renewed'],
     ]);
+  });
+
+  test('is not billed where a pause takes place at the same instant', () => {
+    const planned = obey(begun(), change({ set: [fee('62')] }));
+    const pause = { kind: 'pause', credit: true, resumeAt: null, effective: 'period_end', at: null } as const;
+    const { lived, life } = live(obey(planned, pause), '2026-02-01');
+    expect(lived.map(({ decision }) => decision.invoice)).toEqual([null, null]);
+    expect(life.subscription.status).toBe('paused');
+    expect(life.priced[0]?.price.terms).toMatchObject({ unitAmount: new Decimal(62) });
   });
 
   test('can be taken back while it waits, once', () => {
