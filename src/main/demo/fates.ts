@@ -13,6 +13,8 @@ export type Fate = {
   status: SubscriptionStatus;
   /** The local first day of every period that was invoiced. */
   billedOn: readonly string[];
+  /** Totals that are not the plan's amount, from the first day of a period on. */
+  totals?: readonly { on: string; total: string; untilChanged?: true }[];
   /** Invoices that are not paid, by the first day of their period. */
   notPaid?: Readonly<Record<string, InvoiceStatus>>;
   /** Exactly how often; types that are not named may happen as they like. */
@@ -110,6 +112,87 @@ export const FATES: Readonly<Record<string, Fate>> = {
       'payment.failed': 0,
     },
   },
+  // 16 of 31 days of March: 15.48 of 30.00 back, 46.45 of 90.00 to pay (billing rules 11, 12 and 14).
+  hana: {
+    status: 'active',
+    billedOn: [
+      '2028-01-31',
+      '2028-02-29',
+      '2028-03-15',
+      '2028-03-31',
+      '2028-04-30',
+      '2028-05-31',
+      '2028-06-30',
+      '2028-07-31',
+      '2028-08-31',
+      '2028-09-30',
+      '2028-10-31',
+      '2028-11-30',
+      '2028-12-31',
+      '2029-01-31',
+      '2029-02-28',
+      '2029-03-31',
+    ],
+    totals: [
+      { on: '2028-03-15', total: '30.97' },
+      { on: '2028-03-31', total: '90.00', untilChanged: true },
+    ],
+    happened: { 'invoice.payment_failed': 0 },
+  },
+  // 20 of 30 days of June back, which pay for most of 26 of 31 days of August (billing rule 31b).
+  ivo: {
+    status: 'active',
+    billedOn: [
+      '2028-01-31',
+      '2028-02-29',
+      '2028-03-31',
+      '2028-04-30',
+      '2028-05-31',
+      '2028-06-10',
+      '2028-08-05',
+      '2028-08-31',
+      '2028-09-30',
+      '2028-10-31',
+      '2028-11-30',
+      '2028-12-31',
+      '2029-01-31',
+      '2029-02-28',
+      '2029-03-31',
+    ],
+    totals: [
+      { on: '2028-06-10', total: '-30.00' },
+      { on: '2028-08-05', total: '37.74' },
+      { on: '2028-08-31', total: '45.00', untilChanged: true },
+    ],
+    happened: { 'subscription.paused': 1, 'subscription.resumed': 1 },
+  },
+  // 21 of 31 days of May: 16.94 of 25.00 back, 27.10 of 40.00 to pay.
+  juna: {
+    status: 'active',
+    billedOn: [
+      '2028-01-31',
+      '2028-02-29',
+      '2028-03-31',
+      '2028-04-30',
+      '2028-05-10',
+      '2028-05-31',
+      '2028-06-30',
+      '2028-07-31',
+      '2028-08-31',
+      '2028-09-30',
+      '2028-10-31',
+      '2028-11-30',
+      '2028-12-31',
+      '2029-01-31',
+      '2029-02-28',
+      '2029-03-31',
+    ],
+    totals: [
+      { on: '2028-01-31', total: '25.00', untilChanged: true },
+      { on: '2028-05-10', total: '10.16' },
+      { on: '2028-05-31', total: '40.00', untilChanged: true },
+    ],
+  },
 };
 
 export type Subscription = z.infer<typeof subscriptionOut>;
@@ -143,9 +226,9 @@ export function deviations({ subscriptions, invoices, events }: Outcome): string
         fate.notPaid?.[on] ?? 'paid',
       ),
       differs(
-        `${person.name}'s invoice ${number} is over ${total.amount}, not ${person.amount}`,
+        `${person.name}'s invoice ${number} is over ${total.amount}, not ${totalOn(fate, on) ?? person.amount}`,
         total.amount,
-        person.amount,
+        totalOn(fate, on) ?? person.amount,
       ),
     ]);
     const days = mine.map(({ on }) => on).join(' ');
@@ -164,6 +247,11 @@ export function deviations({ subscriptions, invoices, events }: Outcome): string
       ...bills,
     ].flatMap((sentence) => sentence ?? []);
   });
+}
+
+function totalOn({ totals = [] }: Fate, on: string): string | undefined {
+  const exact = totals.find((one) => one.on === on);
+  return (exact ?? totals.findLast((one) => one.untilChanged && one.on < on))?.total;
 }
 
 function differs(sentence: string, seen: unknown, wanted: unknown): string | null {

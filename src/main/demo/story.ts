@@ -1,4 +1,5 @@
 import { invoiceOut } from '../../contract/invoices.ts';
+import { previewOut } from '../../contract/previews.ts';
 import { withId } from '../api-client.ts';
 import type { Stage } from './stage.ts';
 
@@ -7,7 +8,9 @@ export type Person = {
   name: string;
   timeZone: string;
   currency: string;
+  /** For a period, or for a seat and period. */
   amount: string;
+  seats?: string;
   unit: 'month' | 'quarter' | 'half_year' | 'year';
   /** Null: pays by transfer. */
   card: string | null;
@@ -84,27 +87,65 @@ const goro: Person = {
   tells: 'is sent an invoice twice a year, due in 14 days, in Sydney.',
 };
 
-export const CAST: readonly Person[] = [ada, bela, chiyo, dora, emil, fay, goro];
+const hana: Person = {
+  name: 'Hana',
+  timeZone: 'America/New_York',
+  currency: 'USD',
+  amount: '30.00',
+  unit: 'month',
+  card: 'tok_succeeds',
+  tells: 'subscribes monthly to a small plan, in New York.',
+};
+const ivo: Person = {
+  name: 'Ivo',
+  timeZone: 'Europe/Zagreb',
+  currency: 'EUR',
+  amount: '45.00',
+  unit: 'month',
+  card: 'tok_succeeds',
+  tells: 'subscribes monthly, in Zagreb.',
+};
+const juna: Person = {
+  name: 'Juna',
+  timeZone: 'Asia/Seoul',
+  currency: 'USD',
+  amount: '5.00',
+  seats: '5',
+  unit: 'month',
+  card: 'tok_succeeds',
+  tells: 'subscribes monthly for a team of five, in Seoul.',
+};
+
+export const CAST: readonly Person[] = [ada, bela, chiyo, dora, emil, fay, goro, hana, ivo, juna];
 
 /** Nine o'clock in New York. */
 export const STARTS_AT = '2028-01-31T14:00:00.000Z';
 export const ENDS_AT = '2029-03-31T12:00:00.000Z';
 
 export const ACTS: readonly Act[] = [
-  ...[ada, bela, dora, emil, fay, goro].map((person) => joins(person, STARTS_AT)),
+  ...[ada, bela, dora, emil, fay, goro, hana, ivo, juna].map((person) => joins(person, STARTS_AT)),
   paysByTransfer(goro, '2028-02-10T02:00:00.000Z', 'in time'),
   joins(chiyo, '2028-02-29T01:00:00.000Z'),
+  upgrades(hana, '2028-03-15T04:00:00.000Z', '90.00'),
   changesCard(
     dora,
     'tok_insufficient_funds_first_2',
     'is short of money for a while: two charges will be declined.',
   ),
   changesCard(emil, 'tok_insufficient_funds', 'is out of money for good: every charge will be declined.'),
+  commands(juna, '2028-05-10T03:00:00.000Z', 'hires three people: eight seats from now on.', 'quantity', {
+    key: 'base',
+    quantity: '8',
+  }),
+  commands(ivo, '2028-06-10T08:00:00.000Z', 'goes away for the summer and pauses.', 'pause', {
+    effective: 'now',
+  }),
   commands(fay, '2028-07-10T15:00:00.000Z', 'cancels at the end of her period.', 'cancel', {
     mode: 'period_end',
     reason: 'too much coffee',
   }),
   commands(fay, '2028-07-25T15:00:00.000Z', 'changes her mind in time.', 'uncancel', {}),
+  commands(ivo, '2028-08-05T08:00:00.000Z', 'is back.', 'resume', {}),
   paysByTransfer(goro, '2028-08-20T02:00:00.000Z', 'six days late'),
   paysByTransfer(goro, '2029-02-10T02:00:00.000Z', 'in time'),
   { at: ENDS_AT, tells: '', happens: async () => {} },
@@ -127,15 +168,35 @@ function joins(person: Person, at: string): Act {
       );
       if (person.card)
         await api.post(`${path('customers', person)}/payment_methods`, { token: person.card }, withId);
-      const price = { key: 'base', model: 'flat', currency, unit_amount, interval: { unit, count: 1 } };
+      const model = person.seats ? 'per_unit' : 'flat';
+      const price = { key: 'base', model, currency, unit_amount, interval: { unit, count: 1 } };
       await api.post('/v1/plans', { external_id, name: `${name}'s coffee`, prices: [price] }, withId);
       const terms = {
         external_id,
         customer: `external:${external_id}`,
         plan: `external:${external_id}`,
+        ...(person.seats ? { items: [{ key: 'base', quantity: person.seats }] } : {}),
         ...person.terms,
       };
       await api.post('/v1/subscriptions', terms, withId);
+    },
+  };
+}
+
+/** Previewed first: what is executed is what was shown. */
+function upgrades(person: Person, at: string, unit_amount: string): Act {
+  return {
+    at,
+    tells: `${person.name} moves to a bigger plan at ${unit_amount} ${person.currency}, at once.`,
+    async happens({ api }) {
+      const { name, currency, unit } = person;
+      const external_id = `${idOf(person)}-big`;
+      const price = { key: 'base', model: 'flat', currency, unit_amount, interval: { unit, count: 1 } };
+      await api.post('/v1/plans', { external_id, name: `${name}'s big coffee`, prices: [price] }, withId);
+      const change = { plan: `external:${external_id}` };
+      const preview = await api.post(`${path('subscriptions', person)}/change/preview`, change, previewOut);
+      const body = { ...change, preview_token: preview.token };
+      await api.post(`${path('subscriptions', person)}/change`, body, withId);
     },
   };
 }
@@ -154,7 +215,7 @@ function commands(
   person: Person,
   at: string,
   tells: string,
-  command: 'cancel' | 'uncancel',
+  command: 'cancel' | 'uncancel' | 'quantity' | 'pause' | 'resume',
   body: object,
 ): Act {
   return {

@@ -67,6 +67,9 @@ const WORDS: Partial<Record<EventType, (event: EventSeen, timeZone: string) => s
   },
   'subscription.past_due': () => 'past due',
   'subscription.recovered': () => 'recovered, active again',
+  'subscription.updated': () => 'changes',
+  'subscription.paused': () => 'paused',
+  'subscription.resumed': () => 'resumed',
   'subscription.cancel_scheduled': (event, timeZone) => {
     const { cancel_at: cancelAt } = subscriptionOut.parse(event.data.object);
     return cancelAt && `will end on ${localDay(cancelAt, timeZone)}`;
