@@ -11,19 +11,19 @@ export type ModelRun = {
   untilFirst: boolean;
   say: (text: string) => void;
 };
-export type ModelReport = { runs: number; unclear: number; differences: Difference[] };
+export type ModelReport = { runs: number; unclear: number; known: number; differences: Difference[] };
 export type Difference = { seed: number } & Extract<Outcome, { kind: 'different' }>;
 
 const THREADS = 2;
 const SAY_MS = 10_000;
 
 export async function runModel({ runs, seed, plant, untilFirst, say }: ModelRun): Promise<ModelReport> {
-  const report: ModelReport = { runs: 0, unclear: 0, differences: [] };
+  const report: ModelReport = { runs: 0, unclear: 0, known: 0, differences: [] };
   const began = performance.now();
   const progress = () =>
     say(
       `${report.runs} of ${runs} lives in ${Math.round((performance.now() - began) / 1_000)} s, ` +
-        `${report.unclear} unclear, ${report.differences.length} differences`,
+        `${report.unclear} unclear, ${report.known} known, ${report.differences.length} differences`,
     );
   const saying = setInterval(progress, SAY_MS);
   let next = seed;
@@ -31,6 +31,7 @@ export async function runModel({ runs, seed, plant, untilFirst, say }: ModelRun)
   const take = (answer: { seed: number; outcome: Outcome }) => {
     report.runs += 1;
     if (answer.outcome.kind === 'unclear') report.unclear += 1;
+    if (answer.outcome.kind === 'known') report.known += 1;
     if (answer.outcome.kind !== 'different') return;
     const difference = { seed: answer.seed, ...answer.outcome };
     report.differences.push(difference);

@@ -50,7 +50,7 @@ export function isAllowed(world: World, action: SimulationAction, at: number): b
       return true;
     case 'extend_trial': {
       const until = Date.parse(action.trial_end);
-      if (sub.status !== 'trialing' || sub.trialEnd === null || until <= sub.trialEnd) return false;
+      if (sub.status !== 'trialing' || sub.trialEnd === null || until <= at) return false;
       sub.trialEnd = until;
       return true;
     }
@@ -145,6 +145,9 @@ function liveThrough(sub: Sub, startsAt: number, at: number): Lines {
   for (;;) {
     const end = firstEndOf(sub) ?? trialEndIn(sub);
     if (startsAt === at || end === null || end > at) return lines;
+    if (sub.endsAt !== null && sub.endsAt < at)
+      throw new Unclear('it would have ended before it was asked for');
+    if (sub.endsAt === at && end === at) return lines;
     if (sub.status === 'trialing') lines.push(...endTrial(sub, end));
     else lines.push(...advance(sub, end, NO_CUT).now);
   }
@@ -216,10 +219,10 @@ function cancel(world: World, sub: Sub, asked: Of<'cancel'>, at: number): boolea
 function schedule(world: World, sub: Sub, { phases }: Of<'schedule'>): boolean {
   if (sub.pausedAt !== null) throw new Unclear('a schedule while paused');
   const starts = phases.map(({ start_at }) => (start_at === undefined ? Number.NaN : Date.parse(start_at)));
-  const { cancelAt } = sub;
+  const over = Math.min(sub.cancelAt ?? Infinity, sub.endsAt ?? Infinity);
   if (starts.some((start) => Number.isNaN(start) || start <= world.now))
     throw new Unclear('phases by cycles');
-  if (cancelAt !== null && starts.some((start) => start >= cancelAt)) return false;
+  if (starts.some((start) => start >= over)) return false;
   sub.planned = phases.map((phase, index) => ({
     at: starts[index] ?? 0,
     mode: 'at' as const,

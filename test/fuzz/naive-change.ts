@@ -21,7 +21,7 @@ export function change(world: World, sub: Sub, asked: ChangeBody, at: number, du
   const nothing = changed.length === 0 && wanted.once.length === 0 && wanted.plan === sub.plan;
   if (nothing && asked.billing_anchor === undefined && asked.anchor !== 'reset' && !endsTrial) return false;
   const cut = cutOf(sub, changed, asked);
-  const when = due ? at : whenOf(sub, asked, changed, at);
+  const when = due ? at : whenOf(sub, asked, cut, at);
   if (when >= (sub.cancelAt ?? Infinity) || when >= (sub.endsAt ?? Infinity)) return false;
   if (when < at) throw new Unclear('a change in the past');
   if (sub.status === 'scheduled' && when > at) throw new Unclear('a change planned before the start');
@@ -46,7 +46,7 @@ export function change(world: World, sub: Sub, asked: ChangeBody, at: number, du
     );
   };
   const mode = asked.effective === 'now' || isInstant(asked.effective) ? 'at' : 'period_end';
-  const about = new Set(changed.map(({ key }) => key));
+  const about = meantBy(sub, cut);
   plan(sub, { at: when, mode, about, kind: 'change', run });
   return true;
 }
@@ -125,15 +125,19 @@ function cutOf(sub: Sub, changed: readonly Target[], asked: ChangeBody): Cut {
 const cadence = ({ interval }: PriceBody) => `${interval?.count} ${interval?.unit}`;
 
 /** At once, at the end of the period, or at an instant (rule 15); an upgrade at once unless it says otherwise. */
-function whenOf(sub: Sub, asked: ChangeBody, changed: readonly Target[], at: number): number {
+function whenOf(sub: Sub, asked: ChangeBody, cut: Cut, at: number): number {
   if (sub.status === 'scheduled') return at;
-  const effective = asked.effective ?? defaultOf(sub, changed);
+  const effective = asked.effective ?? defaultOf(sub, cut.targets);
   if (effective === 'now') return at;
   if (effective !== 'period_end') return Date.parse(effective);
-  const end = periodEndOf(sub, new Set(changed.map(({ key }) => key)));
+  const end = periodEndOf(sub, meantBy(sub, cut));
   if (end === null) throw new Unclear('the end of a period that does not run');
   return end;
 }
+
+/** The items that a change is about: with a new anchor all of them. */
+const meantBy = (sub: Sub, { anchor, targets }: Cut) =>
+  new Set((anchor === null ? targets : sub.items).map(({ key }) => key));
 
 function defaultOf(sub: Sub, changed: readonly Target[]): 'now' | 'period_end' {
   const after = sub.items

@@ -104,14 +104,16 @@ function newFee(sub: Sub, item: Item, amount: Decimal, stretch: Stretch, wholeUn
   return fee;
 }
 
-/** The item begins to run at `t`: a price in advance bills what is left of its contractual period (rules 8, 10, 11, 16). */
+/** The item begins to run at `t`: a price in advance bills what is left of its
+ * contractual period (rules 8, 10, 11, 16), and nothing beyond its last cycle. */
 export function begin(sub: Sub, item: Item, t: number): Lines {
   const whole = periodAround(gridOf(sub), item.price.interval ?? fail('has no interval'), t);
-  Object.assign(item, { from: t, whole, end: whole.end });
+  const end = Math.min(whole.end, sub.endsAt ?? whole.end);
+  Object.assign(item, { from: t, whole, end });
   if (item.price.timing !== 'in_advance') return [];
-  const part = { units: unitsOf(sub, { start: t, end: whole.end }), whole: unitsOf(sub, whole) };
+  const part = { units: unitsOf(sub, { start: t, end }), whole: unitsOf(sub, whole) };
   const amount = amountOf(item.price, item.quantity, [], part);
-  const fee = newFee(sub, item, amount, { start: t, end: whole.end }, part.whole);
+  const fee = newFee(sub, item, amount, { start: t, end }, part.whole);
   item.fees.unshift(fee);
   return [{ line: fee.line, fee }];
 }

@@ -41,13 +41,13 @@ function runUntil(world: World, until: number): void {
   throw new Unclear('too many steps');
 }
 
-/** When something is due next. While it is paused only its end and its resumption are. */
+/** When something is due next. While it is paused only its end and what is planned are. */
 export function nextAt(sub: Sub): number | null {
   if (!isLive(sub)) return null;
   const times = [sub.cancelAt, sub.endsAt];
   const planned = sub.planned[0];
   if (sub.status === 'scheduled') times.push(sub.startsAt);
-  else if (sub.pausedAt !== null) times.push(planned?.kind === 'resume' ? planned.at : null);
+  else if (sub.pausedAt !== null) times.push(planned?.at ?? null);
   else times.push(planned?.at ?? null, ...sub.items.map((item) => item.end), trialEndOf(sub));
   return earliest(times);
 }

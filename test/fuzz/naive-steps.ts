@@ -44,8 +44,9 @@ export const NO_CUT: Cut = { targets: [], proration: 'invoice_now', anchor: null
 /** Everything whose period ends at `t` goes on, and everything that is to be different from `t` on becomes so. */
 export function advance(sub: Sub, t: number, cut: Cut): Made {
   const made: Made = { now: [], later: [] };
-  const put = (lines: Lines, rolls: boolean) =>
-    (rolls || cut.proration === 'invoice_now' ? made.now : made.later).push(...lines);
+  // Where a period ends there is an invoice anyway, and whatever waits for the next one is on it.
+  const billsNow = cut.proration === 'invoice_now' || sub.items.some((item) => item.end === t);
+  const put = (lines: Lines) => (billsNow ? made.now : made.later).push(...lines);
   const targets = new Map(cut.targets.map((target) => [target.key, target]));
   const touched = commitmentsLast(sub.items).filter(
     (item) => item.end === t || targets.has(item.key) || cut.anchor !== null,
@@ -53,9 +54,9 @@ export function advance(sub: Sub, t: number, cut: Cut): Made {
   const begins: { item: Item; rolls: boolean }[] = [];
   for (const item of touched) {
     const rolls = item.end === t;
-    put(closeArrears(sub, item, t), rolls);
+    put(closeArrears(sub, item, t));
     const paidOn = item.price.timing === 'in_advance' && !rolls && cut.proration === 'none';
-    if (item.price.timing === 'in_advance' && !rolls && !paidOn) put(credit(sub, item, t), rolls);
+    if (item.price.timing === 'in_advance' && !rolls && !paidOn) put(credit(sub, item, t));
     const target = targets.get(item.key);
     if (target && !('price' in target)) {
       sub.items = sub.items.filter((other) => other !== item);
@@ -70,23 +71,23 @@ export function advance(sub: Sub, t: number, cut: Cut): Made {
     sub.anchor = cut.anchor;
     if (!cut.reset) sub.fixedAnchor = true;
   }
-  for (const { item, rolls } of begins) put(begin(sub, item, t), rolls);
+  for (const { item, rolls } of begins) put(rolls ? begin(sub, item, t) : beginNew(sub, item, t, cut));
   for (const target of cut.targets) {
     if (!('price' in target) || sub.items.some(({ key }) => key === target.key)) continue;
     const item: Item = { ...target, from: null, whole: null, end: null, fees: [] };
     sub.items.push(item);
-    put(beginNew(sub, item, t, cut), false);
+    put(beginNew(sub, item, t, cut));
   }
   return made;
 }
 
-/** With `proration: none` what joins in mid-period costs nothing until its period ends. */
+/** With `proration: none` what begins in mid-period costs nothing in advance until its period ends. */
 function beginNew(sub: Sub, item: Item, t: number, cut: Cut): Lines {
   const before = sub.billed.length;
   const lines = begin(sub, item, t);
   if (cut.proration !== 'none' || item.whole?.start === t) return lines;
   sub.billed.length = before;
-  item.fees = [];
+  if (lines.length > 0) item.fees.shift();
   return [];
 }
 
