@@ -109,7 +109,8 @@ async function perform(
 ): Promise<SubscriptionAnswer> {
   // A step that succeeds forgets the failures before it.
   const subscription = { ...facts.subscription, failureCount: 0 };
-  if (step === 'expire' && (await firstPaymentUnderWay(write, facts))) {
+  const firstPaymentIsDue = step === 'expire' && subscription.incompleteSince !== null;
+  if (firstPaymentIsDue && (await firstPaymentUnderWay(write, facts))) {
     const expiresAt = new Date(write.at.getTime() + EXPIRY_GRACE_MS);
     const waiting = await changeSubscription(write, facts, { ...subscription, expiresAt });
     return { state: await stateOf(write.tx, waiting), collect: null, waits: true, stale: false };
