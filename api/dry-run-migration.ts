@@ -8,6 +8,7 @@ import {
 import type { previewOut } from '../src/contract/previews.ts';
 import { decideCommand, effectiveAt } from '../src/domain/decide-command.ts';
 import { isDomainError } from '../src/domain/errors.ts';
+import { withNothingUsed } from '../src/domain/fold.ts';
 import { judgeSubscriber, moveCommand, type PlanMigration } from '../src/domain/plan-migration.ts';
 import type { Tx } from '../src/persistence/doors.ts';
 import { databaseNow } from '../src/persistence/find-commands.ts';
@@ -98,7 +99,12 @@ function outcomeOf(subscriber: Subscriber, command: ReturnType<typeof moveComman
   });
   try {
     const setting = { hasPaymentMethod: true, trialReminderDays: null };
-    const decision = decideCommand(life, command, effectiveAt(life.subscription, at), setting);
+    const decision = decideCommand(
+      withNothingUsed(life),
+      command,
+      effectiveAt(life.subscription, at),
+      setting,
+    );
     return as(decision.scheduled.length > 0 ? 'scheduled' : 'applied', null, null);
   } catch (error) {
     if (!isDomainError(error)) throw error;

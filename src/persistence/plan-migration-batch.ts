@@ -12,13 +12,13 @@ import { query } from './rows.ts';
 export async function takeNext(tx: Tx, migrationId: string, now: Date, limit: number): Promise<string[]> {
   const rows = await query<{ id: string }>(
     tx,
-    sql`select row.subscription_id as id from plan_migration_subscribers row
-        join subscriptions sub on sub.id = row.subscription_id
+    sql`select subscriber.subscription_id as id from plan_migration_subscribers subscriber
+        join subscriptions sub on sub.id = subscriber.subscription_id
         left join test_clocks clock on clock.id = sub.test_clock_id
-      where row.migration_id = ${migrationId} and row.status = 'pending' and row.command_id is null
-        and (row.again_at is null or row.again_at <= ${now.toISOString()})
+      where subscriber.migration_id = ${migrationId} and subscriber.status = 'pending' and subscriber.command_id is null
+        and (subscriber.again_at is null or subscriber.again_at <= ${now.toISOString()})
         and (clock.status is null or clock.status <> 'advancing')
-      order by row.subscription_id limit ${limit} for update of row`,
+      order by subscriber.subscription_id limit ${limit} for update of subscriber`,
   );
   return rows.map(({ id }) => id);
 }
@@ -40,11 +40,11 @@ export async function noteOutcomes(
   if (outcomes.length === 0) return;
   await query(
     tx,
-    sql`update plan_migration_subscribers row
+    sql`update plan_migration_subscribers subscriber
       set status = said.status, reason = said.reason, message = said.message, finished_at = ${now.toISOString()}, again_at = null
       from jsonb_to_recordset(${JSON.stringify(outcomes)}::jsonb)
         as said("subscriptionId" text, status text, reason text, message text)
-      where row.migration_id = ${migrationId} and row.subscription_id = said."subscriptionId" and row.status = 'pending'`,
+      where subscriber.migration_id = ${migrationId} and subscriber.subscription_id = said."subscriptionId" and subscriber.status = 'pending'`,
   );
 }
 
@@ -71,8 +71,8 @@ export async function insertMoves(
   );
   await query(
     tx,
-    sql`update plan_migration_subscribers row set command_id = move.id, again_at = null from ${told}
-      where row.migration_id = ${migrationId} and row.subscription_id = move."subscriptionId" and row.status = 'pending'`,
+    sql`update plan_migration_subscribers subscriber set command_id = move.id, again_at = null from ${told}
+      where subscriber.migration_id = ${migrationId} and subscriber.subscription_id = move."subscriptionId" and subscriber.status = 'pending'`,
   );
 }
 
@@ -82,10 +82,10 @@ export type SentMove = { commandId: string; subscriptionId: string; requestedAt:
 export async function unfinishedMoves(tx: Tx, migrationId: string): Promise<SentMove[]> {
   const rows = await query<{ commandId: string; subscriptionId: string; requested_at: string }>(
     tx,
-    sql`select row.command_id as "commandId", row.subscription_id as "subscriptionId", command.requested_at
-      from plan_migration_subscribers row join commands command on command.id = row.command_id
-      where row.migration_id = ${migrationId} and row.status = 'pending' and command.status = 'pending'
-      order by row.subscription_id`,
+    sql`select subscriber.command_id as "commandId", subscriber.subscription_id as "subscriptionId", command.requested_at
+      from plan_migration_subscribers subscriber join commands command on command.id = subscriber.command_id
+      where subscriber.migration_id = ${migrationId} and subscriber.status = 'pending' and command.status = 'pending'
+      order by subscriber.subscription_id`,
   );
   return rows.map(({ requested_at: requestedAt, ...move }) => ({
     ...move,
@@ -105,13 +105,13 @@ export async function settleMoves(tx: Tx, migrationId: string, now: Date): Promi
   const rows = await query(
     tx,
     sql`with ended as (
-        select row.subscription_id, command.status, command.result->>'code' as code, command.result->>'message' as message,
-          row.tries < ${TRY_AGAIN_AFTER_MS.length}
+        select subscriber.subscription_id, command.status, command.result->>'code' as code, command.result->>'message' as message,
+          subscriber.tries < ${TRY_AGAIN_AFTER_MS.length}
             and (command.status = 'expired' or command.result->>'code' = 'payment_in_flight') as again,
           exists (select from scheduled_changes change where change.command_id = command.id and change.kind = 'change') as scheduled
-        from plan_migration_subscribers row join commands command on command.id = row.command_id
-        where row.migration_id = ${migrationId} and row.status = 'pending' and command.status <> 'pending')
-      update plan_migration_subscribers row set
+        from plan_migration_subscribers subscriber join commands command on command.id = subscriber.command_id
+        where subscriber.migration_id = ${migrationId} and subscriber.status = 'pending' and command.status <> 'pending')
+      update plan_migration_subscribers subscriber set
         status = case when again then 'pending'
           when ended.status = 'applied' then case when scheduled then 'scheduled' else 'applied' end
           when ended.status = 'expired' or code = 'command_failed' then 'failed'
@@ -119,12 +119,12 @@ export async function settleMoves(tx: Tx, migrationId: string, now: Date): Promi
           else 'refused' end,
         reason = case when ended.status = 'applied' then null else coalesce(code, 'command_expired') end,
         message = case when ended.status = 'expired' then 'Its workflow did not take the command in time.' else ended.message end,
-        command_id = case when again then null else row.command_id end,
+        command_id = case when again then null else subscriber.command_id end,
         tries = case when again then tries + 1 else tries end,
         again_at = case when again then (array[${waits}])[tries + 1] end,
         finished_at = case when again then null else ${at}::timestamptz end
-      from ended where row.migration_id = ${migrationId} and row.subscription_id = ended.subscription_id
-      returning row.subscription_id`,
+      from ended where subscriber.migration_id = ${migrationId} and subscriber.subscription_id = ended.subscription_id
+      returning subscriber.subscription_id`,
   );
   return rows.length;
 }

@@ -15,18 +15,18 @@ export const MIGRATION_PROMISES: readonly Promised[] = [
     promise: 'moves_are_as_reported',
     sentence: 'A subscriber is reported as moved exactly when the command that moves him was applied.',
     query: () => sql`
-      select row.tenant_id, row.migration_id, row.subscription_id, row.status, command.id as command_id, command.status as command_status
-      from plan_migration_subscribers row
-      left join commands command on command.migration_id = row.migration_id and command.subject_id = row.subscription_id
+      select subscriber.tenant_id, subscriber.migration_id, subscriber.subscription_id, subscriber.status, command.id as command_id, command.status as command_status
+      from plan_migration_subscribers subscriber
+      left join commands command on command.migration_id = subscriber.migration_id and command.subject_id = subscriber.subscription_id
         and command.status = 'applied'
-      where row.status <> 'pending' and (row.status in ('applied', 'scheduled')) <> (command.id is not null and command.id = row.command_id)`,
+      where subscriber.status <> 'pending' and (subscriber.status in ('applied', 'scheduled')) <> (command.id is not null and command.id = subscriber.command_id)`,
   },
   {
     promise: 'completed_means_everybody',
     sentence: 'A completed plan migration has an outcome for each of its subscribers.',
     query: () => sql`
-      select row.tenant_id, row.migration_id, row.subscription_id from plan_migration_subscribers row
-      join plan_migrations migration on migration.id = row.migration_id
-      where migration.status = 'completed' and row.status = 'pending'`,
+      select subscriber.tenant_id, subscriber.migration_id, subscriber.subscription_id from plan_migration_subscribers subscriber
+      join plan_migrations migration on migration.id = subscriber.migration_id
+      where migration.status = 'completed' and subscriber.status = 'pending'`,
   },
 ];

@@ -54,8 +54,8 @@ export function migrationsAtWork(tx: Tx, afterId: string, limit: number): Promis
     tx,
     sql`select migration.id, migration.tenant_id as "tenantId" from plan_migrations migration
       where migration.id > ${afterId} and (migration.status = 'running' or exists (
-        select from plan_migration_subscribers row
-        where row.migration_id = migration.id and row.status = 'pending' and row.command_id is not null))
+        select from plan_migration_subscribers subscriber
+        where subscriber.migration_id = migration.id and subscriber.status = 'pending' and subscriber.command_id is not null))
       order by migration.id limit ${limit}`,
   );
 }
