@@ -125,15 +125,18 @@ create table commands (
   result jsonb,
   request_id text,
   created_at timestamp(3) with time zone not null,
-  finished_at timestamp(3) with time zone
+  finished_at timestamp(3) with time zone,
+  migration_id text collate "C"
 );
 alter table commands add constraint commands_pkey PRIMARY KEY (id);
 alter table commands add constraint commands_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table commands add constraint commands_migration_fkey FOREIGN KEY (tenant_id, migration_id) REFERENCES plan_migrations(tenant_id, id);
 alter table commands add constraint commands_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table commands add constraint commands_check CHECK (((status = 'pending'::text) = (finished_at IS NULL)));
 alter table commands add constraint commands_check1 CHECK (((status <> 'refused'::text) OR (result IS NOT NULL)));
 alter table commands add constraint commands_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'applied'::text, 'refused'::text, 'expired'::text])));
 CREATE INDEX commands_expired ON public.commands USING btree (finished_at) WHERE (status = 'expired'::text);
+CREATE UNIQUE INDEX commands_once_per_migration ON public.commands USING btree (migration_id, subject_id) WHERE ((migration_id IS NOT NULL) AND (status = ANY (ARRAY['pending'::text, 'applied'::text])));
 CREATE INDEX commands_pending ON public.commands USING btree (expires_at) WHERE (status = 'pending'::text);
 CREATE INDEX commands_subject ON public.commands USING btree (tenant_id, subject_id, id);
 alter table commands enable row level security;
@@ -614,7 +617,7 @@ create table nudges (
 );
 alter table nudges add constraint nudges_pkey PRIMARY KEY (workflow_id);
 alter table nudges add constraint nudges_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
-alter table nudges add constraint nudges_kind_check CHECK ((kind = ANY (ARRAY['subscription'::text, 'invoice'::text, 'test_clock'::text])));
+alter table nudges add constraint nudges_kind_check CHECK ((kind = ANY (ARRAY['subscription'::text, 'invoice'::text, 'test_clock'::text, 'plan_migration'::text])));
 CREATE INDEX nudges_due ON public.nudges USING btree (next_attempt_at);
 alter table nudges enable row level security;
 alter table nudges force row level security;
@@ -797,6 +800,76 @@ create policy app_own_tenant on pending_items to perennial_app using ((tenant_id
 create policy system_all on pending_items to perennial_system using (true) with check (true);
 grant insert, select, update on pending_items to perennial_app;
 grant insert, select, update on pending_items to perennial_system;
+
+create table plan_migration_subscribers (
+  migration_id text collate "C" not null,
+  subscription_id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  from_version integer not null,
+  status text not null,
+  reason text,
+  message text,
+  command_id text collate "C",
+  tries integer default 0 not null,
+  again_at timestamp(3) with time zone,
+  finished_at timestamp(3) with time zone
+);
+alter table plan_migration_subscribers add constraint plan_migration_subscribers_pkey PRIMARY KEY (migration_id, subscription_id);
+alter table plan_migration_subscribers add constraint plan_migration_subscribers_tenant_id_command_id_fkey FOREIGN KEY (tenant_id, command_id) REFERENCES commands(tenant_id, id);
+alter table plan_migration_subscribers add constraint plan_migration_subscribers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table plan_migration_subscribers add constraint plan_migration_subscribers_tenant_id_migration_id_fkey FOREIGN KEY (tenant_id, migration_id) REFERENCES plan_migrations(tenant_id, id);
+alter table plan_migration_subscribers add constraint plan_migration_subscribers_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
+alter table plan_migration_subscribers add constraint plan_migration_subscribers_check CHECK (((status = 'pending'::text) = (finished_at IS NULL)));
+alter table plan_migration_subscribers add constraint plan_migration_subscribers_check1 CHECK (((status <> ALL (ARRAY['applied'::text, 'scheduled'::text])) OR (command_id IS NOT NULL)));
+alter table plan_migration_subscribers add constraint plan_migration_subscribers_check2 CHECK (((status <> ALL (ARRAY['refused'::text, 'skipped'::text, 'failed'::text])) OR (reason IS NOT NULL)));
+alter table plan_migration_subscribers add constraint plan_migration_subscribers_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'applied'::text, 'scheduled'::text, 'refused'::text, 'skipped'::text, 'failed'::text])));
+alter table plan_migration_subscribers add constraint plan_migration_subscribers_tries_check CHECK ((tries >= 0));
+CREATE INDEX plan_migration_subscribers_by_status ON public.plan_migration_subscribers USING btree (migration_id, status, subscription_id);
+CREATE UNIQUE INDEX plan_migration_subscribers_command ON public.plan_migration_subscribers USING btree (command_id);
+alter table plan_migration_subscribers enable row level security;
+alter table plan_migration_subscribers force row level security;
+create policy app_own_tenant on plan_migration_subscribers to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on plan_migration_subscribers to perennial_system using (true) with check (true);
+grant insert, select, update on plan_migration_subscribers to perennial_app;
+grant insert, select, update on plan_migration_subscribers to perennial_system;
+
+create table plan_migrations (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  plan_id text collate "C" not null,
+  from_version integer,
+  to_version integer not null,
+  filter jsonb not null,
+  effective text not null,
+  effective_at timestamp(3) with time zone,
+  proration text,
+  anchor text,
+  replaces_scheduled boolean not null,
+  status text not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null,
+  finished_at timestamp(3) with time zone
+);
+alter table plan_migrations add constraint plan_migrations_pkey PRIMARY KEY (id);
+alter table plan_migrations add constraint plan_migrations_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table plan_migrations add constraint plan_migrations_plan_id_to_version_fkey FOREIGN KEY (plan_id, to_version) REFERENCES plan_versions(plan_id, version);
+alter table plan_migrations add constraint plan_migrations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table plan_migrations add constraint plan_migrations_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES plans(tenant_id, id);
+alter table plan_migrations add constraint plan_migrations_anchor_check CHECK ((anchor = ANY (ARRAY['reset'::text, 'keep'::text])));
+alter table plan_migrations add constraint plan_migrations_check CHECK ((from_version <> to_version));
+alter table plan_migrations add constraint plan_migrations_check1 CHECK (((effective = 'at'::text) = (effective_at IS NOT NULL)));
+alter table plan_migrations add constraint plan_migrations_check2 CHECK (((status = ANY (ARRAY['completed'::text, 'canceled'::text])) = (finished_at IS NOT NULL)));
+alter table plan_migrations add constraint plan_migrations_effective_check CHECK ((effective = ANY (ARRAY['now'::text, 'period_end'::text, 'at'::text])));
+alter table plan_migrations add constraint plan_migrations_proration_check CHECK ((proration = ANY (ARRAY['invoice_now'::text, 'next_invoice'::text, 'none'::text])));
+alter table plan_migrations add constraint plan_migrations_status_check CHECK ((status = ANY (ARRAY['running'::text, 'paused'::text, 'completed'::text, 'canceled'::text])));
+CREATE INDEX plan_migrations_of ON public.plan_migrations USING btree (tenant_id, plan_id, id);
+CREATE UNIQUE INDEX plan_migrations_one_at_a_time ON public.plan_migrations USING btree (plan_id) WHERE (status = ANY (ARRAY['running'::text, 'paused'::text]));
+alter table plan_migrations enable row level security;
+alter table plan_migrations force row level security;
+create policy app_own_tenant on plan_migrations to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on plan_migrations to perennial_system using (true) with check (true);
+grant insert, select, update on plan_migrations to perennial_app;
+grant insert, select, update on plan_migrations to perennial_system;
 
 create table plan_versions (
   plan_id text collate "C" not null,

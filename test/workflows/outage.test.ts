@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { InvoiceSchema } from '../../src/persistence/invoices.ts';
-import { updateRows } from '../../src/persistence/rows.ts';
 import { nudgeInvoice } from '../../src/persistence/nudge-workflows.ts';
+import { updateRows } from '../../src/persistence/rows.ts';
 import { goldenCase } from '../golden/read-cases.ts';
 import { eventually, minuteOf, moneyOf } from '../support/money.ts';
 import { createWorld, type World } from '../support/world.ts';
