@@ -8,7 +8,8 @@ import {
 import type { previewOut } from '../src/contract/previews.ts';
 import { decideCommand, effectiveAt } from '../src/domain/decide-command.ts';
 import { isDomainError } from '../src/domain/errors.ts';
-import { withNothingUsed } from '../src/domain/fold.ts';
+import type { Life } from '../src/domain/life.ts';
+import { Decimal } from '../src/domain/money.ts';
 import { judgeSubscriber, moveCommand, type PlanMigration } from '../src/domain/plan-migration.ts';
 import type { Tx } from '../src/persistence/doors.ts';
 import { databaseNow } from '../src/persistence/find-commands.ts';
@@ -100,7 +101,7 @@ function outcomeOf(subscriber: Subscriber, command: ReturnType<typeof moveComman
   try {
     const setting = { hasPaymentMethod: true, trialReminderDays: null };
     const decision = decideCommand(
-      withNothingUsed(life),
+      withoutAmounts(life),
       command,
       effectiveAt(life.subscription, at),
       setting,
@@ -110,6 +111,21 @@ function outcomeOf(subscriber: Subscriber, command: ReturnType<typeof moveComman
     if (!isDomainError(error)) throw error;
     return as(error.code === 'change_without_effect' ? 'skipped' : 'refused', error.code, error.message);
   }
+}
+
+/** Nothing was paid ahead and nothing used, as far as this is concerned. */
+function withoutAmounts(life: Life): Life {
+  const none = new Decimal(0);
+  const usage = { quantity: none, events: [], buckets: null };
+  return {
+    ...life,
+    priced: life.priced.map((entry) => ({
+      ...entry,
+      fees: [],
+      ...(entry.price.billing === 'usage' ? { usage } : {}),
+      ...(entry.price.terms.model === 'minimum_commitment' ? { spent: none } : {}),
+    })),
+  };
 }
 
 /** Null for one that is refused on a closer look, for example because a charge is under way. */
