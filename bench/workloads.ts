@@ -33,4 +33,8 @@ export const WORKLOADS: Record<string, { about: string; load: () => Promise<Work
       '100,000 lines over all price models with their traces, against the same formulas in bare decimal.js',
     load: async () => (await import('./calculation.ts')).calculation,
   },
+  simulation: {
+    about: 'three subscriptions simulated for 36 months, against the naive model of the same',
+    load: async () => (await import('./simulation.ts')).simulation,
+  },
 };
