@@ -1,10 +1,12 @@
-import { runSimulation } from '../../src/contract/run-simulation.ts';
+import { setImmediate } from 'node:timers/promises';
+import { runningSimulation } from '../../src/contract/run-simulation.ts';
 import {
   type Offered,
   type StoredReference,
   storedReferences,
 } from '../../src/contract/simulated-catalogue.ts';
 import { type SimulationBody, simulationCreate, simulationOut } from '../../src/contract/simulations.ts';
+import type { InParts } from '../../src/domain/simulate/simulate.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
 import { findTenant } from '../../src/persistence/find.ts';
 import { findPlanByReference } from '../../src/persistence/find-by-reference.ts';
@@ -30,9 +32,25 @@ const simulate = route({
   kind: 'read',
   async handler(tx, { tenantId, body }) {
     const [tenant, stored] = await Promise.all([findTenant(tx, tenantId), findStored(tx, body)]);
-    return runSimulation(body, (reference) => stored.get(nameOf(reference)) ?? null, tenant);
+    const find = (reference: StoredReference) => stored.get(nameOf(reference)) ?? null;
+    return inParts(runningSimulation(body, find, tenant));
   },
 });
+
+/** How long others wait at most while a simulation is calculated. */
+const PART_MS = 20;
+
+/** Does work in parts, and lets other requests have their turn in between. */
+async function inParts<T>(work: InParts<T>): Promise<T> {
+  let began = performance.now();
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+    if (performance.now() - began < PART_MS) continue;
+    await setImmediate();
+    began = performance.now();
+  }
+}
 
 /** What the body names and does not bring along, as far as the tenant has it. */
 async function findStored(tx: Tx, body: SimulationBody): Promise<ReadonlyMap<string, Offered>> {

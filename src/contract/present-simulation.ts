@@ -3,22 +3,29 @@ import { explain } from '../domain/explain-line.ts';
 import { amountDue, type InvoiceLine } from '../domain/invoice.ts';
 import { nextInvoiceStep } from '../domain/invoice-step.ts';
 import { type Decimal, formatUnitPrice } from '../domain/money.ts';
-import type { Simulated } from '../domain/simulate/simulate.ts';
+import type { InParts, Simulated } from '../domain/simulate/simulate.ts';
 import type { Held, Lived, Noted, World } from '../domain/simulate/world.ts';
 import { usageOf } from '../domain/usage-record.ts';
 import { presentInstant, presentMoney, presentOptionalInstant } from './common.ts';
 import type { SimulationAnswer } from './simulations.ts';
 import { presentTrace } from './traces.ts';
 
+const INVOICES_PER_PART = 50;
+
 /** A simulation as the world sees it. */
-export function presentSimulation({ world, from, until, refused, steps }: Simulated): SimulationAnswer {
+export function* presenting({ world, from, until, refused, steps }: Simulated): InParts<SimulationAnswer> {
   const lives = [...world.lives.values()];
+  const invoices: SimulationAnswer['invoices'] = [];
+  for (const held of world.invoices.values()) {
+    invoices.push(presentHeld(world, held));
+    if (invoices.length % INVOICES_PER_PART === 0) yield;
+  }
   return {
     object: 'simulation',
     from: presentInstant(from),
     until: presentInstant(until),
     subscriptions: lives.map((lived) => presentLived(world, lived)),
-    invoices: [...world.invoices.values()].map((held) => presentHeld(world, held)),
+    invoices,
     credit_notes: world.notes.map((note) => presentNote(world, note)),
     balances: [...world.balances].map(([currency, balance]) => presentMoney(balance, currency)),
     refused: refused

@@ -1,5 +1,5 @@
-import { type Simulated, simulate } from '../domain/simulate/simulate.ts';
-import { presentSimulation } from './present-simulation.ts';
+import { finish, type InParts, playing, type Simulated } from '../domain/simulate/simulate.ts';
+import { presenting } from './present-simulation.ts';
 import { readSimulation, type SimulationDefaults } from './read-simulation.ts';
 import type { FindStored } from './simulated-catalogue.ts';
 import type { SimulationAnswer, SimulationBody } from './simulations.ts';
@@ -13,9 +13,18 @@ export function runSimulation(
   findStored: FindStored,
   defaults: SimulationDefaults,
 ): SimulationAnswer {
-  const simulated = simulate(readSimulation(body, findStored, defaults));
+  return finish(runningSimulation(body, findStored, defaults));
+}
+
+/** The same, with pauses for whoever has others to look after. */
+export function* runningSimulation(
+  body: SimulationBody,
+  findStored: FindStored,
+  defaults: SimulationDefaults,
+): InParts<SimulationAnswer> {
+  const simulated = yield* playing(readSimulation(body, findStored, defaults));
   if (body.strict) assertNothingRefused(simulated);
-  return presentSimulation(simulated);
+  return yield* presenting(simulated);
 }
 
 function assertNothingRefused({ refused: [first] }: Simulated): void {

@@ -24,6 +24,22 @@ export type Simulated = { world: World; from: Date; until: Date; refused: Refuse
  * What is refused is noted and changes nothing. Throws `simulation_too_large` when it takes more than `stepsMax` steps.
  */
 export function simulate(script: Script): Simulated {
+  return finish(playing(script));
+}
+
+/** Work that pauses now and then, so that whoever does it can look after others in between. */
+export type InParts<T> = Generator<undefined, T>;
+
+/** All of it at once. */
+export function finish<T>(work: InParts<T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
+}
+
+/** The same as `simulate`, with a pause after every few steps. */
+export function* playing(script: Script): InParts<Simulated> {
   const world = new World(script.settings);
   const run: Simulated = {
     world,
@@ -33,7 +49,7 @@ export function simulate(script: Script): Simulated {
     steps: 0,
   };
   for (const action of script.actions) {
-    goOn(run, action.at, script.stepsMax);
+    yield* goOn(run, action.at, script.stepsMax);
     try {
       perform(world, action);
     } catch (error) {
@@ -41,16 +57,19 @@ export function simulate(script: Script): Simulated {
       run.refused.push({ index: action.index, at: action.at, error });
     }
   }
-  goOn(run, script.until, script.stepsMax);
+  yield* goOn(run, script.until, script.stepsMax);
   return run;
 }
 
+const STEPS_PER_PART = 50;
+
 /** Everything that is due at or before `until` happens. */
-function goOn(run: Simulated, until: Date, stepsMax: number): void {
+function* goOn(run: Simulated, until: Date, stepsMax: number): InParts<void> {
   const { world } = run;
   for (let due = earliest(world); due && due.at <= until; due = earliest(world)) {
     run.steps += 1;
     if (run.steps > stepsMax) throw tooLarge(stepsMax, due.at);
+    if (run.steps % STEPS_PER_PART === 0) yield;
     if (due.kind === 'invoice') takeInvoiceStep(world, due.id, due.at);
     else takeStep(world, due.lived, due);
   }
