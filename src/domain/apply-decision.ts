@@ -22,6 +22,12 @@ export type Given = {
 /** For a decision that is only looked at: nothing gets an id, and whatever is owed is taken as paid. */
 export const NOT_YET: Given = { newId: null, invoiceId: null, lineIds: [], owed: new Decimal(0) };
 
+/** The lines that a decision makes itself, on its invoice or for the next one, without those that waited before it. */
+export function ownLines({ invoice, pending, takesPending }: Decision, waiting: number): LineDraft[] {
+  const taken = takesPending ? waiting : 0;
+  return [...(invoice ? invoice.lines.slice(0, invoice.lines.length - taken) : []), ...pending];
+}
+
 /** What remains of the items after a decision: those that have not ended, with the price and quantity they have then. */
 export function pricedAfter(
   priced: readonly PricedItem[],
@@ -165,10 +171,7 @@ class FeesAfter {
   }
 
   private reversing(fee: BilledFee): LineDraft[] {
-    const { invoice, pending, takesPending } = this.decision;
-    const taken = takesPending ? this.life.pending.length : 0;
-    const own = invoice ? invoice.lines.slice(0, invoice.lines.length - taken) : [];
-    return [...own, ...pending].filter(({ reverses }) => {
+    return ownLines(this.decision, this.life.pending.length).filter(({ reverses }) => {
       if (!reverses) return false;
       return reverses.lineId !== null
         ? reverses.lineId === fee.lineId

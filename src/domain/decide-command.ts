@@ -107,7 +107,7 @@ function cancel(life: Life, command: Extract<SubscriptionCommand, { kind: 'cance
   const { subscription } = life;
   const noted = { ...subscription, canceledAt: at, cancellationReason: command.reason };
   const credit = command.credit ?? 'none';
-  if (command.mode === 'now') return decideCancel({ ...life, subscription: noted }, at, credit);
+  if (command.mode === 'now') return decideCancel({ ...life, subscription: noted }, at, credit, 'now');
   if (credit === 'prorate')
     throw new DomainError(
       'change_not_allowed',

@@ -11,12 +11,21 @@ import { closeInTrial } from './trial-periods.ts';
  * The subscription ends at `at` (billing rule 31c): nothing new is billed in advance, what runs in arrears is billed up
  * to and including the day of the cancellation (rule 12), and what waited for an invoice is on this one. With `credit:
  * prorate` what was paid ahead is given back from the day after the cancellation on (rule 18).
+ *
+ * Who cancels `now` is billed for the day, also at its first instant; an end that was planned for local midnight is the
+ * end of the day before.
  */
-export function decideCancel(life: Life, at: Date, credit: 'none' | 'prorate' = 'none'): Decision {
+export function decideCancel(
+  life: Life,
+  at: Date,
+  credit: 'none' | 'prorate' = 'none',
+  asked: 'now' | 'ahead' = 'ahead',
+): Decision {
   const { subscription, priced } = life;
   const end = ended(subscription, priced, at, 'canceled', subscription.cancellationReason);
   if (subscription.status === 'incomplete') return conclude(life, { ...end, at, voidOpenInvoices: true });
-  return finalDecision(life, end, at, credit);
+  const lastDayOf = asked === 'now' && subscription.prorationBasis === 'day' ? instantAfter(at) : at;
+  return finalDecision(life, end, at, { credit, lastDayOf });
 }
 
 /** Its first payment did not arrive in time, and its invoice is voided (billing rule 30); or its cycles are over. */
@@ -25,7 +34,10 @@ export function decideExpire(life: Life, at: Date): Decision {
   const { endsAt, incompleteSince, status } = subscription;
   const isOver = incompleteSince === null && status !== 'incomplete' && endsAt !== null && endsAt <= at;
   if (isOver)
-    return finalDecision(life, ended(subscription, priced, at, 'expired', 'its cycles are over'), at, 'none');
+    return finalDecision(life, ended(subscription, priced, at, 'expired', 'its cycles are over'), at, {
+      credit: 'none',
+      lastDayOf: at,
+    });
   const end = ended(subscription, priced, at, 'expired', 'first payment not received');
   return conclude(life, { ...end, at, voidOpenInvoices: true });
 }
@@ -49,18 +61,20 @@ export function decideAbandon(life: Life, at: Date, reason: string): Decision {
   return conclude(life, { ...end, at, bill, voidOpenInvoices: true });
 }
 
-function finalDecision(
-  life: Life,
-  end: ReturnType<typeof ended>,
-  at: Date,
-  credit: 'none' | 'prorate',
-): Decision {
+/** `lastDayOf`: an instant of the last civil day that is billed. */
+type Last = { credit: 'none' | 'prorate'; lastDayOf: Date };
+
+function instantAfter(at: Date): Date {
+  return new Date(at.getTime() + 1);
+}
+
+function finalDecision(life: Life, end: ReturnType<typeof ended>, at: Date, last: Last): Decision {
   const { subscription, priced } = life;
   const bill = new Bill();
   const isCommitment = ({ price }: PricedItem) => price.terms.model === 'minimum_commitment';
   for (const entry of [...priced.filter((one) => !isCommitment(one)), ...priced.filter(isCommitment)]) {
     if (subscription.status === 'trialing') closeInTrial(bill, subscription, entry, at);
-    else if (isBilling(subscription)) closeForGood(bill, subscription, entry, at, credit);
+    else if (isBilling(subscription)) closeForGood(bill, subscription, entry, at, last);
   }
   const reason: BillingReason = 'subscription_cancel';
   const collect = subscription.collectionMethod === 'charge_automatically';
@@ -72,16 +86,16 @@ function closeForGood(
   subscription: Subscription,
   entry: PricedItem,
   at: Date,
-  credit: 'none' | 'prorate',
+  { credit, lastDayOf }: Last,
 ): void {
   const { currentPeriodStart: start, currentPeriodEnd: end } = entry.item;
   if (!start || !end) return;
   const { prorationBasis, timeZone } = subscription;
   if (entry.price.timing === 'in_arrears') {
-    const early = at < end ? { throughDayOf: at } : {};
+    const early = at < end ? { throughDayOf: lastDayOf } : {};
     if (start < at) bill.charge(subscription, entry, { start, end: at }, early);
   } else if (credit === 'prorate' && at < end) {
-    bill.giveBack(subscription, entry, at, endOfBilledDay(at, prorationBasis, timeZone));
+    bill.giveBack(subscription, entry, at, endOfBilledDay(lastDayOf, prorationBasis, timeZone));
   }
 }
 

@@ -1,10 +1,11 @@
+import { ownLines } from './apply-decision.ts';
 import { combined } from './combine.ts';
 import { decideStep } from './decide.ts';
 import { decideActivate, isAutomatic } from './decide-step.ts';
 import type { Decision } from './decision.ts';
-import { withNothingUsed } from './fold.ts';
 import type { Life } from './life.ts';
 import { derived } from './next-step.ts';
+import { LivedAhead } from './spent.ts';
 import { INCOMPLETE_LIFETIME_MS, owesFirstPayment } from './start-billing.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -20,15 +21,18 @@ export function decideStart(life: Life, at: Date, hasPaymentMethod = true): Deci
   const { startsAt, paymentBehavior } = life.subscription;
   if (startsAt >= at) return decideActivate(life, at);
   // Nobody could have paid until now, so no first payment is waited for in between.
-  const trusted: Life = withNothingUsed({
+  const trusted: Life = {
     ...life,
     subscription: { ...life.subscription, paymentBehavior: 'default_active' },
-  });
+  };
   let decision = decideActivate(trusted, startsAt);
   for (let n = 0; n < STEPS_MAX; n += 1) {
     const { nextStep: step, nextStepAt: due } = derived(decision.subscription);
     if (!step || !due || due > at) return owedNow(decision, paymentBehavior, at);
-    const decideNext = (then: Life) => decideStep(withNothingUsed(then), { step, at: due }, hasPaymentMethod);
+    const ahead = new LivedAhead(trusted);
+    ahead.add(ownLines(decision, trusted.pending.length));
+    const decideNext = (then: Life) =>
+      decideStep(ahead.known(then, due), { step, at: due }, hasPaymentMethod);
     decision = combined(trusted, decision, decideNext, at);
   }
   throw new RangeError(`more than ${STEPS_MAX} steps lie between the start and ${at.toISOString()}`);

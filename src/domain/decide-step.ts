@@ -5,8 +5,8 @@ import { ended } from './decide-end.ts';
 import type { Decision } from './decision.ts';
 import type { Life } from './life.ts';
 import { startBilling } from './start-billing.ts';
-import type { Subscription } from './subscription.ts';
-import { closeInTrial, trialItem } from './trial-periods.ts';
+import type { PricedItem, Subscription, SubscriptionItem } from './subscription.ts';
+import { closeInTrial, runsThroughTrial, trialItem } from './trial-periods.ts';
 
 /** The subscription begins at `at`: with its trial, or with its first period. */
 export function decideActivate(life: Life, at: Date): Decision {
@@ -39,17 +39,29 @@ export function decideRemindTrial(life: Life, at: Date): Decision {
  */
 export function decideEndTrial(life: Life, at: Date, hasPaymentMethod: boolean): Decision {
   const bill = new Bill();
-  for (const entry of life.priced) closeInTrial(bill, life.subscription, entry, at);
   const over = { ...life.subscription, trialEndedAt: at };
   const payable = hasPaymentMethod || over.collectionMethod === 'send_invoice';
+  const goesOn = payable || over.trialEndBehavior === 'activate';
+  for (const entry of life.priced)
+    if (!goesOn || !runsThroughTrial(over, entry, at)) closeInTrial(bill, life.subscription, entry, at);
   if (!payable && over.trialEndBehavior === 'cancel') {
     const end = ended(over, life.priced, at, 'canceled', 'trial ended without a payment method');
     return conclude(life, { ...end, at, bill, reason: 'subscription_cancel', alone: true });
   }
   if (!payable && over.trialEndBehavior === 'pause')
-    return conclude(life, { subscription: { ...over, pausedAt: at }, at, bill, reason: 'trial_end' });
+    return conclude(life, {
+      subscription: { ...over, pausedAt: at },
+      items: life.priced.map((entry) => withoutPeriod(entry, runsThroughTrial(over, entry, at))),
+      at,
+      bill,
+      reason: 'trial_end',
+    });
   const start = startBilling(bill, over, life.priced, { at, reason: 'trial_end', collects: payable });
   return conclude(life, { ...start, subscription: keepToPeriodEnd(start.subscription), bill });
+}
+
+function withoutPeriod({ item }: PricedItem, isCut: boolean): SubscriptionItem {
+  return isCut ? { ...item, currentPeriodStart: null, currentPeriodEnd: null } : item;
 }
 
 /** A boundary of one or more items: what ended is billed in arrears, what begins is billed in advance. */

@@ -6,6 +6,7 @@ import { type Conclusion, periodOf } from './conclude.ts';
 import type { BillingReason } from './invoice.ts';
 import { intervalOf } from './plan.ts';
 import { cadenceOf, type PricedItem, type Subscription } from './subscription.ts';
+import { runsThroughTrial } from './trial-periods.ts';
 
 /** How long a first payment may take before the subscription expires (billing rule 30). */
 export const INCOMPLETE_LIFETIME_MS = 23 * 3_600_000;
@@ -28,7 +29,11 @@ export function startBilling(
     priced,
     at,
   );
-  const items = priced.map((entry) => begin(bill, entry, { after: anchored, at, prorates: true }));
+  const items = priced.map((entry) =>
+    runsThroughTrial(anchored, entry, at)
+      ? entry.item
+      : begin(bill, entry, { after: anchored, at, prorates: true }),
+  );
   const begun = { ...anchored, ...periodOf(items) };
   const automatic = subscription.collectionMethod === 'charge_automatically';
   const owes = collects && owesFirstPayment(subscription, bill);

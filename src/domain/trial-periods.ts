@@ -8,6 +8,12 @@ export function isBilledInTrial({ trialUsage }: Subscription, { price }: PricedI
   return trialUsage === 'billed' && price.billing === 'usage';
 }
 
+/** Whether its running period goes on over the end of the trial at `at`, because nothing moves the calendar there. */
+export function runsThroughTrial(subscription: Subscription, entry: PricedItem, at: Date): boolean {
+  const end = entry.item.currentPeriodEnd;
+  return subscription.anchorFixed && isBilledInTrial(subscription, entry) && end !== null && end > at;
+}
+
 /** The item in the trial from `at` on: usage that is billed has its own periods in it, to everything else it is one. */
 export function trialItem(subscription: Subscription, entry: PricedItem, at: Date): SubscriptionItem {
   const { trialEndsAt } = subscription;
@@ -15,7 +21,7 @@ export function trialItem(subscription: Subscription, entry: PricedItem, at: Dat
   let end = trialEndsAt;
   if (isBilledInTrial(subscription, entry)) {
     const boundary = contractualPeriod(cadenceOf(subscription), intervalOf(entry.price), at).end;
-    if (boundary < end) end = boundary;
+    if (boundary < end || subscription.anchorFixed) end = boundary;
   }
   return { ...entry.item, currentPeriodStart: at, currentPeriodEnd: end };
 }

@@ -170,6 +170,33 @@ describe('in a trial', () => {
   });
 });
 
+describe('what is used in a trial and billed', () => {
+  const calendar = {
+    items: [fee('31'), used],
+    trialDays: 45,
+    trialUsage: 'billed',
+    billingCycle: 'calendar',
+  } as const;
+
+  test('is not cut at the end of the trial where the calendar does not move', () => {
+    const life = begun({ ...calendar, trialDays: 20 }, '2026-01-05');
+    const end = live(using(life, { used: '4' }), '2026-01-25');
+    expect(end.lived.map(({ decision }) => amounts(decision))).toEqual([['7.00']]);
+    const { lived } = live(using(end.life, { used: '5' }), '2026-02-01');
+    expect(lived.map(({ decision }) => billed(decision).now)).toEqual([
+      ['31 2026-02-01..2026-03-01', '10 2026-01-05..2026-02-01'],
+    ]);
+  });
+
+  test('is billed with the end of a trial that ends on a boundary', () => {
+    const life = begun({ ...calendar, trialDays: 27 }, '2026-01-05');
+    const { lived } = live(using(life, { used: '4' }), '2026-02-01');
+    expect(lived.map(({ step, decision }) => [step, ...billed(decision).now])).toEqual([
+      ['end_trial', '8 2026-01-05..2026-02-01', '31 2026-02-01..2026-03-01'],
+    ]);
+  });
+});
+
 test('what has not begun is edited, and begins as it is then', () => {
   const life = conceive({ items: [fee('31')], startAt: utc('2026-02-01') }, '2026-01-01');
   const { life: edited, decision } = changing(life, '2026-01-16', {

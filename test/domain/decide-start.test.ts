@@ -51,6 +51,16 @@ describe('a start that has passed', () => {
     expect(billed(decision).now).toEqual(['31 2026-01-21..2026-02-21']);
   });
 
+  test('measures a commitment against what the same invoice bills of its period', () => {
+    const least = target('least', { model: 'minimum_commitment', unitAmount: '100', timing: 'in_arrears' });
+    const { decision } = started({ items: [fee, least], startAt: utc('2026-01-15') }, '2026-02-20');
+    expect(billed(decision).now).toEqual([
+      '31 2026-01-15..2026-02-15',
+      '31 2026-02-15..2026-03-15',
+      '69 2026-01-15..2026-02-15',
+    ]);
+  });
+
   test('further back than the tenant allows is refused', () => {
     expect(() => conceive({ startAt: utc('2025-01-01'), backdateDaysMax: 90 }, '2026-01-01')).toThrow(
       expect.objectContaining({ code: 'validation_failed' }),
@@ -96,6 +106,23 @@ describe('a cancellation', () => {
     expect(billed(cancel('prorate', '2026-01-16T12:00:00Z')).now).toEqual([
       '-15 2026-01-17..2026-02-01',
       '32 2026-01-01..2026-01-16',
+    ]);
+  });
+
+  test('now, at the first instant of a day, is billed for that day', () => {
+    expect(billed(cancel('prorate', '2026-01-16')).now).toEqual([
+      '-15 2026-01-17..2026-02-01',
+      '32 2026-01-01..2026-01-16',
+    ]);
+  });
+
+  test('planned for the first instant of a day is the end of the day before', () => {
+    const planned = live(
+      conceive({ items: [fee, later], cancelAt: utc('2026-01-16') }, '2026-01-01'),
+      '2026-01-16',
+    );
+    expect(billed(planned.lived.at(-1)?.decision ?? cancel('none', '2026-01-16')).now).toEqual([
+      '30 2026-01-01..2026-01-16',
     ]);
   });
 
