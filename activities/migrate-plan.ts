@@ -29,8 +29,11 @@ import { newId } from '../src/platform/ids.ts';
 import type { PlanMigrationInput } from '../workflows/messages.ts';
 import { toFailure } from './failure.ts';
 
-/** Hands a command to its subscription's workflow; resolves when that has taken it, or when it could not be told so. */
-export type SendMove = (tenantId: string, move: SentMove) => Promise<void>;
+/**
+ * Hands a command to its subscription's workflow; resolves when that has taken it, or when it could not be told so.
+ * `signal`: nobody waits for that any more.
+ */
+export type SendMove = (tenantId: string, move: SentMove, signal: AbortSignal) => Promise<void>;
 
 export type BatchEnd = {
   status: PlanMigration['status'] | 'unknown';
@@ -58,17 +61,20 @@ type MigrationDeps = { database: Database; send: SendMove };
 export function createPlanMigrationActivities({ database, send }: MigrationDeps) {
   return {
     async migrateBatch({ tenantId, migrationId }: PlanMigrationInput): Promise<BatchEnd> {
-      const heart = setInterval(Context.current().heartbeat, HEARTBEAT_MS);
+      const { heartbeat, cancellationSignal: signal } = Context.current();
+      const heart = setInterval(heartbeat, HEARTBEAT_MS);
       try {
         const taken = await database.withTenant(tenantId, (tx) => take(tx, migrationId));
         crashPoint('migration.taken');
-        await atOnce(taken.moves, (move) => send(tenantId, move));
+        await atOnce(taken.moves, signal, (move) => send(tenantId, move, signal));
+        // A worker that stops leaves the rest to the next one.
+        signal.throwIfAborted();
         crashPoint('migration.sent');
         const end = await database.withTenant(tenantId, (tx) => settle(tx, migrationId, taken.progress));
         crashPoint('migration.afterCommit');
         return end;
       } catch (error) {
-        throw toFailure(error, true);
+        throw signal.aborted ? error : toFailure(error, true);
       } finally {
         clearInterval(heart);
       }
@@ -144,10 +150,15 @@ function patienceMs(nextTry: Date | null, now: Date): number {
   return Math.min(Math.max(nextTry.getTime() - now.getTime(), STUCK_MS), STUCK_MS_MAX);
 }
 
-async function atOnce<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+async function atOnce<T>(
+  items: readonly T[],
+  signal: AbortSignal,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const queue = [...items];
   const run = async () => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+    for (let item = queue.shift(); item !== undefined && !signal.aborted; item = queue.shift())
+      await work(item);
   };
   await Promise.all(Array.from({ length: Math.min(SENT_AT_ONCE, queue.length) }, run));
 }

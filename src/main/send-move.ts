@@ -12,7 +12,7 @@ const BETWEEN_RUNS_MS = 100;
 
 /** A command of a plan migration, told to its subscription as the API tells one. What comes of it is in its row. */
 export function sendMove(client: Client, prefix: string, logger: Pick<Logger, 'warn'>): SendMove {
-  return async (tenantId, { commandId, subscriptionId, requestedAt }) => {
+  return async (tenantId, { commandId, subscriptionId, requestedAt }, signal) => {
     const tell = async (tries: number): Promise<void> => {
       const startWorkflowOperation = new WithStartWorkflowOperation(WORKFLOWS.subscription, {
         workflowId: workflowId.subscription(subscriptionId),
@@ -33,8 +33,10 @@ export function sendMove(client: Client, prefix: string, logger: Pick<Logger, 'w
       }
     };
     try {
-      await client.withDeadline(clock.now().getTime() + TAKEN_WITHIN_MS, () => tell(TRIES));
+      const deadline = clock.now().getTime() + TAKEN_WITHIN_MS;
+      await client.withAbortSignal(signal, () => client.withDeadline(deadline, () => tell(TRIES)));
     } catch (error) {
+      if (signal.aborted) return;
       // It is told again with the next batch, and the row says whether it was taken all the same.
       logger.warn({ err: error, commandId, subscriptionId }, 'a subscription did not take its move');
     }
