@@ -9,7 +9,14 @@ import { findPlanAtVersion } from '../src/persistence/save-plans.ts';
 const NOUNS: Record<PlanKind, string> = { plan: 'plan', add_on: 'add-on' };
 
 /** What is asked for, and where it stands in the request. */
-type Wanted = { kind: PlanKind; reference: string; version: number | null; path: string };
+type Wanted = {
+  kind: PlanKind;
+  reference: string;
+  version: number | null;
+  path: string;
+  /** Whoever is on an archived plan may still go to another version of it. */
+  archivedToo?: boolean;
+};
 
 /**
  * A plan or an add-on at the version that is meant, or the one that is sold. One that is archived, or not there, is named
@@ -17,7 +24,7 @@ type Wanted = { kind: PlanKind; reference: string; version: number | null; path:
  */
 export async function findSold(
   tx: Tx,
-  { kind, reference, version, path }: Wanted,
+  { kind, reference, version, path, archivedToo = false }: Wanted,
   errors: FieldError[],
 ): Promise<Sold | null> {
   const plan = await findPlanByReference(tx, reference);
@@ -26,7 +33,7 @@ export async function findSold(
     errors.push({ path, code: 'not_found', message: `There is no such ${noun}; create it first.` });
     return null;
   }
-  if (plan.archivedAt) {
+  if (plan.archivedAt && !archivedToo) {
     errors.push({
       path,
       code: 'plan_not_active',

@@ -93,7 +93,8 @@ async function planOf(
 ): Promise<Sold | null> {
   const reference = plan ?? (version === undefined ? null : holding.plan?.planId);
   if (!reference) return null;
-  return findSold(tx, { kind: 'plan', reference, version: version ?? null, path: 'plan' }, errors);
+  const wanted = { kind: 'plan', reference, version: version ?? null, path: 'plan' } as const;
+  return findSold(tx, { ...wanted, archivedToo: plan === undefined }, errors);
 }
 
 function changeBody(composed: ComposedChange, body: ChangeFields): ChangeBody {

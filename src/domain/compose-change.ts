@@ -1,4 +1,4 @@
-import type { AnchorChange, Change, ItemTarget, Proration } from './change.ts';
+import type { Change, ItemTarget } from './change.ts';
 import type { FieldError } from './errors.ts';
 import { Decimal } from './money.ts';
 import type { Price } from './plan.ts';
@@ -24,14 +24,6 @@ export type WantedChange = {
   once: readonly WantedAddOn[];
   remove: readonly string[];
   prices: readonly WantedPrice[];
-};
-
-/** Null where the class of the change decides (`resolveDefaults`). */
-export type WantedTerms = {
-  proration: Proration | null;
-  anchor: AnchorChange | null;
-  billingAnchor: Date | null;
-  trial: Change['trial'];
 };
 
 export type ComposedChange = Pick<Change, 'plan' | 'set' | 'remove' | 'once'>;
