@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { presentMoney } from '../src/contract/common.ts';
 import type { evaluationOut, priceEvaluate } from '../src/contract/evaluations.ts';
 import { presentTrace } from '../src/contract/traces.ts';
+import { civilDaysBetween } from '../src/domain/calendar.ts';
 import { explain } from '../src/domain/explain-line.ts';
 import { Decimal, roundToMinor, sum } from '../src/domain/money.ts';
 import type { Price } from '../src/domain/plan.ts';
@@ -110,6 +111,10 @@ function partOf({ fraction, period }: Body): Part {
   const part = dates(period);
   const whole = period.whole ? dates(period.whole) : part;
   const unit = period.proration_basis;
+  if (unit === 'day' && civilDaysBetween(whole, period.time_zone) === 0) {
+    const message = 'Not one civil day ends in it; use a longer period, or proration_basis "second".';
+    throw invalid([{ path: 'period', code: 'period_invalid', message }]);
+  }
   const counted = fractionOf(part, whole, unit, period.time_zone);
   if (counted.numerator === counted.denominator) return null;
   // The engine counts milliseconds, a reader seconds; the part is the same.

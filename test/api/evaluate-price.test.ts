@@ -151,6 +151,13 @@ describe('a price comes to', () => {
     expect(results?.map(({ amount }) => amount.amount)).toEqual(['10.00', '210.00', '410.00']);
   });
 
+  test('a period without a civil day has no parts in days', () => {
+    const hours = { start: '2027-03-15T10:00:00Z', end: '2027-03-15T12:00:00Z' };
+    const price = usd({ model: 'flat', unit_amount: '1.00' });
+    expect(() => evaluated({ price, period: hours })).toThrow('period: Not one civil day');
+    expect(evaluated({ price, period: { ...hours, proration_basis: 'second' } }).exact).toBe('1');
+  });
+
   test('the days it is for are named in the explanation', () => {
     const [, seats] = cases.map(([, body]) => body).filter((body) => 'period' in body || 'fraction' in body);
     expect(evaluated(seats ?? {}).explanation).toContain(
