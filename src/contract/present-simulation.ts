@@ -120,6 +120,7 @@ function presentHeld(world: World, held: Held): SimulationAnswer['invoices'][num
     paid_at: presentOptionalInstant(invoice.paidAt),
     voided_at: presentOptionalInstant(invoice.voidedAt),
     marked_uncollectible_at: presentOptionalInstant(invoice.markedUncollectibleAt),
+    attempts: held.attempts.map(({ at, outcome, code }) => ({ at: presentInstant(at), outcome, code })),
     next: next && { step: next.step, at: presentInstant(next.at) },
   };
 }

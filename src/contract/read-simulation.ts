@@ -91,7 +91,11 @@ function settingsOf({ body, defaults }: Reader): Script['settings'] {
 }
 
 function methodOf(kind: 'succeeds' | 'declines' | 'none'): SimulatedMethod {
-  return kind === 'declines' ? { kind, hard: false } : { kind };
+  return kind === 'declines' ? { kind, hard: false, code: 'card_declined' } : { kind };
+}
+
+function declining({ hard, code }: Extract<SimulationAction, { action: 'decline' }>): SimulatedMethod {
+  return { kind: 'declines', hard, code: code ?? (hard ? 'stolen_card' : 'card_declined') };
 }
 
 /** Null when something is wrong with it; `reader.errors` say what. */
@@ -113,7 +117,7 @@ function deedOf(reader: Reader, action: SimulationAction, index: number, names: 
       return terms && { kind: 'subscribe', name, terms };
     }
     case 'decline':
-      return { kind: 'method', method: { kind: 'declines', hard: action.hard } };
+      return { kind: 'method', method: declining(action) };
     case 'payment_method':
       return { kind: 'method', method: methodOf(action.behaves) };
     default:

@@ -181,12 +181,12 @@ function phaseStart(
 ): Date {
   if (startAt !== undefined) return instantWhere(startAt, timeZone);
   const price = items.find((item) => item.price.intervalUnit !== null)?.price;
-  if (cycles === undefined || !price) {
-    const message = 'Say when the phase begins: start_at, or after_cycles.';
+  if (!price) {
+    const message = 'Nothing that the subscription has recurs; say when the phase begins with start_at.';
     throw refusal([{ path: `phases[${n}].start_at`, code: 'required', message }]);
   }
   let instant = from;
-  for (let cycle = 0; cycle < cycles; cycle += 1)
+  for (let cycle = 0; cycle < (cycles ?? 0); cycle += 1)
     instant = boundaryAfter(cadenceOf(subscription), intervalOf(price), instant);
   return instant;
 }

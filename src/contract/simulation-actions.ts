@@ -115,16 +115,26 @@ export const subscribeAction = action('subscribe', {
     .meta({ description: 'It ends by itself after so many periods.' }),
 });
 
-const schedulePhase = z.strictObject({
-  start_at: when.optional(),
-  after_cycles: z
-    .int()
-    .min(1)
-    .max(120)
-    .optional()
-    .meta({ description: 'So many periods after the phase before it; instead of start_at.' }),
-  ...changeFields,
-});
+const schedulePhase = z
+  .strictObject({
+    start_at: when.optional(),
+    after_cycles: z
+      .int()
+      .min(1)
+      .max(120)
+      .optional()
+      .meta({ description: 'So many periods after the phase before it; instead of start_at.' }),
+    ...changeFields,
+  })
+  .superRefine(({ start_at: startAt, after_cycles: cycles }, ctx) => {
+    if ((startAt === undefined) !== (cycles === undefined)) return;
+    ctx.addIssue({
+      code: 'custom',
+      path: ['start_at'],
+      message: 'Say when the phase begins: start_at or after_cycles, one of the two.',
+      params: { code: startAt === undefined ? 'required' : 'conflicting_fields' },
+    });
+  });
 
 export const simulationAction = z
   .discriminatedUnion('action', [

@@ -142,6 +142,15 @@ const simulatedInvoice = z.object({
   paid_at: optionalInstant,
   voided_at: optionalInstant,
   marked_uncollectible_at: optionalInstant,
+  attempts: z
+    .array(
+      z.object({
+        at: instantOut,
+        outcome: z.enum(['settled', 'declined', 'not_tried', 'paid_out_of_band']),
+        code: z.string().nullable(),
+      }),
+    )
+    .meta({ description: 'Every try to get it paid; not_tried where there was no method that could be.' }),
   next: z.object({ step: z.string(), at: instantOut }).nullable(),
 });
 

@@ -90,7 +90,9 @@ function roundingSentence({ exact, rounded }: PricedTrace, currency: string): st
 
 /** "Seats" of "Seats × 10 (17 of 31 days)". */
 function nameOf({ description }: ExplainedLine): string {
-  return description.split(/ × | \(/, 1)[0] ?? description;
+  // That it is given back is said at the beginning of the sentence.
+  const name = description.replace(/^Unused time: /, '');
+  return name.split(/ × | \(/, 1)[0] ?? name;
 }
 
 /** "seats" of "Seats", but "API calls" as they are. */

@@ -22,7 +22,7 @@ export type Life = {
     | 'next'
     | 'scheduled'
   > & { pending: Line[] })[];
-  invoices: (Omit<SimulationAnswer['invoices'][number], 'lines' | 'next'> & { lines: Line[] })[];
+  invoices: (Omit<SimulationAnswer['invoices'][number], 'lines' | 'next' | 'attempts'> & { lines: Line[] })[];
   credit_notes: SimulationAnswer['credit_notes'];
   balances: SimulationAnswer['balances'];
   refused: { action: number; code: string }[];
@@ -37,7 +37,10 @@ export function lifeOf(answer: SimulationAnswer): Life {
       ...rest,
       pending: pending.map(line),
     })),
-    invoices: answer.invoices.map(({ lines, next: _next, ...rest }) => ({ ...rest, lines: lines.map(line) })),
+    invoices: answer.invoices.map(({ lines, next: _next, attempts: _tries, ...rest }) => ({
+      ...rest,
+      lines: lines.map(line),
+    })),
     credit_notes: answer.credit_notes,
     balances: answer.balances,
     refused: answer.refused.map(({ action, code }) => ({ action, code })),

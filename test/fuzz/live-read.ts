@@ -120,8 +120,14 @@ async function statesOf(tx: Tx, id: string): Promise<Life['subscriptions'][numbe
     const last = states.at(-1);
     if (last?.status === status) continue;
     const from = createdAt.toISOString();
-    if (last) last.to = from;
-    states.push({ status, from, to: null });
+    // What lasted no time is not shown: the gateway had answered at the same instant of the test clock.
+    if (last?.from === from) states.pop();
+    const before = states.at(-1);
+    if (before?.status === status) before.to = null;
+    else {
+      if (before) before.to = from;
+      states.push({ status, from, to: null });
+    }
   }
   return states;
 }

@@ -69,7 +69,7 @@ function bill(
   for (const [n, line] of built.lines.entries())
     lived.lines.push({ ...line, id: lines[n]?.id ?? '', invoiceId: invoice.id });
   if (takesPending) moveCredits(world, lived.life.pending, lines);
-  const draft = world.save({ invoice, lines, collection: null });
+  const draft = world.save({ invoice, lines, collection: null, attempts: [] });
   const held = opening.draft ? draft : finalize(world, draft, at);
   return { held, inline: opening.inline && held.invoice.status === 'open' };
 }

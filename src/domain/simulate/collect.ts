@@ -20,7 +20,7 @@ import { apply, change, finalize, follow, overdueOf, voidHeld } from './apply.ts
 import { lifeAt } from './facts.ts';
 import { advanceLine } from './line-up.ts';
 import type { SimulatedMethod } from './script.ts';
-import type { Held, World } from './world.ts';
+import type { Attempt, Held, World } from './world.ts';
 
 /** Charges and dunning as the activities make them, with a gateway that answers at once as the timeline says. */
 
@@ -42,14 +42,15 @@ export function takeInvoiceStep(world: World, invoiceId: string, at: Date): void
 
 /** The charge of an invoice that is due. Without a method, or while a hard decline stands, it fails without being tried. */
 export function charge(world: World, invoiceId: string, at: Date): void {
-  const held = world.held(invoiceId);
-  const next = nextInvoiceStep(held.invoice, null, held.collection);
+  const due = world.held(invoiceId);
+  const next = nextInvoiceStep(due.invoice, null, due.collection);
   if ((next?.step !== 'collect' && next?.step !== 'retry') || next.at > at) return;
-  const { method } = world;
-  const isTried = method.kind !== 'none' && !isSuppressed(world.running(held.invoice.currency));
-  if (!isTried) fail(world, held, true, at);
-  else if (method.kind === 'declines') fail(world, held, method.hard, at);
-  else receive(world, held, at, false);
+  const method = isSuppressed(world.running(due.invoice.currency)) ? null : world.method;
+  const note = (outcome: Attempt['outcome'], code: string | null = null) =>
+    world.noteAttempt(invoiceId, { at, outcome, code });
+  if (method?.kind === 'succeeds') receive(world, note('settled'), at, false);
+  else if (method?.kind === 'declines') fail(world, note('declined', method.code), method.hard, at);
+  else fail(world, note('not_tried'), true, at);
 }
 
 /** Money for an invoice: its dunning ends, the next one in line is called, its subscription follows. */
@@ -58,8 +59,8 @@ export function receive(world: World, held: Held, at: Date, outOfBand: boolean):
   const running = world.running(held.invoice.currency);
   const { invoice } = payInvoice(held.invoice, '', at, outOfBand);
   world.save({
+    ...held,
     invoice,
-    lines: held.lines,
     collection: collection?.outcome === null ? endedCollection(collection, 'paid', at) : collection,
   });
   if (running.some((other) => other.invoiceId !== invoice.id)) callNext(world, held, at, !outOfBand);
@@ -166,6 +167,9 @@ export function payOpen(world: World, subscriptionId: string | null, at: Date): 
   const open = world
     .waiting(subscriptionId)
     .filter(({ invoice }) => invoice.status === 'open' && amountDue(invoice).gt(0));
-  for (const { invoice } of open) receive(world, world.held(invoice.id), at, true);
+  for (const { invoice } of open) {
+    const attempt = { at, outcome: 'paid_out_of_band', code: null } as const;
+    receive(world, world.noteAttempt(invoice.id, attempt), at, true);
+  }
   return open.length;
 }

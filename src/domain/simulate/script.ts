@@ -5,7 +5,10 @@ import type { Life } from '../life.ts';
 import type { Decimal } from '../money.ts';
 
 /** How the simulated customer's payment method behaves; its gateway answers every charge at once. */
-export type SimulatedMethod = { kind: 'succeeds' } | { kind: 'declines'; hard: boolean } | { kind: 'none' };
+export type SimulatedMethod =
+  | { kind: 'succeeds' }
+  | { kind: 'declines'; hard: boolean; code: string }
+  | { kind: 'none' };
 
 /** Everything a simulation is told, with every reference resolved. */
 export type Script = {

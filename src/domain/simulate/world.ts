@@ -10,7 +10,19 @@ import type { SubscriptionStatus } from '../subscription.ts';
 import type { SimulatedMethod, SimulationSettings } from './script.ts';
 
 /** An invoice of the simulation with its lines and its dunning. */
-export type Held = { invoice: Invoice; lines: readonly InvoiceLine[]; collection: Collection | null };
+export type Held = {
+  invoice: Invoice;
+  lines: readonly InvoiceLine[];
+  collection: Collection | null;
+  attempts: readonly Attempt[];
+};
+
+/** A try to get an invoice paid: `not_tried` without a method, or while a hard decline stands. */
+export type Attempt = {
+  at: Date;
+  outcome: 'settled' | 'declined' | 'not_tried' | 'paid_out_of_band';
+  code: string | null;
+};
 
 /** What was used and is not billed yet. */
 export type Used = UsageEvent & { key: string; at: Date };
@@ -123,6 +135,11 @@ export class World {
     return [...this.dunned.values()]
       .filter((collection) => collection.currency === currency)
       .sort((a, b) => (a.invoiceId < b.invoiceId ? -1 : 1));
+  }
+
+  noteAttempt(invoiceId: string, attempt: Attempt): Held {
+    const held = this.held(invoiceId);
+    return this.save({ ...held, attempts: [...held.attempts, attempt] });
   }
 
   saveCollection(collection: Collection): void {

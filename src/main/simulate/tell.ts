@@ -69,10 +69,16 @@ function tellInvoice(invoice: Invoice, local: (instant: string) => string): stri
     [...rows, ...sums.map(([what, amount]) => [`  ${what}`, '', amount])],
     [2],
   );
+  const failed = invoice.attempts.flatMap(({ at, outcome, code }) => {
+    if (outcome === 'declined') return [`      declined ${local(at)} (${code})`];
+    return outcome === 'not_tried'
+      ? [`      not charged ${local(at)}: there was no method that could be`]
+      : [];
+  });
   const sentences = invoice.lines.flatMap(({ explanation }) =>
     explanation.map((sentence) => `      ${sentence}`),
   );
-  return [head.join('  '), ...shown, ...sentences];
+  return [head.join('  '), ...shown, ...sentences, ...failed];
 }
 
 function tellStatus(invoice: Invoice, local: (instant: string) => string): string {
