@@ -45,7 +45,9 @@ const interval: fc.Arbitrary<Interval> = fc.oneof(
 
 const tiers = fc
   .record({
-    bounds: fc.uniqueArray(fc.integer({ min: 1, max: 200 }), { maxLength: 3 }),
+    bounds: fc.uniqueArray(fc.oneof(fc.constantFrom(5, 10, 20), fc.integer({ min: 1, max: 200 })), {
+      maxLength: 3,
+    }),
     rows: fc.array(fc.tuple(unitPrice, wholeAmount), { minLength: 4, maxLength: 4 }),
   })
   .map(({ bounds, rows }) => {

@@ -24,7 +24,9 @@ const money = {
 const raw = <Name extends string, Fields extends object>(kind: Name, fields: fc.Arbitrary<Fields>) =>
   fc.tuple(moment, fields).map(([at, rest]) => ({ kind, moment: at, ...rest }));
 
-const plan = { plan: fc.nat({ max: 3 }), quantity: fc.nat({ max: 40 }), ...money };
+/** Often one that is the bound of a tier. */
+export const seats = fc.oneof(fc.nat({ max: 40 }), fc.constantFrom(1, 5, 10, 20));
+const plan = { plan: fc.nat({ max: 3 }), quantity: seats, ...money };
 const quantity = fc.record(plan);
 const nothing = fc.record({});
 
@@ -200,7 +202,9 @@ function written(action: RawAction, at: number, life: LifeAhead): ActionIn[] {
     case 'cancel':
       return [
         cancelOf(action, common, life),
-        ...(action.undone ? [{ ...common, at: iso(at + DAY), action: 'uncancel' as const }] : []),
+        ...(action.undone && action.mode !== 'now'
+          ? [{ ...common, at: iso(at + DAY), action: 'uncancel' as const }]
+          : []),
       ];
     case 'uncancel':
     case 'cancel_scheduled':
@@ -230,7 +234,9 @@ function usesOf(
   at: number,
   { plans }: LifeAhead,
 ): ActionIn[] {
-  const keys = METERED.filter((one) => plans.some(({ prices }) => prices.some((price) => price.key === one)));
+  const sold = (some: readonly PlanIn[]) =>
+    METERED.filter((one) => some.some(({ prices }) => prices.some((price) => price.key === one)));
+  const keys = [...sold(plans.slice(0, 1)), ...sold(plans.slice(0, 1)), ...sold(plans)];
   const chosen = keys[key % keys.length];
   if (!chosen) return [];
   return Array.from({ length: times }, (_, n) => ({

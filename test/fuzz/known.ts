@@ -1,4 +1,5 @@
 import type { SimulationBody } from '../../src/contract/simulations.ts';
+import { dayOf, startOfDay } from './naive-calendar.ts';
 
 /**
  * Differences that were found, judged and told to whoever can mend them, and are still open: such lives are left out
@@ -11,12 +12,13 @@ const subscribes = (body: SimulationBody) =>
 
 export const KNOWN: readonly Known[] = [
   {
-    reason: 'a balance that pays the whole first invoice leaves it incomplete (model-1)',
-    isIn: (body) => body.customer.balance !== undefined,
-  },
-  {
     reason: 'a cancellation at midnight does not bill its day (model-2)',
-    isIn: ({ timeline }) => timeline.some((action) => action.action === 'cancel' && action.mode === 'now'),
+    isIn: ({ timeline, customer }) =>
+      timeline.some((action) => {
+        if (action.action !== 'cancel' || action.mode !== 'now') return false;
+        const [at, zone] = [Date.parse(action.at), customer.time_zone ?? 'UTC'];
+        return startOfDay(dayOf(at, zone), zone) === at;
+      }),
   },
   {
     reason: 'usage billed in a trial is cut at its end although no boundary moves (model-4)',
@@ -32,6 +34,20 @@ export const KNOWN: readonly Known[] = [
       subscribes(body).some(({ start_at, at }) => start_at !== undefined && start_at < at) &&
       body.catalogue.plans.some(({ prices }) =>
         prices.some(({ terms }) => terms.model === 'minimum_commitment'),
+      ),
+  },
+  {
+    reason: 'what is paused when its trial ends cannot be resumed (model-6)',
+    isIn: (body) =>
+      subscribes(body).some(({ trial_days }) => trial_days !== undefined) &&
+      body.timeline.some(({ action }) => action === 'pause'),
+  },
+  {
+    reason: 'the credit of a fee that a minimum or maximum decided is taken from a rounded amount (model-7)',
+    isIn: ({ catalogue, timeline }) =>
+      timeline.some(({ action }) => action !== 'subscribe' && action !== 'use') &&
+      [...catalogue.plans, ...catalogue.add_ons].some(({ prices }) =>
+        prices.some(({ timing, minimum, maximum }) => timing === 'in_advance' && (minimum ?? maximum)),
       ),
   },
 ];

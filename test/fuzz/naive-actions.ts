@@ -86,6 +86,7 @@ function subscribe({ body, subs, books }: World, asked: Of<'subscribe'>, at: num
     endsAt: null,
     pausedAt: null,
     cancelAt: asked.cancel_at === undefined ? null : Date.parse(asked.cancel_at),
+    cancelsWithPeriod: false,
     netDays: asked.collection_method === 'send_invoice' ? (asked.net_days ?? 30) : null,
     items: itemsOf(body, asked),
     used: new Map(),
@@ -212,6 +213,7 @@ function cancel(world: World, sub: Sub, asked: Of<'cancel'>, at: number): boolea
   const when = asked.mode === 'at' ? Date.parse(asked.cancel_at ?? '') : whenOf(sub, 'period_end', at);
   if (when <= at) return false;
   sub.cancelAt = when;
+  sub.cancelsWithPeriod = asked.mode === 'period_end';
   sub.planned = sub.planned.filter((planned) => planned.at < when);
   return true;
 }

@@ -51,8 +51,17 @@ function askOffset(t: number, zone: string): number {
 /** The civil day at `t`. */
 export const dayOf = (t: number, zone: string): number => Math.floor(wallTime(t, zone) / DAY);
 
+const starts = new Map<string, number>();
+
 /** The first instant of a civil day: where clocks skip midnight it begins later, where they repeat it the first counts. */
 export function startOfDay(day: number, zone: string): number {
+  const name = `${zone} ${day}`;
+  const start = starts.get(name) ?? findStart(day, zone);
+  starts.set(name, start);
+  return start;
+}
+
+function findStart(day: number, zone: string): number {
   let before = day * DAY - 16 * 3_600_000;
   let within = day * DAY + 16 * 3_600_000;
   while (within - before > 1) {

@@ -72,6 +72,8 @@ export type Sub = {
   endsAt: number | null;
   pausedAt: number | null;
   cancelAt: number | null;
+  /** It ends with its period, wherever that end moves. */
+  cancelsWithPeriod: boolean;
   netDays: number | null;
   items: Item[];
   used: Map<string, Used[]>;

@@ -88,6 +88,7 @@ function step(world: World, sub: Sub, at: number): void {
 /** What follows from the facts after each step: periods that moved, and whether money is overdue (rule 29d). */
 function follow(world: World, sub: Sub, at: number): void {
   if (!isLive(sub)) return;
+  if (sub.cancelAt !== null && sub.cancelsWithPeriod) sub.cancelAt = periodEndOf(sub, null) ?? sub.cancelAt;
   for (const planned of sub.planned)
     if (planned.mode === 'period_end') planned.at = periodEndOf(sub, planned.about) ?? planned.at;
   sub.planned.sort((a, b) => a.at - b.at);

@@ -10,7 +10,7 @@ import {
   rawPlan,
   type Setting,
 } from './catalogues.ts';
-import { actionsOf, rawAction } from './deeds.ts';
+import { actionsOf, rawAction, seats } from './deeds.ts';
 import { atWallTime, DAY, dayAfter } from './naive-calendar.ts';
 
 /** Random bodies of `POST /v1/simulations`: each is a life of up to three years that the API would accept. */
@@ -67,7 +67,7 @@ const rawTimeline = fc.record({
   backDays: rarely(fc.integer({ min: 1, max: 80 }), 10),
   leadDays: rarely(fc.integer({ min: 1, max: 40 }), 12),
   balance: rarely(fc.integer({ min: 1, max: 50_000 }), 8),
-  quantity: fc.integer({ min: 1, max: 30 }),
+  quantity: seats,
   plans: fc.array(rawPlan, { minLength: 1, maxLength: 4 }),
   addOns: fc.array(rawAddOn, { maxLength: 2 }),
   actions: fc.array(rawAction, { maxLength: 10 }),
