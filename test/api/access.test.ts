@@ -55,6 +55,11 @@ async function makeObjects(): Promise<void> {
   });
   const plan = await api.send('get', `/v1/plans/${objects['plans']}`, { key });
   objects['prices'] = (plan.body['prices'] as { id: string }[])[0]?.id ?? '';
+  objects['add_ons'] = await post('/v1/add_ons', {
+    name: 'Setup',
+    prices: [{ key: 'setup', model: 'flat', unit_amount: '1', currency: 'USD', interval: null }],
+  });
+  objects['items'] = await post('/v1/items', { name: 'API calls' });
   objects['api_keys'] = await post('/v1/api_keys', { name: 'x' });
   objects['webhook_endpoints'] = await post('/v1/webhook_endpoints', { url: 'http://127.0.0.1:9/hook' });
   objects['test_clocks'] = await post('/v1/test_clocks', { now: '2027-01-01T00:00:00Z' });
@@ -67,6 +72,8 @@ const UNMADE: Record<string, string> = {
   payments: newId('att'),
   events: newId('evt'),
   deliveries: newId('del'),
+  credit_notes: newId('cn'),
+  plan_migrations: newId('mig'),
   accounts: newId('acc'),
   tenants: newId('ten'),
 };

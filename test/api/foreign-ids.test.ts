@@ -16,6 +16,8 @@ let send: TestApi['send'];
 let key: string;
 let strangerKey: string;
 const objects: Record<string, string> = {};
+/** What is named behind the object of a path, by the name of its parameter. */
+const inner: Record<string, string> = {};
 let before: Record<string, string>;
 
 const OPERATOR = 'operator-key-of-this-test';
@@ -80,7 +82,31 @@ async function makeOneOfEach(): Promise<void> {
     customer: 'external:ada',
     plan: 'external:pro',
   });
+  objects['items'] = await post('/v1/items', { name: 'API calls' });
+  objects['add_ons'] = await post('/v1/add_ons', {
+    name: 'Setup',
+    prices: [{ ...price, interval: null }],
+  });
+  // A pause gives back a part of an invoice that nobody has paid: a credit note.
+  const owing = await post('/v1/subscriptions', {
+    customer: 'external:ada',
+    plan: 'external:pro',
+    collection_method: 'send_invoice',
+  });
+  await post(`/v1/subscriptions/${owing}/pause`, {});
+  objects['credit_notes'] = await newest('/v1/credit_notes');
+  const seat = { key: 'base', model: 'flat', unit_amount: '8', interval: { unit: 'month' } };
+  await post(`/v1/subscriptions/${objects['subscriptions']}/change`, {
+    prices: [seat],
+    effective: 'period_end',
+  });
+  inner['change'] = await newest(`/v1/subscriptions/${objects['subscriptions']}/scheduled_changes`);
+  const empty = await post('/v1/plans', { name: 'Empty', prices: [price] });
+  await post(`/v1/plans/${empty}/versions`, { prices: [price] });
+  objects['plan_migrations'] = await post(`/v1/plans/${empty}/migrations`, {});
   objects['invoices'] = await newest('/v1/invoices');
+  const invoice = await send('get', `/v1/invoices/${objects['invoices']}`, { key });
+  inner['line'] = (invoice.body['lines'] as { id: string }[])[0]?.id ?? '';
   objects['payments'] = await newest('/v1/payments');
   objects['events'] = await newest('/v1/events');
   objects['deliveries'] = await newest('/v1/deliveries?status=pending');
@@ -90,6 +116,16 @@ async function makeOneOfEach(): Promise<void> {
 const BODIES: Record<string, object> = {
   '/v1/subscriptions/{id}/extend_trial': { trial_end: '2028-01-01T00:00:00Z' },
   '/v1/subscriptions/{id}/cancel': { mode: 'now' },
+  '/v1/subscriptions/{id}/change': { trial: 'end' },
+  '/v1/subscriptions/{id}/change/preview': { trial: 'end' },
+  '/v1/subscriptions/{id}/quantity': { key: 'base', quantity: 1 },
+  '/v1/subscriptions/{id}/quantity/preview': { key: 'base', quantity: 1 },
+  '/v1/subscriptions/{id}/schedule': { phases: [{ after_cycles: 1, remove: ['base'] }] },
+  '/v1/subscriptions/{id}/schedule/preview': { phases: [{ after_cycles: 1, remove: ['base'] }] },
+  '/v1/subscriptions/{id}/usage': { key: 'base', quantity: 1 },
+  '/v1/add_ons/{id}/versions': {
+    prices: [{ key: 'base', model: 'flat', unit_amount: '2', currency: 'USD', interval: null }],
+  },
   '/v1/test_clocks/{id}/advance': { to: '2028-01-01T00:00:00Z' },
   '/v1/customers/{id}/payment_methods': { token: 'tok_succeeds' },
   '/v1/plans/{id}/versions': {
@@ -101,7 +137,10 @@ const nounOf = (route: Route): string => route.path.split('/')[2] ?? '';
 
 function ask(route: Route, id: string): Promise<Reply> {
   const body = route.method === 'get' ? {} : { body: BODIES[route.path] ?? {} };
-  return send(route.method, route.path.replace('{id}', id), { key: strangerKey, ...body });
+  const path = route.path
+    .replace('{id}', id)
+    .replaceAll(/\{(\w+)\}/g, (_whole, name: string) => inner[name] ?? '');
+  return send(route.method, path, { key: strangerKey, ...body });
 }
 
 /** The same kind of id with another ending, which nobody has. */
@@ -114,8 +153,8 @@ async function readAll(): Promise<Record<string, string>> {
   for (const [noun, id] of Object.entries(objects)) {
     const reply = await send('get', `/v1/${noun}/${id}`, { key });
     expect([noun, reply.status]).toEqual([noun, 200]);
-    // What deliveries do meanwhile, and when a key was used, is not of the stranger's making.
-    if (noun !== 'deliveries' && noun !== 'webhook_endpoints' && noun !== 'api_keys')
+    // What deliveries and migrations do meanwhile, and when a key was used, is not of the stranger's making.
+    if (!['deliveries', 'webhook_endpoints', 'api_keys', 'plan_migrations'].includes(noun))
       texts[noun] = reply.text;
   }
   return texts;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { anotherTenant, make, payer, sellPlan, subscribe, wanted } from '../outages/customers.ts';
 import type { Stage } from '../stage.ts';
 import type { Json } from './mutate.ts';
+import { validChanges } from './valid-changes.ts';
 
 /** A request that is accepted as it is. */
 export type Request = { path: string; body: Json; key?: string };
@@ -45,6 +46,7 @@ export async function validRequests(stage: Stage): Promise<Record<string, () => 
   ];
 
   return {
+    ...(await validChanges(stage)),
     createCustomer: async () => ({
       path: '/v1/customers',
       body: {
