@@ -49,11 +49,16 @@ function unusedOf(subscription: Subscription, fee: BilledFee, from: Date): Unuse
   return amount.gt(0) ? { period, fraction, exact, amount } : null;
 }
 
-/** What the line would have come to for its whole contractual period, before rounding. */
-export function wholeAmountOf({ exact, fraction }: PricedTrace): Decimal {
+/** What the line would have come to for its whole contractual period, before rounding: rated, and within its limits. */
+export function wholeAmountOf({ exact, fraction, limits }: PricedTrace): Decimal {
   if (!fraction || fraction.numerator === 0) return new Decimal(exact);
   // A recovered price has few decimals; what a division left behind it is cut off, so that halves stay halves.
-  return new Decimal(exact).times(fraction.denominator).div(fraction.numerator).toDecimalPlaces(DECIMALS_MAX);
+  const rated = new Decimal(limits?.rated ?? exact)
+    .times(fraction.denominator)
+    .div(fraction.numerator)
+    .toDecimalPlaces(DECIMALS_MAX);
+  const atLeast = limits?.minimum ? Decimal.max(rated, limits.minimum.agreed) : rated;
+  return limits?.maximum ? Decimal.min(atLeast, limits.maximum.agreed) : atLeast;
 }
 
 function give(

@@ -1,7 +1,7 @@
 import { type Advance, advance, assertProrated, beginItem, segmentOf } from './advance.ts';
 import { Bill } from './bill.ts';
 import type { Change } from './change.ts';
-import { type Moves, movesOf } from './change-moves.ts';
+import { leavesPlan, type Moves, movesOf } from './change-moves.ts';
 import { assertChangeable, withoutEffect } from './change-rules.ts';
 import { combined } from './combine.ts';
 import { type Conclusion, conclude, periodOf } from './conclude.ts';
@@ -35,7 +35,7 @@ export function decideChange(
   const isNothing =
     moves.byItem.size + moves.begin.length + change.once.length === 0 &&
     !movesCalendar &&
-    !changesPlan(subscription, change) &&
+    !leavesPlan(subscription, change) &&
     !(change.trial === 'end' && subscription.status === 'trialing');
   if (isNothing) throw withoutEffect();
   switch (subscription.status) {
@@ -48,10 +48,6 @@ export function decideChange(
     default:
       return changeRunning(life, change, moves, at, beside);
   }
-}
-
-function changesPlan({ planId, planVersion }: Subscription, { plan }: Change): boolean {
-  return plan !== null && (plan.planId !== planId || plan.version !== planVersion);
 }
 
 function told(beside: Beside): Pick<Conclusion, 'finished' | 'events'> {

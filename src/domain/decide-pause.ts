@@ -115,10 +115,11 @@ function resumeBilling(life: Life, at: Date): Conclusion {
   const after: Subscription = { ...subscription, pausedAt: null };
   const runs = ({ item }: PricedItem) => item.currentPeriodEnd !== null && item.currentPeriodEnd > at;
   for (const entry of priced) if (!runs(entry)) leavePaused(bill, subscription, entry, at);
-  if (subscription.trialEndedAt && subscription.trialEndedAt.getTime() === subscription.pausedAt?.getTime()) {
-    // Nothing was billed before: the trial had ended without a way to pay.
+  if (!hasBegunBilling(subscription)) {
     const start = startBilling(bill, after, priced, { at, reason: 'trial_end', collects: true });
-    return { ...start, bill };
+    // Whoever resumes it has waited enough: it is active, and what is not paid is overdue.
+    const begun = { ...start.subscription, incompleteSince: null, expiresAt: null };
+    return { ...start, subscription: begun, bill };
   }
   const items = priced.map((entry) =>
     runs(entry) ? entry.item : begin(bill, entry, { after, at, prorates: true }),
@@ -130,6 +131,13 @@ function resumeBilling(life: Life, at: Date): Conclusion {
     bill,
     collect: isAutomatic(subscription),
   };
+}
+
+/** Not where a trial ended without a way to pay, and rests since: then neither anchor nor end were set by its end. */
+function hasBegunBilling(subscription: Subscription): boolean {
+  const { trialEndedAt, pausedAt, anchorFixed, anchorAt, cycles, endsAt } = subscription;
+  if (!trialEndedAt || trialEndedAt.getTime() !== pausedAt?.getTime()) return true;
+  return anchorFixed ? cycles === null || endsAt !== null : anchorAt.getTime() === trialEndedAt.getTime();
 }
 
 /** Accounts for the time that an item rested: from the pause, or from when what was paid ran out, or since it was added. */

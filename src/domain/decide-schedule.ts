@@ -1,5 +1,5 @@
-import type { PlannedAction, ScheduledChange } from './change.ts';
-import { movesOf } from './change-moves.ts';
+import type { Change, PlannedAction, ScheduledChange } from './change.ts';
+import { leavesPlan, movesOf } from './change-moves.ts';
 import { assertChangeable, assertNotTooEarly, assertPausable, withoutEffect } from './change-rules.ts';
 import { type ChangeDraft, type Effect, resolveDefaults } from './classify-change.ts';
 import { conclude } from './conclude.ts';
@@ -166,13 +166,11 @@ function assertSchedulable(life: Life, action: PlannedAction, at: Date): void {
     });
 }
 
-function isEmpty(
-  { planId, planVersion }: Subscription,
-  change: Extract<PlannedAction, { kind: 'change' }>['change'],
-): boolean {
-  const { plan, once, anchor, billingAnchor } = change;
-  const samePlan = plan === null || (plan.planId === planId && plan.version === planVersion);
-  return samePlan && once.length === 0 && anchor === 'keep' && billingAnchor === null;
+function isEmpty(subscription: Subscription, change: Change): boolean {
+  const { plan, once, anchor, billingAnchor, trial } = change;
+  if (once.length > 0 || anchor === 'reset' || billingAnchor !== null) return false;
+  if (trial === 'end' && subscription.status === 'trialing') return false;
+  return plan === null || !leavesPlan(subscription, change);
 }
 
 function willPause({ changes }: Life): boolean {

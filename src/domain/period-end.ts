@@ -1,11 +1,11 @@
-import type { PlannedAction } from './change.ts';
+import type { Change, PlannedAction } from './change.ts';
 import { affectedBy } from './change-moves.ts';
 import type { PricedItem, Subscription } from './subscription.ts';
 
 /**
  * The end of the period that an action waits for: of a trial its end, of what has not begun its start, and otherwise the
- * latest end of what was paid ahead for the items that a change is about, so that nothing has to be given back. Null
- * while no period runs.
+ * latest end of what was paid ahead for the items that a change is about, so that nothing has to be given back. A change
+ * that moves the calendar is about all of them. Null while no period runs.
  */
 export function periodEndFor(
   subscription: Subscription,
@@ -14,9 +14,18 @@ export function periodEndFor(
 ): Date | null {
   if (!subscription.startedAt) return subscription.startsAt;
   if (subscription.trialEndsAt && !subscription.trialEndedAt) return subscription.trialEndsAt;
-  const about = action?.kind === 'change' ? affectedBy(subscription, priced, action.change) : [];
+  const about = action?.kind === 'change' ? itemsOf(subscription, priced, action.change) : [];
   const ends = about.flatMap(({ item, price }) =>
     price.timing === 'in_advance' && item.currentPeriodEnd ? [item.currentPeriodEnd.getTime()] : [],
   );
   return ends.length > 0 ? new Date(Math.max(...ends)) : subscription.currentPeriodEnd;
+}
+
+function itemsOf(
+  subscription: Subscription,
+  priced: readonly PricedItem[],
+  change: Change,
+): readonly PricedItem[] {
+  const movesCalendar = change.anchor === 'reset' || change.billingAnchor !== null;
+  return movesCalendar ? priced : affectedBy(subscription, priced, change);
 }

@@ -181,11 +181,12 @@ export function cadenceOf(subscription: Subscription): Cadence {
 export const TRANSITIONS: Record<SubscriptionStatus, readonly SubscriptionStatus[]> = {
   scheduled: ['trialing', 'active', 'incomplete', 'canceled'],
   incomplete: ['active', 'expired', 'canceled'],
-  trialing: ['active', 'incomplete', 'paused', 'canceled'],
+  // What was used in a trial may be owed when it ends.
+  trialing: ['active', 'incomplete', 'past_due', 'unpaid', 'paused', 'canceled'],
   active: ['past_due', 'paused', 'canceled', 'expired'],
   past_due: ['active', 'unpaid', 'paused', 'canceled', 'expired'],
   unpaid: ['active', 'canceled', 'expired'],
-  paused: ['trialing', 'active', 'past_due', 'canceled', 'expired'],
+  paused: ['trialing', 'active', 'past_due', 'unpaid', 'canceled', 'expired'],
   canceled: [],
   expired: [],
 };

@@ -3,6 +3,7 @@ import type { Change } from '../../src/domain/change.ts';
 import { decideChange } from '../../src/domain/decide-change.ts';
 import type { SubscriptionTerms } from '../../src/domain/decide-create.ts';
 import type { Life } from '../../src/domain/life.ts';
+import { Decimal } from '../../src/domain/money.ts';
 import { aChange, amounts, billed, changing, target } from '../support/changes.ts';
 import { after, conceive, live, type PriceChanges, using, utc } from '../support/lives.ts';
 
@@ -222,6 +223,13 @@ describe('what is given back', () => {
     const { decision } = changing(owing(begun(), '31'), '2026-01-16', { set: [fee('62')] });
     expect(decision.credits.map(({ amount }) => amount.toFixed())).toEqual(['16']);
     expect(amounts(decision)).toEqual(['32.00']);
+  });
+
+  test('of a fee within limits is a part of what the whole period is limited to', () => {
+    const capped = fee('198.04', { maximum: new Decimal('198.04') });
+    const life = begun({ items: [capped], billingCycle: 'calendar' }, '2027-01-28');
+    // 198.04 × 3/31 = 19.165; from the stub's own 25.55 it would be a cent less.
+    expect(amounts(changing(life, '2027-01-29', { set: [fee('0')] }).decision)).toEqual(['-19.17', '0.00']);
   });
 
   test('beyond what is owed becomes a line', () => {

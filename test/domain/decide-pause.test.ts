@@ -99,13 +99,26 @@ describe('a resume', () => {
 
   test('of a trial that ended without a way to pay begins billing', () => {
     const life = live(
-      conceive({ items: [fee], trialDays: 10, trialEndBehavior: 'pause' }, '2026-01-01'),
+      conceive(
+        { items: [fee], trialDays: 10, trialEndBehavior: 'pause', paymentBehavior: 'allow_incomplete' },
+        '2026-01-01',
+      ),
       '2026-01-11',
       false,
     ).life;
     const { decision, life: then } = resumed(life, '2026-01-20');
     expect(billed(decision).now).toEqual(['31 2026-01-20..2026-02-20']);
-    expect(then.subscription.anchorAt).toEqual(utc('2026-01-20'));
+    expect(then.subscription).toMatchObject({ status: 'active', anchorAt: utc('2026-01-20') });
+  });
+
+  test('of what was paused at the very end of its trial goes on with what was paid then', () => {
+    const life = live(conceive({ items: [fee], trialDays: 10 }, '2026-01-01'), '2026-01-11').life;
+    const { decision, life: then } = resumed(paused(life, '2026-01-11', false).life, '2026-01-20');
+    expect(decision.invoice).toBeNull();
+    expect(then.subscription).toMatchObject({
+      anchorAt: utc('2026-01-11'),
+      currentPeriodEnd: utc('2026-02-11'),
+    });
   });
 
   test('takes the planned one along', () => {

@@ -86,6 +86,16 @@ describe('a scheduled change', () => {
     expect(pending(life)).toEqual([['2027-01-01', 'period_end']]);
   });
 
+  test('that begins the calendar anew waits for everything that was paid ahead', () => {
+    const items = [
+      target('year', { unitAmount: '365', intervalUnit: 'year' }),
+      target('fee', { unitAmount: '31' }),
+    ];
+    expect(pending(obey(begun({ items }), change({ set: [fee('20')], anchor: 'reset' })))).toEqual([
+      ['2027-01-01', 'period_end'],
+    ]);
+  });
+
   test('is dropped when it has become impossible, and nothing else stops', () => {
     const life = obey(
       begun({ items: [fee('31'), target('more', { unitAmount: '1' })] }),
