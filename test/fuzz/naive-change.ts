@@ -24,13 +24,15 @@ export function change(world: World, sub: Sub, asked: ChangeBody, at: number, du
   const when = due ? at : whenOf(sub, asked, cut, at);
   if (when >= (sub.cancelAt ?? Infinity) || when >= (sub.endsAt ?? Infinity)) return false;
   if (when < at) throw new Unclear('a change in the past');
-  if (sub.status === 'scheduled' && when > at) throw new Unclear('a change planned before the start');
   if (sub.pausedAt !== null && when > at) throw new Unclear('a change planned while paused');
   const midPeriod = sub.items.some(
     ({ price, end }) => price.timing === 'in_advance' && end !== null && end > when,
   );
   const cuts = cut.anchor !== null && sub.status !== 'trialing' && sub.pausedAt === null;
-  if (cut.proration === 'none' && cuts && midPeriod) return false;
+  if (cut.proration === 'none' && cuts && midPeriod) {
+    if (when === at) return false;
+    throw new Unclear('a plan for what will be refused');
+  }
   if (when === at) {
     if (!due && asked.plan !== undefined) replacePlans(sub, 'change');
     make(world, sub, wanted, { ...cut, targets: changed }, asked, at);
@@ -126,7 +128,8 @@ const cadence = ({ interval }: PriceBody) => `${interval?.count} ${interval?.uni
 
 /** At once, at the end of the period, or at an instant (rule 15); an upgrade at once unless it says otherwise. */
 function whenOf(sub: Sub, asked: ChangeBody, cut: Cut, at: number): number {
-  if (sub.status === 'scheduled') return at;
+  const later = isInstant(asked.effective) ? Date.parse(asked.effective ?? '') : at;
+  if (sub.status === 'scheduled') return later > sub.startsAt ? later : at;
   const effective = asked.effective ?? defaultOf(sub, cut.targets);
   if (effective === 'now') return at;
   if (effective !== 'period_end') return Date.parse(effective);
