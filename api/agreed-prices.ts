@@ -32,6 +32,10 @@ export async function agreedPrices(
       const [problem] = problemsOfDigits(override, instead.currency);
       if (problem) return problem;
       const { item, interval, ...draft } = overrideDraft(override, instead);
+      if (draft.billing === 'usage' && draft.timing === 'in_advance') {
+        const message = 'What is used is known only afterwards; leave timing out.';
+        return { path: 'timing', code: 'conflicting_fields', message };
+      }
       const price: Price = {
         ...draft,
         id: newId('price'),

@@ -106,12 +106,13 @@ export type PriceOverride = z.output<typeof priceOverride>;
 /** An override beside the price it stands in for, which gives what it does not say. */
 export function overrideDraft(override: PriceOverride, sold: Price): PriceDraft {
   const { unit, count } = { unit: sold.intervalUnit, count: sold.intervalCount };
+  const sameWay = override.billing === undefined && mayBe(override.model, sold.billing);
   return draftOf({
     ...override,
     name: override.name ?? sold.name,
     currency: sold.currency,
-    billing: override.billing ?? (mayBe(override.model, sold.billing) ? sold.billing : undefined),
-    timing: override.timing ?? (override.billing === undefined ? sold.timing : undefined),
+    billing: sameWay ? sold.billing : override.billing,
+    timing: override.timing ?? (sameWay && override.model !== 'minimum_commitment' ? sold.timing : undefined),
     interval: override.interval ?? (unit && count ? { unit, count } : null),
   });
 }
