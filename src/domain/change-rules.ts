@@ -30,7 +30,7 @@ export function assertPausable(
   subscription: Subscription,
   { at, resumeAt }: { at: Date; resumeAt: Date | null },
 ): void {
-  const { status, cancelAt } = subscription;
+  const { status } = subscription;
   const refuse = (message: string, reason: string = status) =>
     new DomainError('pause_not_allowed', message, { state: status, reason });
   if (status === 'scheduled')
@@ -40,13 +40,18 @@ export function assertPausable(
   if (status === 'unpaid')
     throw refuse('The subscription is unpaid; pay its open invoices before you pause it.');
   if (status === 'paused') throw refuse('The subscription is paused already.');
-  if (cancelAt)
-    throw refuse(
-      `The subscription ends at ${cancelAt.toISOString()}; take the cancellation back before you pause it.`,
-      'cancel_scheduled',
-    );
   if (resumeAt && resumeAt <= at)
     throw refuse('A pause has to begin before it ends; use a later resume_at.', 'resume_at_in_past');
+}
+
+/** Throws `pause_not_allowed` where an end is planned; a pause that was planned before that takes place all the same. */
+export function assertNotEnding({ status, cancelAt }: Subscription): void {
+  if (!cancelAt) return;
+  throw new DomainError(
+    'pause_not_allowed',
+    `The subscription ends at ${cancelAt.toISOString()}; take the cancellation back before you pause it.`,
+    { state: status, reason: 'cancel_scheduled' },
+  );
 }
 
 /** Throws `resume_not_allowed` unless the subscription is paused. */

@@ -1,16 +1,23 @@
-import type { Change, PlannedAction, ScheduledChange } from './change.ts';
-import { leavesPlan, movesOf } from './change-moves.ts';
-import { assertChangeable, assertNotTooEarly, assertPausable, withoutEffect } from './change-rules.ts';
+import { lifeAfter, NOT_YET } from './apply-decision.ts';
+import type { PlannedAction, ScheduledChange } from './change.ts';
+import {
+  assertChangeable,
+  assertNotEnding,
+  assertNotTooEarly,
+  assertPausable,
+  withoutEffect,
+} from './change-rules.ts';
 import { type ChangeDraft, type Effect, resolveDefaults } from './classify-change.ts';
 import { conclude } from './conclude.ts';
 import { decideAction } from './decide-scheduled.ts';
 import type { Decision } from './decision.ts';
-import { DomainError } from './errors.ts';
+import { DomainError, isDomainError } from './errors.ts';
 import type { EventType } from './event.ts';
+import { foldUntil } from './fold.ts';
 import type { Life } from './life.ts';
 import { newChangeId } from './new-ids.ts';
 import { periodEndFor } from './period-end.ts';
-import type { Subscription } from './subscription.ts';
+import { isEnded, type Subscription } from './subscription.ts';
 
 /** An action as it is asked for; `effective` null where the class of a change decides. */
 export type Asked = {
@@ -55,11 +62,13 @@ function resolved(life: Life, { action, effective }: Asked): { action: PlannedAc
 /** What is asked for takes place at once, or is scheduled. */
 export function decideAsked(life: Life, asked: Asked, now: Date, hasPaymentMethod: boolean): Decision {
   const { action, at, mode } = timed(life, asked, now);
+  if (action.kind === 'pause') assertNotEnding(life.subscription);
   if (mode === null) {
     const replaced = action.kind === 'change' && action.change.plan ? standing(life, 'change') : [];
     return decideAction(life, action, at, hasPaymentMethod, beside(replaced));
   }
-  assertSchedulable(life, action, at);
+  if (action.kind === 'change') assertChangeable(life.subscription, at);
+  if (action.kind === 'pause') assertPausable(life.subscription, { at, resumeAt: action.resumeAt });
   const scheduled: ScheduledChange = {
     id: newChangeId(0),
     effectiveAt: at,
@@ -67,12 +76,14 @@ export function decideAsked(life: Life, asked: Asked, now: Date, hasPaymentMetho
     scheduleId: null,
     action,
   };
-  return conclude(life, {
+  const decision = conclude(life, {
     subscription: life.subscription,
     at: now,
     ...beside(standing(life, action.kind), ['subscription.change_scheduled']),
     scheduled: [scheduled],
   });
+  rehearse(life, decision, hasPaymentMethod);
+  return decision;
 }
 
 /**
@@ -105,12 +116,32 @@ export function decideSchedule(
     });
   }
   if (scheduled.length === 0) throw withoutEffect();
-  return conclude(life, {
+  const decision = conclude(life, {
     subscription,
     at: now,
     ...beside(standing(life, 'all'), ['subscription.change_scheduled']),
     scheduled,
   });
+  rehearse(life, decision, true);
+  return decision;
+}
+
+/**
+ * Lives until what is scheduled takes place, and does it: what would be refused then is refused now. Nothing of it is
+ * kept, so it does not matter that nobody knows yet what will be used until then.
+ */
+function rehearse(life: Life, decision: Decision, hasPaymentMethod: boolean): void {
+  const then = lifeAfter(life, decision, NOT_YET);
+  for (const { action, effectiveAt, scheduleId } of decision.scheduled) {
+    const there = foldUntil(then, effectiveAt);
+    assertNotOver(there.subscription);
+    try {
+      decideAction(there, action, effectiveAt, hasPaymentMethod);
+    } catch (error) {
+      // A phase may say what the one before it said already.
+      if (!isDomainError(error) || scheduleId === null || error.code !== 'change_without_effect') throw error;
+    }
+  }
 }
 
 /** A phase is a change of what has begun by then. */
@@ -149,30 +180,12 @@ function beside(
   };
 }
 
-/** What would be refused then is refused now, as far as it can be known. */
-function assertSchedulable(life: Life, action: PlannedAction, at: Date): void {
-  const { subscription, priced } = life;
-  if (action.kind === 'change') {
-    assertChangeable(subscription, at);
-    const moves = movesOf(subscription, priced, action.change);
-    if (moves.byItem.size + moves.begin.length === 0 && isEmpty(subscription, action.change))
-      throw withoutEffect();
-  }
-  if (action.kind === 'pause') assertPausable(subscription, { at, resumeAt: action.resumeAt });
-  if (action.kind === 'resume' && subscription.status !== 'paused' && !willPause(life))
-    throw new DomainError('resume_not_allowed', 'Only a paused subscription can be resumed.', {
-      state: subscription.status,
-      reason: subscription.status,
-    });
-}
-
-function isEmpty(subscription: Subscription, change: Change): boolean {
-  const { plan, once, anchor, billingAnchor, trial } = change;
-  if (once.length > 0 || anchor === 'reset' || billingAnchor !== null) return false;
-  if (trial === 'end' && subscription.status === 'trialing') return false;
-  return plan === null || !leavesPlan(subscription, change);
-}
-
-function willPause({ changes }: Life): boolean {
-  return changes.some(({ action }) => action.kind === 'pause');
+/** Throws unless the subscription lives then: its cycles may be over by that time, or its trial without a way to pay. */
+function assertNotOver({ status, endedAt }: Subscription): void {
+  if (!isEnded(status)) return;
+  throw new DomainError(
+    'change_not_allowed',
+    `The subscription will have ended by then, at ${endedAt?.toISOString()}; use an instant before it.`,
+    { state: status, reason: 'ends' },
+  );
 }

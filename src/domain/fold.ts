@@ -1,5 +1,6 @@
 import { lifeAfter, NOT_YET, ownLines } from './apply-decision.ts';
 import { decideStep } from './decide.ts';
+import { DomainError } from './errors.ts';
 import type { Life } from './life.ts';
 import { derived } from './next-step.ts';
 import { LivedAhead } from './spent.ts';
@@ -10,6 +11,7 @@ const STEPS_MAX = 5_000;
 /**
  * The life as it will be just before `at` if nothing else happens: every step until then made, with everything paid and
  * nothing used. What a preview of a later instant starts from; the steps at `at` itself belong to what happens then.
+ * Throws `change_not_allowed` when it is too far ahead to be lived until then.
  */
 export function foldUntil(life: Life, at: Date): Life {
   const ahead = new LivedAhead(life);
@@ -22,7 +24,11 @@ export function foldUntil(life: Life, at: Date): Life {
     ahead.add(ownLines(decision, now.pending.length));
     now = paid(lifeAfter(now, decision, NOT_YET));
   }
-  throw new RangeError(`more than ${STEPS_MAX} steps lie before ${at.toISOString()}`);
+  throw new DomainError(
+    'change_not_allowed',
+    `More than ${STEPS_MAX} billing periods lie before ${at.toISOString()}; use an instant that is nearer.`,
+    { state: life.subscription.status, reason: 'too_far_ahead' },
+  );
 }
 
 /** A first payment that is still owed is taken as made, because otherwise nothing goes on. */

@@ -118,6 +118,32 @@ describe('a scheduled change', () => {
     expect(life.priced[0]?.price.terms).toMatchObject({ unitAmount: new Decimal(62) });
   });
 
+  test.each<[string, SubscriptionCommand, string]>([
+    [
+      'the calendar would move within a period that is paid, without proration',
+      change({ set: [fee('62')], anchor: 'reset', proration: 'none' }, 'at', '2026-03-10'),
+      'proration_needed',
+    ],
+    ['it would change nothing', change({ set: [fee('31')] }), 'change_without_effect'],
+    ['its cycles are over by then', change({ set: [fee('62')] }, 'at', '2026-07-10'), 'change_not_allowed'],
+    ['it goes on anyway', { kind: 'resume', effective: 'at', at: utc('2026-03-10') }, 'resume_not_allowed'],
+    [
+      'it is further ahead than anybody can look',
+      change({ set: [fee('62')] }, 'at', '9000-01-01'),
+      'change_not_allowed',
+    ],
+  ])('is refused now when %s', (_sentence, command, code) => {
+    const life = begun({ cycles: code === 'change_not_allowed' ? 6 : null });
+    expect(() => decide(life, command)).toThrow(expect.objectContaining({ code }));
+  });
+
+  test('to rest takes place although an end was planned after it', () => {
+    const pause = { kind: 'pause', credit: true, resumeAt: null, effective: 'period_end', at: null } as const;
+    const cancel = { kind: 'cancel', mode: 'at', at: utc('2026-04-10'), reason: null } as const;
+    const { life } = live(obey(obey(begun(), pause), cancel), '2026-03-01');
+    expect(life.subscription).toMatchObject({ status: 'paused', nextStep: 'cancel' });
+  });
+
   test('can be taken back while it waits, once', () => {
     const life = obey(begun(), change({ set: [fee('20')] }));
     const command: SubscriptionCommand = { kind: 'cancel_scheduled_change', id: life.changes[0]?.id ?? '' };

@@ -61,7 +61,6 @@ describe('the transition table', () => {
     ['active', 'trialing'],
     ['active', 'incomplete'],
     ['scheduled', 'past_due'],
-    ['scheduled', 'past_due'],
   ] as const)('from %s to %s is refused and names both', (from, to) => {
     expect(() => assertTransition(from, to)).toThrow(
       expect.objectContaining({ code: 'transition_not_allowed', details: { from, to } }),
