@@ -16,10 +16,10 @@ import type {
 import type { subscriptionCancel } from '../src/contract/subscriptions.ts';
 import type { CommandKind } from '../src/domain/command.ts';
 import { DomainError } from '../src/domain/errors.ts';
+import { phaseStarts } from '../src/domain/phase-starts.ts';
 import { isEnded, type Subscription } from '../src/domain/subscription.ts';
 import type { Tx } from '../src/persistence/doors.ts';
 import { findSubscriptionByReference, found } from '../src/persistence/find-by-reference.ts';
-import { phaseStarts } from './phase-starts.ts';
 import { holdingOf, resolveChange } from './resolve-change.ts';
 import type { Call, CommandRequest } from './route.ts';
 import { invalid } from './validate.ts';
@@ -125,7 +125,11 @@ export const askSchedule: Asking<z.output<typeof subscriptionSchedule>> = async 
   const { subscription, at } = await liveAt(tx, call);
   const { phases, preview_token } = call.body;
   let holding = await holdingOf(tx, subscription);
-  const starts = phaseStarts(subscription, holding, phases, at);
+  const asked = phases.map(({ start_at: startAt, after_cycles: cycles }) => ({
+    startAt: startAt === undefined ? null : new Date(startAt),
+    cycles: cycles ?? null,
+  }));
+  const starts = phaseStarts(subscription, holding.items, asked, at);
   const command: ScheduleCommand = { phases: [], prices: [], preview_token: preview_token ?? null };
   for (const [index, { start_at: _start, after_cycles: _cycles, ...fields }] of phases.entries()) {
     const prefix = `phases[${index}].`;

@@ -1,13 +1,11 @@
-import { boundaryAfter } from '../domain/calendar.ts';
 import type { ChangeDraft, Effect } from '../domain/classify-change.ts';
 import { composeChange, type Holding, holdingAfter, type WantedChange } from '../domain/compose-change.ts';
 import type { SubscriptionCommand } from '../domain/decide-command.ts';
 import { DomainError, type FieldError } from '../domain/errors.ts';
 import type { Life } from '../domain/life.ts';
 import { Decimal } from '../domain/money.ts';
-import { intervalOf } from '../domain/plan.ts';
+import { phaseStarts } from '../domain/phase-starts.ts';
 import { instantWhere } from '../domain/simulate/civil-time.ts';
-import { cadenceOf, type Subscription } from '../domain/subscription.ts';
 import { agreedPrices, type SimulatedCatalogue } from './simulated-catalogue.ts';
 import type { SimulationAction } from './simulation-actions.ts';
 
@@ -30,7 +28,6 @@ export type CommandAction = Of<
   | 'schedule'
   | 'cancel_scheduled'
 >;
-type Phase = Of<'schedule'>['phases'][number];
 type ChangeFields = Partial<Omit<Of<'change'>, 'at' | 'action' | 'subscription' | 'effective'>>;
 
 /** The commands that an action comes to, for what the subscription is by then. Throws `validation_failed` for what it has not. */
@@ -162,33 +159,20 @@ function units(quantity: string | undefined): Decimal | null {
 
 /** Each phase is thought from what the phases before it leave. */
 function scheduleOf({ phases, at }: Of<'schedule'>, life: Life, reading: Reading): SubscriptionCommand {
-  let holding = holdingOf(life, reading.catalogue);
-  let from = instantWhere(at, reading.timeZone);
+  const { catalogue, timeZone, index } = reading;
+  let holding = holdingOf(life, catalogue);
+  const asked = phases.map(({ start_at: startAt, after_cycles: cycles }) => ({
+    startAt: startAt === undefined ? null : instantWhere(startAt, timeZone),
+    cycles: cycles ?? null,
+  }));
+  const now = instantWhere(at, timeZone);
+  const starts = phaseStarts(life.subscription, holding.items, asked, now);
   const drafts = phases.map((phase, n) => {
-    const { change, after } = readChange(holding, phase, reading, `${reading.index}.${n}`);
-    from = phaseStart(phase, life.subscription, holding, { from, timeZone: reading.timeZone, n });
+    const { change, after } = readChange(holding, phase, reading, `${index}.${n}`);
     holding = after;
-    return { at: from, change };
+    return { at: starts[n] ?? now, change };
   });
-  return { kind: 'schedule', scheduleId: `schedule ${reading.index}`, phases: drafts };
-}
-
-function phaseStart(
-  { start_at: startAt, after_cycles: cycles }: Phase,
-  subscription: Subscription,
-  { items }: Holding,
-  { from, timeZone, n }: { from: Date; timeZone: string; n: number },
-): Date {
-  if (startAt !== undefined) return instantWhere(startAt, timeZone);
-  const price = items.find((item) => item.price.intervalUnit !== null)?.price;
-  if (!price) {
-    const message = 'Nothing that the subscription has recurs; say when the phase begins with start_at.';
-    throw refusal([{ path: `phases[${n}].start_at`, code: 'required', message }]);
-  }
-  let instant = from;
-  for (let cycle = 0; cycle < (cycles ?? 0); cycle += 1)
-    instant = boundaryAfter(cadenceOf(subscription), intervalOf(price), instant);
-  return instant;
+  return { kind: 'schedule', scheduleId: `schedule ${index}`, phases: drafts };
 }
 
 function cancelScheduled(life: Life, effectiveAt: Date | null): SubscriptionCommand[] {
