@@ -53,11 +53,12 @@ export async function openLiveStage(say: (line: string) => void): Promise<LiveSt
   starting.defer(() => connection.close());
   const temporal = new Client({ connection, namespace: stack.config.temporal.namespace });
   const operator = sender(stack.apiUrl, stack.keys.operatorKey);
-  const { id: account } = expectOk(await operator('POST', '/v1/accounts', { name: 'Fuzz' }));
   const running = starting.move();
   return {
     database,
     async tenant(settings) {
+      // An account has one test tenant.
+      const { id: account } = expectOk(await operator('POST', '/v1/accounts', { name: 'Somebody' }));
       const terms = { account, mode: 'test', name: 'A life', ...settings };
       const tenantId = String(expectOk(await operator('POST', '/v1/tenants', terms))['id']);
       const made = expectOk(await operator('POST', `/v1/tenants/${tenantId}/keys`, { name: 'fuzz' }));
