@@ -3,6 +3,7 @@ import type { CreateCommand, PrivatePrice } from '../src/contract/commands.ts';
 import type { subscriptionCreate } from '../src/contract/subscriptions.ts';
 import { addCivilDays } from '../src/domain/calendar.ts';
 import { composeChange } from '../src/domain/compose-change.ts';
+import { currencyFor, NET_DAYS_DEFAULT, trialDaysFor } from '../src/domain/creation-defaults.ts';
 import type { Customer } from '../src/domain/customer.ts';
 import { DomainError, type FieldError } from '../src/domain/errors.ts';
 import { Decimal } from '../src/domain/money.ts';
@@ -22,7 +23,6 @@ export type Creation = { customer: Customer; command: CreateCommand; requestedAt
 const DAY_MS = 86_400_000;
 const TRIAL_DAYS_MAX = 730;
 const START_YEARS_MAX = 10;
-const DEFAULT_NET_DAYS = 30;
 
 /**
  * Everything about a new subscription that can be known before its command exists: references become ids, defaults
@@ -60,7 +60,7 @@ export async function resolveCreation(
   const timeZone = customer.timeZone ?? tenant.timeZone;
   const earliest = addCivilDays(requestedAt, -tenant.backdateDaysMax, timeZone);
   errors.push(...timeErrors(body, requestedAt, earliest));
-  const currency = chooseCurrency(body, customer, sold);
+  const currency = currencyFor(body.currency, customer.currency, sold.prices);
   const agreement = { tenantId, subscriptionId, at: requestedAt };
   const {
     items,
@@ -82,12 +82,16 @@ export async function resolveCreation(
       currency: currency ?? '',
       items,
       start_at: body.start_at ?? null,
-      ...trialOf(body, sold),
+      trial_days: trialDaysFor(
+        { days: body.trial_days, hasEnd: body.trial_end !== undefined },
+        sold.version.trialDays,
+      ),
+      trial_end: body.trial_end ?? null,
       billing_cycle: body.billing_cycle,
       billing_anchor: body.billing_anchor ?? null,
       proration_basis: body.proration_basis,
       collection_method: body.collection_method,
-      net_days: body.collection_method === 'send_invoice' ? (body.net_days ?? DEFAULT_NET_DAYS) : null,
+      net_days: body.collection_method === 'send_invoice' ? (body.net_days ?? NET_DAYS_DEFAULT) : null,
       payment_behavior: body.payment_behavior,
       trial_end_behavior: body.trial_end_behavior,
       cancel_at: body.cancel_at ?? null,
@@ -97,13 +101,6 @@ export async function resolveCreation(
       metadata: body.metadata ?? {},
     },
   };
-}
-
-/** A trial of zero days is no trial; the plan's own counts only when nothing was said. */
-function trialOf(body: Body, sold: PlanAtVersion): Pick<CreateCommand, 'trial_days' | 'trial_end'> {
-  if (body.trial_end !== undefined) return { trial_days: null, trial_end: body.trial_end };
-  const days = body.trial_days ?? sold.version.trialDays ?? 0;
-  return { trial_days: days === 0 ? null : days, trial_end: null };
 }
 
 function timeErrors(body: Body, now: Date, earliest: Date): FieldError[] {
@@ -145,12 +142,6 @@ function timeErrors(body: Body, now: Date, earliest: Date): FieldError[] {
     });
   }
   return errors;
-}
-
-/** What was asked for, else the customer's, else the only one the plan is sold in. */
-function chooseCurrency(body: Body, customer: Customer, sold: PlanAtVersion): string | null {
-  const currencies = [...new Set(sold.prices.map((price) => price.currency))];
-  return body.currency ?? customer.currency ?? (currencies.length === 1 ? (currencies[0] ?? null) : null);
 }
 
 function noCurrency(sold: PlanAtVersion): Chosen {

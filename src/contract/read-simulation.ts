@@ -1,4 +1,5 @@
 import { composeChange } from '../domain/compose-change.ts';
+import { currencyFor, NET_DAYS_DEFAULT, trialDaysFor } from '../domain/creation-defaults.ts';
 import type { SubscriptionTerms } from '../domain/decide-create.ts';
 import type { DunningPolicy } from '../domain/dunning.ts';
 import type { FieldError } from '../domain/errors.ts';
@@ -147,8 +148,6 @@ function deedOf(reader: Reader, action: SimulationAction, index: number, names: 
   return { kind: 'command', name, ask: (life) => commandsOf(action, life, reading) };
 }
 
-const NET_DAYS_DEFAULT = 30;
-
 function termsOf(
   { body, catalogue, defaults, timeZone, errors }: Reader,
   action: Extract<SimulationAction, { action: 'subscribe' }>,
@@ -158,16 +157,17 @@ function termsOf(
   const plan = catalogue.find('plan', action.plan, action.plan_version ?? null);
   if (!plan) return null;
   const currencies = [...new Set(plan.prices.map((price) => price.currency))];
-  const only = currencies.length === 1 ? currencies[0] : undefined;
-  const currency = action.currency ?? body.customer.currency ?? only;
-  if (currency === undefined) {
+  const currency = currencyFor(action.currency, body.customer.currency ?? null, plan.prices);
+  if (currency === null) {
     const message = `The plan is sold in ${currencies.join(', ')}: say which, or give the customer a currency.`;
     errors.push({ path: `${path}.currency`, code: 'required', message });
     return null;
   }
   const nothing = { currency, plan: null, items: [] };
   const composed = composeChange(nothing, { ...wantedOf(action, catalogue, String(index)), plan });
-  errors.push(...composed.errors.map((error) => ({ ...error, path: `${path}.${error.path}` })));
+  // Whoever named no items chose the currency, not the prices.
+  const field = (error: FieldError) => (error.path === 'plan' ? 'currency' : error.path);
+  errors.push(...composed.errors.map((error) => ({ ...error, path: `${path}.${field(error)}` })));
   if (composed.change.once.length > 0)
     errors.push({
       path: `${path}.add_ons`,
@@ -175,7 +175,6 @@ function termsOf(
       message: 'What is charged once is added to a subscription that is there: use add, with once.',
     });
   const where = (text: string | undefined) => (text === undefined ? null : instantWhere(text, timeZone));
-  const trialDays = action.trial_end === undefined ? (action.trial_days ?? plan.trialDays ?? 0) : 0;
   return {
     externalId: null,
     customerId: 'customer',
@@ -196,7 +195,10 @@ function termsOf(
     cycles: action.cycles ?? null,
     startAt: where(action.start_at),
     backdateDaysMax: body.tenant.backdate_days_max ?? defaults.backdateDaysMax,
-    trialDays: trialDays === 0 ? null : trialDays,
+    trialDays: trialDaysFor(
+      { days: action.trial_days, hasEnd: action.trial_end !== undefined },
+      plan.trialDays,
+    ),
     trialEnd: where(action.trial_end),
     trialReminderDays: defaults.trialReminderDays,
     cancelAt: where(action.cancel_at),

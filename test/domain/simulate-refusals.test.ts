@@ -86,7 +86,7 @@ const cases: Case[] = [
   [
     'a currency that the plan is not sold in',
     { timeline: [{ ...begin, currency: 'EUR' }] },
-    'timeline[0].plan',
+    'timeline[0].currency',
     'plan_currency_mismatch',
   ],
   ['the same plan twice', { catalogue: { plans: twice } }, 'catalogue.plans[1].id', 'duplicate'],
