@@ -11,7 +11,7 @@ import { type ChangeDraft, type Effect, resolveDefaults } from './classify-chang
 import { conclude } from './conclude.ts';
 import { decideAction } from './decide-scheduled.ts';
 import type { Decision } from './decision.ts';
-import { DomainError, isDomainError } from './errors.ts';
+import { DomainError } from './errors.ts';
 import type { EventType } from './event.ts';
 import { foldUntil } from './fold.ts';
 import type { Life } from './life.ts';
@@ -88,7 +88,8 @@ export function decideAsked(life: Life, asked: Asked, now: Date, hasPaymentMetho
 
 /**
  * Phases: changes at instants that lie ahead, which stand together and replace everything that is pending. Throws
- * `change_too_early` where they are not in the order of time.
+ * `change_too_early` where they are not in the order of time. A phase that turns out to be impossible or pointless when its
+ * time comes is dropped then, and the others stand.
  */
 export function decideSchedule(
   life: Life,
@@ -116,14 +117,12 @@ export function decideSchedule(
     });
   }
   if (scheduled.length === 0) throw withoutEffect();
-  const decision = conclude(life, {
+  return conclude(life, {
     subscription,
     at: now,
     ...beside(standing(life, 'all'), ['subscription.change_scheduled']),
     scheduled,
   });
-  rehearse(life, decision, true);
-  return decision;
 }
 
 /**
@@ -132,15 +131,10 @@ export function decideSchedule(
  */
 function rehearse(life: Life, decision: Decision, hasPaymentMethod: boolean): void {
   const then = lifeAfter(life, decision, NOT_YET);
-  for (const { action, effectiveAt, scheduleId } of decision.scheduled) {
+  for (const { action, effectiveAt } of decision.scheduled) {
     const there = foldUntil(then, effectiveAt);
     assertNotOver(there.subscription);
-    try {
-      decideAction(there, action, effectiveAt, hasPaymentMethod);
-    } catch (error) {
-      // A phase may say what the one before it said already.
-      if (!isDomainError(error) || scheduleId === null || error.code !== 'change_without_effect') throw error;
-    }
+    decideAction(there, action, effectiveAt, hasPaymentMethod);
   }
 }
 
