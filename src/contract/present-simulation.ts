@@ -71,7 +71,7 @@ function presentLived(world: World, lived: Lived): SimulationAnswer['subscriptio
       presentLine(world, lived, { ...line, currency: subscription.currency }),
     ),
     usage: priced.flatMap(({ item, price }) =>
-      price.billing === 'usage'
+      price.billing === 'usage' && !subscription.endedAt
         ? [
             {
               key: item.key,
@@ -85,7 +85,9 @@ function presentLived(world: World, lived: Lived): SimulationAnswer['subscriptio
 
 /** What it was in only for a moment, until the gateway had answered, is left out. */
 function presentStates(states: Lived['states']): SimulationAnswer['subscriptions'][number]['states'] {
-  const lasting = states.filter(({ from }, n) => states[n + 1]?.from.getTime() !== from.getTime());
+  const lasting = states
+    .filter(({ from }, n) => states[n + 1]?.from.getTime() !== from.getTime())
+    .filter(({ status }, n, all) => all[n - 1]?.status !== status);
   return lasting.map(({ status, from }, n) => ({
     status,
     from: presentInstant(from),

@@ -45,6 +45,19 @@ export function pricedAfter(
   });
 }
 
+/** The items that a subscription shows after a decision; one that has ended shows what it had at its end. */
+export function shownAfter(
+  priced: readonly PricedItem[],
+  { endedAt }: Pick<Subscription, 'endedAt'>,
+  become: Pick<Decision, 'items' | 'segments'>,
+): PricedItem[] {
+  if (!endedAt) return pricedAfter(priced, become);
+  return priced.map((entry) => ({
+    ...entry,
+    item: become.items.find((item) => item.id === entry.item.id) ?? entry.item,
+  }));
+}
+
 /** What of the facts that were loaded for one decision still holds after it: the fees do, once the decision is applied to them. */
 function loaded(had: PricedItem | undefined): Pick<PricedItem, 'fees'> {
   return had?.fees ? { fees: had.fees } : {};

@@ -1,4 +1,4 @@
-import { pricedAfter } from '../domain/apply-decision.ts';
+import { shownAfter } from '../domain/apply-decision.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { EventType } from '../domain/event.ts';
 import { followInvoices as follow } from '../domain/follow-payment.ts';
@@ -16,12 +16,7 @@ import {
 } from '../domain/open-invoice.ts';
 import { isFinished } from '../domain/payment.ts';
 import { INCOMPLETE_LIFETIME_MS } from '../domain/start-billing.ts';
-import {
-  assertTransition,
-  type PricedItem,
-  type Subscription,
-  type SubscriptionStatus,
-} from '../domain/subscription.ts';
+import { assertTransition, type Subscription, type SubscriptionStatus } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { newId } from '../platform/ids.ts';
 import { backlogOf, isLate } from './collect-backlog.ts';
@@ -153,19 +148,6 @@ function asItWas({
   priced,
 }: Pick<SubscriptionFacts, 'priced'>): Pick<Decision, 'items' | 'segments' | 'events'> {
   return { items: priced.map(({ item }) => item), segments: [], events: [] };
-}
-
-/** The items that it has from now on; one that has ended shows what it had at its end. */
-function shownAfter(
-  priced: readonly PricedItem[],
-  { endedAt }: Subscription,
-  become: Pick<Decision, 'items' | 'segments'>,
-): PricedItem[] {
-  if (!endedAt) return pricedAfter(priced, become);
-  return priced.map((entry) => ({
-    ...entry,
-    item: become.items.find((item) => item.id === entry.item.id) ?? entry.item,
-  }));
 }
 
 /**

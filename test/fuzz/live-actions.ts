@@ -145,7 +145,8 @@ async function cancelScheduled(
   const meant = (data as { id: string; effective_at: string }[]).filter(
     (change) => wanted === null || change.effective_at === wanted,
   );
-  if (meant.length === 0) return ['scheduled_change_not_pending'];
+  // There is nothing that a request could name.
+  if (meant.length === 0) return ['scheduled_change_not_pending', 'subscription_ended'];
   for (const change of meant) {
     const refused = refusal(await send('DELETE', `/v1/subscriptions/${id}/scheduled_changes/${change.id}`));
     if (refused) return refused;

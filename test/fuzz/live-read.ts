@@ -111,25 +111,19 @@ async function readSubscription(
   };
 }
 
-/** The states that the world was told of: every event of a subscription carries the subscription. */
-async function statesOf(tx: Tx, id: string): Promise<Life['subscriptions'][number]['states']> {
+type State = Life['subscriptions'][number]['states'][number];
+
+/** The states that the world was told of: every event of a subscription carries it. What lasted no time is none. */
+async function statesOf(tx: Tx, id: string): Promise<State[]> {
   const events = await findRows(tx, EventSchema, { objectId: id }, { orderBy: { sequence: 'asc' } });
-  const states: { status: SubscriptionSeen['status']; from: string; to: string | null }[] = [];
-  for (const { data, createdAt } of events) {
-    const status = data.object['status'] as SubscriptionSeen['status'];
-    const last = states.at(-1);
-    if (last?.status === status) continue;
-    const from = createdAt.toISOString();
-    // What lasted no time is not shown: the gateway had answered at the same instant of the test clock.
-    if (last?.from === from) states.pop();
-    const before = states.at(-1);
-    if (before?.status === status) before.to = null;
-    else {
-      if (before) before.to = from;
-      states.push({ status, from, to: null });
-    }
-  }
-  return states;
+  const told = events
+    .map(({ data, createdAt }) => ({
+      status: data.object['status'] as State['status'],
+      from: createdAt.toISOString(),
+    }))
+    .filter(({ from }, n, all) => all[n + 1]?.from !== from)
+    .filter(({ status }, n, all) => all[n - 1]?.status !== status);
+  return told.map((state, n) => ({ ...state, to: told[n + 1]?.from ?? null }));
 }
 
 function sayInvoice(words: Words, invoice: InvoiceSeen): Life['invoices'][number] {

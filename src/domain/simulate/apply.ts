@@ -1,4 +1,4 @@
-import { lifeAfter } from '../apply-decision.ts';
+import { lifeAfter, shownAfter } from '../apply-decision.ts';
 import type { LineDraft } from '../build-invoice.ts';
 import type { CreditDraft, Decision } from '../decision.ts';
 import { endedCollection, followInvoices, type Overdue } from '../follow-payment.ts';
@@ -50,7 +50,7 @@ export function apply(
       owed: held ? amountDue(held.invoice) : new Decimal(0),
     },
   );
-  become(lived, then, at);
+  become(lived, after.endedAt ? { ...then, priced: shownAfter(life.priced, after, decision) } : then, at);
   return inline ? held : null;
 }
 

@@ -1,5 +1,5 @@
 import { decideStep } from '../decide.ts';
-import { decideCommand, effectiveAt, type SubscriptionCommand } from '../decide-command.ts';
+import { assertAlive, decideCommand, effectiveAt, type SubscriptionCommand } from '../decide-command.ts';
 import { createSubscription, type SubscriptionTerms } from '../decide-create.ts';
 import { decideStart } from '../decide-start.ts';
 import type { Decision } from '../decision.ts';
@@ -107,10 +107,13 @@ function perform(world: World, action: Action): void {
     case 'subscribe':
       subscribe(world, action.name, action.terms, at);
       return;
-    case 'command':
-      for (const command of action.ask(lifeAt(world, named(world, action.name), at)))
-        obey(world, named(world, action.name), command, at);
+    case 'command': {
+      const lived = named(world, action.name);
+      // What has ended is told so first, whatever was asked of it.
+      assertAlive(lived.life.subscription);
+      for (const command of action.ask(lifeAt(world, lived, at))) obey(world, lived, command, at);
       return;
+    }
     case 'use':
       use(named(world, action.name), action, at);
       return;
@@ -140,10 +143,22 @@ function subscribe(world: World, name: string, terms: SubscriptionTerms, at: Dat
 
 function obey(world: World, lived: Lived, command: SubscriptionCommand, requestedAt: Date): void {
   const at = effectiveAt(lived.life.subscription, requestedAt);
+  notePrices(world, command);
   const setting = { hasPaymentMethod: hasMethod(world), trialReminderDays: world.settings.trialReminderDays };
   // A command that is dated back looks at what there was by then.
   const datedTo = isDated(command) && command.at && command.at < at ? command.at : at;
   make(world, lived, decideCommand(lifeAt(world, lived, datedTo), command, at, setting), at);
+}
+
+/** What is charged once never becomes an item, but its line names its price all the same. */
+function notePrices(world: World, command: SubscriptionCommand): void {
+  const changes =
+    command.kind === 'change'
+      ? [command.change]
+      : command.kind === 'schedule'
+        ? command.phases.map(({ change }) => change)
+        : [];
+  for (const { price } of changes.flatMap(({ once }) => once)) world.prices.set(price.id, price);
 }
 
 function isDated(
