@@ -44,8 +44,9 @@ function show(file: unknown, asJson: boolean): number {
     return 0;
   } catch (error) {
     if (!isDomainError(error)) throw error;
-    console.error(error.message);
-    for (const { path, message } of error.details.errors ?? []) console.error(`  ${path}: ${message}`);
+    const { errors = [] } = error.details;
+    if (errors.length === 0) console.error(error.message);
+    for (const { path, message } of errors) console.error(`${path}: ${message}`);
     return 1;
   }
 }
