@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { planMigrationDryRunOut, planMigrationOut } from '../../src/contract/plan-migrations.ts';
 import { runApi } from '../../src/main/run-api.ts';
+import { PendingItemSchema } from '../../src/persistence/pending-items.ts';
+import { findRows } from '../../src/persistence/rows.ts';
 import { freePort } from '../../src/platform/port.ts';
 import { type Reply, sender, type TestApi } from '../support/api.ts';
 import { eventually } from '../support/stories.ts';
@@ -45,10 +47,11 @@ const price = (amount: string, currency = 'USD') => ({
 /** A plan with subscribers of whom two pay and one does not, and its second version. */
 async function cast() {
   const plan = (await post('/v1/plans', { name: 'Pro', prices: [price('29.00'), price('27.00', 'EUR')] })).id;
-  const subscribe = async (token: string, terms: object = {}) => {
+  const subscribe = async (token: string) => {
     const customer = (await post('/v1/customers', { name: 'Ada' })).id;
     await post(`/v1/customers/${customer}/payment_methods`, { token });
-    const made = await post('/v1/subscriptions', { customer, plan, ...terms });
+    const made = await post('/v1/subscriptions', { customer, plan, currency: 'USD' });
+    expect(made.status).toBe(201);
     return { id: made.id, customer };
   };
   const [ada, bob] = [await subscribe('tok_succeeds'), await subscribe('tok_succeeds')];
@@ -98,8 +101,12 @@ describe('a migration of a plan', () => {
     });
     expect((await completed(id)).counts).toMatchObject({ total: 3, pending: 0, applied: 2, refused: 1 });
     const moved = await get(`/v1/subscriptions/${ada.id}`);
-    expect(moved.body).toMatchObject({ plan: { id: plan, version: 2 } });
-    expect(shown).toHaveLength(2);
+    expect(moved.body).toMatchObject({ plan, plan_version: 2 });
+    const waiting = await world.inTenant((tx) =>
+      findRows(tx, PendingItemSchema, { subscriptionId: ada.id }, { orderBy: { id: 'asc' } }),
+    );
+    expect(shown).toEqual(['-29.00', '39.00']);
+    expect(waiting.map(({ amount }) => amount.toFixed(2))).toEqual(shown);
 
     const first = await page(`/v1/plan_migrations/${id}/subscriptions?limit=2`);
     const rest = await page(`/v1/plan_migrations/${id}/subscriptions?limit=2&cursor=${first.next_cursor}`);
