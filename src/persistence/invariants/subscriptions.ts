@@ -51,21 +51,25 @@ export const SUBSCRIPTION_PROMISES: readonly Promised[] = [
   },
   {
     // Each event tells the status it came from and the one it led to; not every change has an event, so from one
-    // event to the next, and from the last to the row, a way through the table has to exist.
+    // event to the next, and from the last to the row, a way through the table has to exist. The events of one change
+    // are of one revision and all tell the same.
     promise: 'only_allowed_transitions',
     sentence: 'A subscription has only ever gone from status to status as the table of transitions allows.',
     query: () => sql`
       with told as (
-        select tenant_id, object_id as subscription_id, id as event_id, sequence, data -> 'object' ->> 'status' as after,
+        select tenant_id, object_id as subscription_id, id as event_id, sequence, (data -> 'object' ->> 'revision')::integer as revision,
+          data -> 'object' ->> 'status' as after,
           coalesce(data -> 'previous_attributes' ->> 'status', data -> 'object' ->> 'status') as before
         from events where object_type = 'subscription'
         union all
-        select tenant_id, id, null, 2147483647, status, status from subscriptions),
+        select tenant_id, id, null, 2147483647, revision, status, status from subscriptions),
       walked as (
-        select told.*, lag(after) over (partition by subscription_id order by sequence) as last from told)
+        select told.*, lag(after) over walk as last, lag(revision) over walk as last_revision
+        from told window walk as (partition by subscription_id order by sequence))
       select tenant_id, subscription_id, event_id, last, before, after from walked
       where (before <> after and before || ' ' || after <> all(${ALLOWED}::text[]))
-        or (last <> before and last || ' ' || before <> all(${REACHABLE}::text[]))`,
+        or case when revision = last_revision then last <> after
+          else last <> before and last || ' ' || before <> all(${REACHABLE}::text[]) end`,
   },
   {
     // What ended no longer follows its invoices: they live on without it.

@@ -39,6 +39,8 @@ export const LIFE_CASES: readonly Case[] = [
     how: 'a status was set by hand',
     sql: ({ active }) => [`update subscriptions set status = 'past_due' where id = '${active}'`],
     row: ({ active }) => ({ subscription_id: active, status: 'past_due', derived: 'active' }),
+    // Its last event told of another one.
+    also: ['only_allowed_transitions'],
   },
   {
     promise: 'next_step_follows_from_facts',
