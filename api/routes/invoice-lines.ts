@@ -60,7 +60,7 @@ const explanation = route({
       invoice: invoice.id,
       line: line.id,
       sentences,
-      text: sentences.join(' '),
+      text: sentences.map((sentence) => (sentence.endsWith('.') ? sentence : `${sentence}.`)).join(' '),
     };
   },
 });

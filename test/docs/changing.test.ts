@@ -74,7 +74,12 @@ test('a preview is what the command does', async () => {
 
 test('a line explains itself', async () => {
   const [explanation] = await type(explain);
-  expect(explanation).toMatchObject({ object: 'explanation', sentences: [expect.any(String)] });
+  expect(explanation).toMatchObject({
+    object: 'explanation',
+    text: expect.stringMatching(
+      /^Given back: Base fee at 50\.00 for 17 of 31 days \(15 Mar – 31 Mar\): -27\.42\. /,
+    ),
+  });
 }, 30_000);
 
 test('seats come, and the money waits', async () => {
