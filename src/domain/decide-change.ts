@@ -54,7 +54,8 @@ function told(beside: Beside): Pick<Conclusion, 'finished' | 'events'> {
   return { ...beside, events: ['subscription.updated', ...(beside.events ?? [])] };
 }
 
-function onPlan(subscription: Subscription, { plan, billingAnchor }: Change): Subscription {
+/** The facts of a subscription that a change names itself. */
+export function onPlan(subscription: Subscription, { plan, billingAnchor }: Change): Subscription {
   return {
     ...subscription,
     ...(plan ? { planId: plan.planId, planVersion: plan.version } : {}),
@@ -83,7 +84,7 @@ function changeRunning(life: Life, change: Change, moves: Moves, at: Date, besid
   const period = { ...after, ...periodOf(items) };
   const { events = [], finished = [] } = told(beside);
   return conclude(life, {
-    subscription: over.recut ? keepToPeriodEnd(period) : period,
+    subscription: keepToPeriodEnd(period, items),
     items,
     segments,
     at,

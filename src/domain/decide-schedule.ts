@@ -1,5 +1,7 @@
+import { beginItem } from './advance.ts';
 import { lifeAfter, NOT_YET } from './apply-decision.ts';
-import type { PlannedAction, ScheduledChange } from './change.ts';
+import type { Change, PlannedAction, ScheduledChange } from './change.ts';
+import { movesOf } from './change-moves.ts';
 import {
   assertChangeable,
   assertNotEnding,
@@ -9,6 +11,7 @@ import {
 } from './change-rules.ts';
 import { type ChangeDraft, type Effect, resolveDefaults } from './classify-change.ts';
 import { conclude } from './conclude.ts';
+import { onPlan } from './decide-change.ts';
 import { decideAction } from './decide-scheduled.ts';
 import type { Decision } from './decision.ts';
 import { DomainError } from './errors.ts';
@@ -17,7 +20,7 @@ import { foldUntil } from './fold.ts';
 import type { Life } from './life.ts';
 import { newChangeId } from './new-ids.ts';
 import { periodEndFor } from './period-end.ts';
-import { isEnded, type Subscription } from './subscription.ts';
+import { isEnded, type PricedItem, type Subscription } from './subscription.ts';
 
 /** An action as it is asked for; `effective` null where the class of a change decides. */
 export type Asked = {
@@ -87,8 +90,8 @@ export function decideAsked(life: Life, asked: Asked, now: Date, hasPaymentMetho
 }
 
 /**
- * Phases: changes at instants that lie ahead, which stand together and replace everything that is pending. Throws
- * `change_too_early` where they are not in the order of time. A phase that turns out to be impossible or pointless when its
+ * Phases: changes at instants that lie ahead, which stand together and replace everything that is pending. What one leaves
+ * open follows from the phase before it. Throws `change_too_early` where they are not in the order of time. A phase that turns out to be impossible or pointless when its
  * time comes is dropped then, and the others stand.
  */
 export function decideSchedule(
@@ -98,6 +101,7 @@ export function decideSchedule(
 ): Decision {
   const { subscription } = life;
   const scheduled: ScheduledChange[] = [];
+  let before = life;
   for (const [n, phase] of phases.entries()) {
     const previous = scheduled.at(-1)?.effectiveAt ?? earliestPhase(subscription, now);
     if (phase.at <= previous)
@@ -106,8 +110,9 @@ export function decideSchedule(
         `Phase ${n + 1} begins at ${phase.at.toISOString()}; use an instant after ${previous.toISOString()}.`,
         { earliest: previous.toISOString() },
       );
-    const { change } = resolveDefaults(life, phase.change, 'at');
+    const { change } = resolveDefaults(before, phase.change, 'at');
     assertChangeable(subscription, phase.at);
+    before = consistingOf(before, change, phase.at);
     scheduled.push({
       id: newChangeId(n),
       effectiveAt: phase.at,
@@ -123,6 +128,23 @@ export function decideSchedule(
     ...beside(standing(life, 'all'), ['subscription.change_scheduled']),
     scheduled,
   });
+}
+
+/** What a life consists of once a change is made; what the change leaves open in the phase after it follows from this. */
+function consistingOf(life: Life, change: Change, at: Date): Life {
+  const { subscription, priced } = life;
+  const { byItem, begin } = movesOf(subscription, priced, change);
+  const kept = priced.flatMap((entry): PricedItem[] => {
+    const move = byItem.get(entry.item.id);
+    if (!move) return [entry];
+    return move.kind === 'end' ? [] : [{ ...entry, price: move.price, quantity: move.quantity }];
+  });
+  const begun = begin.map(({ key, price, quantity }) => ({
+    item: beginItem(subscription, key, at),
+    price,
+    quantity,
+  }));
+  return { ...life, subscription: onPlan(subscription, change), priced: [...kept, ...begun] };
 }
 
 /**

@@ -57,7 +57,11 @@ export function decideEndTrial(life: Life, at: Date, hasPaymentMethod: boolean):
       reason: 'trial_end',
     });
   const start = startBilling(bill, over, life.priced, { at, reason: 'trial_end', collects: payable });
-  return conclude(life, { ...start, subscription: keepToPeriodEnd(start.subscription), bill });
+  return conclude(life, {
+    ...start,
+    subscription: keepToPeriodEnd(start.subscription, start.items ?? []),
+    bill,
+  });
 }
 
 function withoutPeriod({ item }: PricedItem, isCut: boolean): SubscriptionItem {
@@ -99,9 +103,18 @@ export function isAutomatic({ collectionMethod }: Subscription): boolean {
   return collectionMethod === 'charge_automatically';
 }
 
-/** Canceled for the end of its period, which has moved meanwhile: it ends with the period that runs now. */
-export function keepToPeriodEnd(subscription: Subscription): Subscription {
-  return subscription.cancelMode === 'period_end' && subscription.currentPeriodEnd
-    ? { ...subscription, cancelAt: subscription.currentPeriodEnd }
-    : subscription;
+/**
+ * Canceled for the end of a period that has moved meanwhile: it ends with the period that runs now. As long as a period
+ * of any item still ends there it stays; an add-on for a month does not bring the end of a paid year nearer.
+ */
+export function keepToPeriodEnd(
+  subscription: Subscription,
+  items: readonly SubscriptionItem[],
+): Subscription {
+  const { cancelMode, cancelAt, currentPeriodEnd } = subscription;
+  if (cancelMode !== 'period_end' || !cancelAt || !currentPeriodEnd) return subscription;
+  const stands = items.some(
+    ({ endedAt, currentPeriodEnd: end }) => !endedAt && end?.getTime() === cancelAt.getTime(),
+  );
+  return stands ? subscription : { ...subscription, cancelAt: currentPeriodEnd };
 }

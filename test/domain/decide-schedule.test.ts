@@ -188,6 +188,37 @@ describe('phases', () => {
     expect(lived.map(({ decision }) => amounts(decision))).toEqual([['40.00'], ['41.00'], ['41.00']]);
   });
 
+  test('leave open what follows from the phase before, not from what is now', () => {
+    const year = target('fee', { unitAmount: '365', intervalUnit: 'year' });
+    const open = (set: Change['set']) => ({ ...aChange({ set }), proration: null, anchor: null });
+    const life = obey(begun(), {
+      kind: 'schedule',
+      scheduleId: 'cmd_1',
+      phases: [
+        { at: utc('2026-02-02'), change: open([year]) },
+        { at: utc('2026-02-10'), change: open([fee('31')]) },
+      ],
+    });
+    const anchors = life.changes.map(({ action }) => action.kind === 'change' && action.change.anchor);
+    expect(anchors).toEqual(['reset', 'reset']);
+    const { life: then } = live(life, '2026-02-10');
+    expect(day(then.subscription.currentPeriodEnd)).toBe('2026-03-10');
+  });
+
+  test('may end what a phase before them began', () => {
+    const more = [target('more', { unitAmount: '1' })];
+    const ramp = obey(begun(), {
+      kind: 'schedule',
+      scheduleId: 'cmd_1',
+      phases: [
+        { at: utc('2026-02-01'), change: aChange({ set: more }) },
+        { at: utc('2026-03-01'), change: aChange({ remove: ['more'] }) },
+      ],
+    });
+    const { lived } = live(ramp, '2026-04-01');
+    expect(lived.map(({ decision }) => amounts(decision))).toEqual([['31.00', '1.00'], ['31.00'], ['31.00']]);
+  });
+
   test('give way to a single change that comes later', () => {
     const ramp = obey(begun(), phases('2026-02-01', '2026-03-01'));
     expect(pending(obey(ramp, change({ set: [fee('20')] })))).toEqual([['2026-02-01', 'period_end']]);

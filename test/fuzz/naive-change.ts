@@ -1,6 +1,6 @@
 import type { SimulationAction } from '../../src/contract/simulation-actions.ts';
 import { Decimal } from '../../src/domain/money.ts';
-import { dayOf, startOfDay } from './naive-calendar.ts';
+import { dayOf, periodAround, startOfDay } from './naive-calendar.ts';
 import { type Lines, type Sub, type Target, Unclear, zero } from './naive-life.ts';
 import type { PriceBody } from './naive-prices.ts';
 import { advance, type Cut, endTrial, perDay } from './naive-steps.ts';
@@ -25,14 +25,8 @@ export function change(world: World, sub: Sub, asked: ChangeBody, at: number, du
   if (when >= (sub.cancelAt ?? Infinity) || when >= (sub.endsAt ?? Infinity)) return false;
   if (when < at) throw new Unclear('a change in the past');
   if (sub.pausedAt !== null && when > at) throw new Unclear('a change planned while paused');
-  const midPeriod = sub.items.some(
-    ({ price, end }) => price.timing === 'in_advance' && end !== null && end > when,
-  );
-  const cuts = cut.anchor !== null && sub.status !== 'trialing' && sub.pausedAt === null;
-  if (cut.proration === 'none' && cuts && midPeriod) {
-    if (when === at) return false;
-    throw new Unclear('a plan for what will be refused');
-  }
+  if (cut.proration === 'none' && cut.anchor !== null && !fitsWithoutMoney(sub, asked, when, at))
+    return false;
   if (when === at) {
     if (!due && asked.plan !== undefined) replacePlans(sub, 'change');
     make(world, sub, wanted, { ...cut, targets: changed }, asked, at);
@@ -53,6 +47,19 @@ export function change(world: World, sub: Sub, asked: ChangeBody, at: number, du
   return true;
 }
 
+/** Without proration the calendar moves only where no paid period runs; what lies ahead is judged by what is known now. */
+function fitsWithoutMoney(sub: Sub, asked: ChangeBody, when: number, at: number): boolean {
+  const isQuiet = sub.status === 'trialing' || sub.status === 'scheduled' || sub.pausedAt !== null;
+  if (isQuiet && when > at) throw new Unclear('a plan for when something runs again');
+  if (isQuiet || (when > at && !isInstant(asked.effective))) return true;
+  const paidAhead = sub.items.filter(({ price }) => price.timing === 'in_advance');
+  return paidAhead.every(({ price, end }) => {
+    if (when === at) return end === null || end === when;
+    return periodAround(sub, price.interval ?? MONTH, when).start === when;
+  });
+}
+
+const MONTH = { unit: 'month', count: 1 } as const;
 const isInstant = (text: string | undefined) => text !== undefined && /^\d/.test(text);
 
 /** What every item is to be; null where something is named that does not exist or is there already. */
@@ -173,7 +180,7 @@ function make(world: World, sub: Sub, wanted: Wanted, cut: Cut, asked: ChangeBod
 function onceLine(sub: Sub, price: PriceBody, at: number): Lines[number] {
   if (price.terms.model !== 'flat') throw new Unclear('charged once by another model');
   const end = sub.basis === 'day' ? startOfDay(dayOf(at, sub.zone) + 1, sub.zone) : at + 1;
-  const line = { key: 'once', amount: price.terms.unitAmount, start: at, end };
+  const line = { key: price.key, amount: price.terms.unitAmount, start: at, end };
   const fee = {
     line,
     price,

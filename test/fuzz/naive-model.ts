@@ -88,7 +88,10 @@ function step(world: World, sub: Sub, at: number): void {
 /** What follows from the facts after each step: periods that moved, and whether money is overdue (rule 29d). */
 function follow(world: World, sub: Sub, at: number): void {
   if (!isLive(sub)) return;
-  if (sub.cancelAt !== null && sub.cancelsWithPeriod) sub.cancelAt = periodEndOf(sub, null) ?? sub.cancelAt;
+  // As long as a period still ends there it stays; a shorter one beside it brings no end nearer.
+  const stands = sub.items.some(({ end }) => end !== null && end === sub.cancelAt);
+  if (sub.cancelAt !== null && sub.cancelsWithPeriod && !stands)
+    sub.cancelAt = periodEndOf(sub, null) ?? sub.cancelAt;
   for (const planned of sub.planned)
     if (planned.mode === 'period_end') planned.at = periodEndOf(sub, planned.about) ?? planned.at;
   sub.planned.sort((a, b) => a.at - b.at);

@@ -25,6 +25,9 @@ describe('an example of docs/examples/simulations', () => {
     expect(text).toContain('active from 2027-01-31 → paused from 2027-06-10 → active from 2027-08-05');
     expect(text).toContain('INV-000003  2027-03-15  main  subscription_update  paid');
     expect(text).toContain('Pro at 90.00 for 16 of 31 days (15 Mar – 30 Mar): 46.45');
+    expect(text).toMatch(/To the balance +60\.00\n +Due +0\.00\n/);
+    expect(text).toMatch(/From the balance +60\.00\n/);
+    expect(text).not.toContain('Given back: Unused time');
     expect(text).toContain('next: close_period at 2028-01-31');
   });
 });

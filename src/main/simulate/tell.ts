@@ -60,8 +60,7 @@ function tellInvoice(invoice: Invoice, local: (instant: string) => string): stri
     line.amount.amount,
   ]);
   const sums: [string, string][] = [[`Total ${total.currency}`, total.amount]];
-  if (!isZero(invoice.balance_applied.amount))
-    sums.push(['From the balance', invoice.balance_applied.amount]);
+  sums.push(...balanceRow(invoice.balance_applied.amount));
   if (!isZero(invoice.amount_credited.amount)) sums.push(['Credited', invoice.amount_credited.amount]);
   if (sums.length > 1 || !isZero(invoice.amount_due.amount)) sums.push(['Due', invoice.amount_due.amount]);
   const [, , ...shown] = table(
@@ -79,6 +78,12 @@ function tellInvoice(invoice: Invoice, local: (instant: string) => string): stri
     explanation.map((sentence) => `      ${sentence}`),
   );
   return [head.join('  '), ...shown, ...sentences, ...failed];
+}
+
+/** An invoice of less than nothing gives to the balance instead of taking from it. */
+function balanceRow(applied: string): [string, string][] {
+  if (isZero(applied)) return [];
+  return applied.startsWith('-') ? [['To the balance', applied.slice(1)]] : [['From the balance', applied]];
 }
 
 function tellStatus(invoice: Invoice, local: (instant: string) => string): string {
