@@ -57,7 +57,7 @@ const cancel = fc.record({
 });
 const phase = fc.record({
   days: fc.integer({ min: 1, max: 200 }),
-  anchor: fc.constantFrom('keep' as const, 'reset' as const),
+  anchor: fc.constantFrom(null, 'keep' as const, 'reset' as const),
   ...plan,
 });
 const removed = fc.record({ key: fc.constantFrom('a0', 'a1', 'seats', 'usage'), ...money });
@@ -271,7 +271,12 @@ function phasesOf(phases: readonly Phase[], at: number, life: LifeAhead) {
     start += phase.days * DAY;
     const { proration } = moneyOf(phase, at, life);
     const anchor = life.calendar || life.fixed ? 'keep' : phase.anchor;
-    return { start_at: iso(start), anchor, ...planFields(phase, life), ...(proration ? { proration } : {}) };
+    return {
+      start_at: iso(start),
+      ...(anchor === null ? {} : { anchor }),
+      ...planFields(phase, life),
+      ...(proration ? { proration } : {}),
+    };
   });
 }
 

@@ -19,6 +19,8 @@ const { values } = parseArgs({
   },
 });
 
+/** Each takes a while to be made small, and this many are enough to read. */
+const DIFFERENCES_MAX = 20;
 const count = (text: string, name: string): number => {
   const number = Number(text);
   if (Number.isInteger(number) && number > 0) return number;
@@ -39,7 +41,13 @@ if (plant !== null && !PLANTS.some(({ name }) => name === plant))
 if (values.model !== undefined) {
   say(`seeds from ${seed}${plant ? `, with ${plant} planted` : ''}`);
   const runs = count(values.model, 'model');
-  const report = await runModel({ runs, seed, plant, untilFirst: plant !== null, say });
+  const report = await runModel({
+    runs,
+    seed,
+    plant,
+    differencesMax: plant === null ? DIFFERENCES_MAX : 1,
+    say,
+  });
   conclude('model', report.runs, report.differences.length);
 }
 if (values.live !== undefined) {

@@ -7,8 +7,8 @@ export type ModelRun = {
   runs: number;
   seed: number;
   plant: string | null;
-  /** Ends at the first difference. */
-  untilFirst: boolean;
+  /** It ends when so many differences were found. */
+  differencesMax: number;
   say: (text: string) => void;
 };
 export type ModelReport = { runs: number; unclear: number; known: number; differences: Difference[] };
@@ -17,7 +17,7 @@ export type Difference = { seed: number } & Extract<Outcome, { kind: 'different'
 const THREADS = 2;
 const SAY_MS = 10_000;
 
-export async function runModel({ runs, seed, plant, untilFirst, say }: ModelRun): Promise<ModelReport> {
+export async function runModel({ runs, seed, plant, differencesMax, say }: ModelRun): Promise<ModelReport> {
   const report: ModelReport = { runs: 0, unclear: 0, known: 0, differences: [] };
   const began = performance.now();
   const progress = () =>
@@ -27,7 +27,7 @@ export async function runModel({ runs, seed, plant, untilFirst, say }: ModelRun)
     );
   const saying = setInterval(progress, SAY_MS);
   let next = seed;
-  const isOver = () => next >= seed + runs || (untilFirst && report.differences.length > 0);
+  const isOver = () => next >= seed + runs || report.differences.length >= differencesMax;
   const take = (answer: { seed: number; outcome: Outcome }) => {
     report.runs += 1;
     if (answer.outcome.kind === 'unclear') report.unclear += 1;

@@ -171,7 +171,7 @@ function askPause(world: World, sub: Sub, asked: Of<'pause'>, at: number): boole
   const resumeAt = asked.resume_at === undefined ? null : Date.parse(asked.resume_at);
   const run = (_: Sub, when: number) => {
     bill(world.books, sub, when, pause(sub, when, asked.credit));
-    if (resumeAt === null) return;
+    if (resumeAt === null || resumeAt >= (sub.endsAt ?? Infinity)) return;
     const resume = (_sub: Sub, then: number) => resumeNow(world, sub, then);
     sub.planned.push({ at: resumeAt, mode: 'at', about: null, kind: 'resume', run: resume });
     sub.planned.sort((a, b) => a.at - b.at);
@@ -225,6 +225,8 @@ function schedule(world: World, sub: Sub, { phases }: Of<'schedule'>): boolean {
   if (starts.some((start) => Number.isNaN(start) || start <= world.now))
     throw new Unclear('phases by cycles');
   if (starts.some((start) => start >= over)) return false;
+  const moves = phases.map(({ proration, anchor }) => proration === 'none' && anchor !== 'keep');
+  if (moves.some(Boolean)) throw new Unclear('a phase that moves the calendar without money');
   sub.planned = phases.map((phase, index) => ({
     at: starts[index] ?? 0,
     mode: 'at' as const,

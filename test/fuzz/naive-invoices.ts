@@ -6,7 +6,7 @@ import { type Invoice, type Lines, type Sub, zero } from './naive-life.ts';
 export type Books = {
   balance: Decimal;
   invoices: Invoice[];
-  credits: { at: number; invoice: Invoice; amount: Decimal }[];
+  credits: { at: number; amount: Decimal }[];
 };
 
 /** Lines wait for the next invoice; what reduces an open one does so at once. */
@@ -50,17 +50,10 @@ function payBack(books: Books, lines: Lines, at: number): Lines {
     if (amount.lte(0)) return [{ line, fee }];
     invoice.credited = invoice.credited.plus(amount);
     if (dueOf(invoice).lte(0)) invoice.paid = true;
-    noteCredit(books, { at, invoice, amount });
+    books.credits.push({ at, amount });
     const rest = line.amount.plus(amount);
     return rest.isZero() ? [] : [{ line: { ...line, amount: rest }, fee }];
   });
-}
-
-/** One credit note for each invoice and instant. */
-function noteCredit({ credits }: Books, { at, invoice, amount }: Books['credits'][number]): void {
-  const same = credits.find((one) => one.at === at && one.invoice === invoice);
-  if (same) same.amount = same.amount.plus(amount);
-  else credits.push({ at, invoice, amount });
 }
 
 /** Money from outside pays what is open, the oldest first; false when nothing is. */

@@ -49,6 +49,8 @@ export function replacePlans(sub: Sub, kind: Planned['kind']): void {
 
 export function plan(sub: Sub, planned: Planned): void {
   replacePlans(sub, planned.kind);
+  // Its last cycle is over by then.
+  if (sub.endsAt !== null && planned.at >= sub.endsAt) return;
   if (sub.planned.some(({ at }) => at === planned.at)) throw new Unclear('two plans for the same instant');
   sub.planned = [...sub.planned, planned].sort((a, b) => a.at - b.at);
 }

@@ -14,7 +14,7 @@ export type Outcome =
   | { kind: 'same' | 'unclear' | 'known' }
   | { kind: 'different'; body: Body; naive: string[]; engine: string[] };
 
-const SHRINKING_MS = 20_000;
+const SHRINKING_MS = 8_000;
 
 export function trySeed(seed: number): Outcome {
   let deadline: number | null = null;

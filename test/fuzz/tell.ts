@@ -31,6 +31,14 @@ function tellStates(name: string, states: readonly { status: string; from: strin
   return lasting.map(({ status, from, to }) => `state of ${name}: ${status} from ${from} to ${to}`);
 }
 
+/** What open invoices were reduced by at each instant. */
+function tellCredits(credits: readonly { at: number | string; amount: Decimal | string }[]): string[] {
+  const sums = new Map<string, Decimal>();
+  for (const { at, amount } of credits)
+    sums.set(iso(at), (sums.get(iso(at)) ?? new Money(0)).plus(new Money(amount)));
+  return [...sums].map(([at, amount]) => `${at} credited ${plain(amount)}`);
+}
+
 export function tellNaive({ books, subs, refused }: World): string[] {
   const told: string[] = refused.map((index) => `refused: action ${index}`);
   for (const { subscription, at, lines, total, balanceApplied } of books.invoices) {
@@ -40,7 +48,7 @@ export function tellNaive({ books, subs, refused }: World): string[] {
     for (const { key, amount, start, end } of shown)
       told.push(line(iso(at), key, amount, iso(start), iso(end)));
   }
-  for (const { at, amount } of books.credits) told.push(`${iso(at)} credit note ${plain(amount)}`);
+  told.push(...tellCredits(books.credits));
   told.push(`balance ${plain(books.balance)}`);
   for (const sub of subs) told.push(...tellSub(sub));
   return told.sort();
@@ -73,8 +81,7 @@ export function tellEngine(answer: SimulationAnswer): string[] {
     for (const { key, amount, period } of shown)
       told.push(line(iso(one.at), key, amount.amount, iso(period.start), iso(period.end)));
   }
-  for (const { at, amount } of answer.credit_notes)
-    told.push(`${iso(at)} credit note ${plain(amount.amount)}`);
+  told.push(...tellCredits(answer.credit_notes.map(({ at, amount }) => ({ at, amount: amount.amount }))));
   const [balance] = answer.balances;
   told.push(`balance ${plain(balance?.amount ?? '0')}`);
   for (const sub of answer.subscriptions) told.push(...tellSubscription(sub));
