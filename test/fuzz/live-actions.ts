@@ -54,8 +54,17 @@ async function subscribe(played: Played, action: Of<'subscribe'>): Promise<Refus
     ...instants(played, { start_at: action.start_at, trial_end: action.trial_end }),
     ...instants(played, { billing_anchor: action.billing_anchor, cancel_at: action.cancel_at }),
   });
-  if (reply.status < 400) played.ids.set(name, String(reply.body['id']));
-  return refusal(reply);
+  const begun = begunBy(reply);
+  if (begun === null) return refusal(reply);
+  played.ids.set(name, begun);
+  return null;
+}
+
+/** The subscription that a creation made: with all or nothing one that ended at once, which is answered as a failure. */
+function begunBy({ status, body }: Reply): string | null {
+  if (status < 400) return String(body['id']);
+  const { subscription = null } = (body['details'] ?? {}) as { subscription?: string | null };
+  return body['code'] === 'first_payment_failed' ? subscription : null;
 }
 
 type OnSubscription = Exclude<Action, Of<'subscribe' | 'pay' | 'decline' | 'payment_method'>>;
