@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { reconcile } from '../../activities/reconcile.ts';
 import type { PlanMigration } from '../../src/domain/plan-migration.ts';
+import { engineOf } from '../../src/main/engine.ts';
 import {
   countsOf,
   findMigration,
@@ -204,6 +206,30 @@ describe('the subscribers of a plan', () => {
       (report) => report[one] === 'skipped migration_canceled',
     );
     expect((await subscriptionOf(world, one)).planVersion).toBe(1);
+  }, 120_000);
+
+  test('are moved though the workflow of their migration is lost: it is found by its row and started anew', async () => {
+    const world = given();
+    const plan = await world.plan([{}]);
+    const clock = await underClock(world, START);
+    const one = await clock.subscribe(plan);
+    await publish(plan, 2, '25');
+    const id = await migrate(plan, {}, new Date(Date.now() + 3_600_000));
+    await waiting(id);
+    await world.client.workflow.getHandle(workflowId.migratePlan(id)).terminate();
+    const { database } = world;
+    await world.inTenant((tx) =>
+      updateRows(tx, MigrationSubscriberSchema, { migrationId: id }, { againAt: null }),
+    );
+    const now = () => new Date();
+    const repairs = reconcile(
+      { database, engine: engineOf(world.client, ''), now },
+      { dryRun: false, from: { pass: 'migrations', after: null } },
+    );
+    const kinds: string[] = [];
+    for await (const repair of repairs) kinds.push(`${repair.kind} ${repair.id}`);
+    expect(kinds).toEqual([`migration_lost ${id}`]);
+    expect(await reportOf(id)).toEqual({ [one]: 'scheduled' });
   }, 120_000);
 
   test('a hundred and twenty are moved once each, though the worker is stopped on the way', async () => {
