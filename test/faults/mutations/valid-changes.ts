@@ -46,6 +46,16 @@ export async function validChanges(stage: Stage): Promise<Makers> {
     await stage.http.insist('POST', `/v1/subscriptions/${id}/pause`, {});
     return id;
   };
+  /** A migration of nobody is over in a moment, unless it is paused before. */
+  const stopped = async (): Promise<string> => {
+    const id = await make(stage, `/v1/plans/${await plan()}/migrations`, {});
+    const { status } = await stage.http.insist('POST', `/v1/plan_migrations/${id}/pause`, {});
+    return status < 300 ? id : stopped();
+  };
+  const steered = (verb: string) => async () => ({
+    path: `/v1/plan_migrations/${await stopped()}/${verb}`,
+    body: {},
+  });
   const change = {
     plan: business,
     items: [{ key: 'seats', quantity: '2.5' }],
@@ -114,6 +124,9 @@ export async function validChanges(stage: Stage): Promise<Makers> {
       path: `/v1/plans/${team}/migrations`,
       body: { dry_run: true, effective: 'period_end' },
     }),
+    pausePlanMigration: steered('pause'),
+    resumePlanMigration: steered('resume'),
+    cancelPlanMigration: steered('cancel'),
     simulate: async () => ({
       path: '/v1/simulations',
       body: {
