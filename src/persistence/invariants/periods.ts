@@ -26,7 +26,7 @@ export const PERIOD_PROMISES: readonly Promised[] = [
         select item.id as item_id, item.tenant_id, sub.id as subscription_id, sub.status, price.timing, item.started_at,
           case
             when sub.paused_at is not null and coalesce(item.ended_at >= sub.paused_at, true)
-              then array[sub.paused_at, item.current_period_end, item.started_at]
+              then array[sub.paused_at, item.current_period_end, item.started_at, item.ended_at]
             when item.ended_at is not null and price.timing = 'in_advance' and item.current_period_end is not null
               then array[item.ended_at, item.current_period_end]
             when item.ended_at is not null and (sub.end_reason = 'expired' or exists (
