@@ -16,7 +16,7 @@ import { decideAction } from './decide-scheduled.ts';
 import type { Decision } from './decision.ts';
 import { DomainError } from './errors.ts';
 import type { EventType } from './event.ts';
-import { foldUntil } from './fold.ts';
+import { foldUntilChange } from './fold.ts';
 import type { Life } from './life.ts';
 import { newChangeId } from './new-ids.ts';
 import { periodEndFor } from './period-end.ts';
@@ -153,10 +153,11 @@ function consistingOf(life: Life, change: Change, at: Date): Life {
  */
 function rehearse(life: Life, decision: Decision, hasPaymentMethod: boolean): void {
   const then = lifeAfter(life, decision, NOT_YET);
-  for (const { action, effectiveAt } of decision.scheduled) {
-    const there = foldUntil(then, effectiveAt);
-    assertNotOver(there.subscription);
-    decideAction(there, action, effectiveAt, hasPaymentMethod);
+  for (const change of decision.scheduled) {
+    const there = foldUntilChange(then, change);
+    const { subscription } = there;
+    assertNotOver(subscription);
+    decideAction(there, change.action, subscription.nextStepAt ?? change.effectiveAt, hasPaymentMethod);
   }
 }
 

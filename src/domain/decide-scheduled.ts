@@ -33,7 +33,8 @@ export function decideApplyChange(life: Life, at: Date, hasPaymentMethod: boolea
 /** At one instant a pause comes before a change and a resume after it, so that nothing is billed for a time that rests. */
 const ORDER: readonly ScheduledChange['action']['kind'][] = ['pause', 'change', 'resume'];
 
-function firstDue(changes: readonly ScheduledChange[], at: Date): ScheduledChange | undefined {
+/** Which of the changes that are due at `at` comes first. */
+export function firstDue(changes: readonly ScheduledChange[], at: Date): ScheduledChange | undefined {
   const due = changes.filter(({ effectiveAt }) => effectiveAt <= at);
   const earliest = Math.min(...due.map(({ effectiveAt }) => effectiveAt.getTime()));
   return due

@@ -1,8 +1,10 @@
 import { lifeAfter, NOT_YET, ownLines } from './apply-decision.ts';
+import type { ScheduledChange } from './change.ts';
 import { decideStep } from './decide.ts';
+import { firstDue } from './decide-scheduled.ts';
 import { DomainError } from './errors.ts';
 import type { Life } from './life.ts';
-import { derived } from './next-step.ts';
+import { derived, type NextStep } from './next-step.ts';
 import { LivedAhead } from './spent.ts';
 
 /** More steps than a daily price takes in ten years: a life that takes more is a mistake. */
@@ -14,12 +16,39 @@ const STEPS_MAX = 5_000;
  * Throws `change_not_allowed` when it is too far ahead to be lived until then.
  */
 export function foldUntil(life: Life, at: Date): Life {
+  const isThere = (_now: Life, { step, at: due }: NextStep) =>
+    due > at || (due.getTime() === at.getTime() && step !== 'activate');
+  const { ahead, now } = liveAhead(life, at, isThere);
+  return ahead.known(now, at);
+}
+
+/**
+ * The same until just before a scheduled change takes place, which may be at another instant than it says: it moves with
+ * the period whose end it waits for. Where it does not take place, because the subscription ends, the life at its end.
+ */
+export function foldUntilChange(life: Life, { action, effectiveAt }: ScheduledChange): Life {
+  const isThere = ({ changes }: Life, { step, at: due }: NextStep) =>
+    step === 'apply_change' && firstDue(changes, due)?.action === action;
+  const { ahead, now } = liveAhead(life, effectiveAt, isThere);
+  return ahead.known(now, now.subscription.nextStepAt ?? effectiveAt);
+}
+
+/** The same until just before the cancellation that is planned, which moves like such a change. */
+export function foldUntilCancel(life: Life, cancelAt: Date): Life {
+  const { ahead, now } = liveAhead(life, cancelAt, (_now, { step }) => step === 'cancel');
+  return ahead.known(now, now.subscription.nextStepAt ?? cancelAt);
+}
+
+function liveAhead(
+  life: Life,
+  at: Date,
+  isThere: (now: Life, next: NextStep) => boolean,
+): { ahead: LivedAhead; now: Life } {
   const ahead = new LivedAhead(life);
   let now = paid(life);
   for (let n = 0; n < STEPS_MAX; n += 1) {
     const { nextStep: step, nextStepAt: due } = now.subscription;
-    if (!step || !due || due > at || (due.getTime() === at.getTime() && step !== 'activate'))
-      return ahead.known(now, at);
+    if (!step || !due || isThere(now, { step, at: due })) return { ahead, now };
     const decision = decideStep(ahead.known(now, due), { step, at: due }, true);
     ahead.add(ownLines(decision, now.pending.length));
     now = paid(lifeAfter(now, decision, NOT_YET));

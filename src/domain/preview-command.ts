@@ -7,7 +7,7 @@ import { decideCancel } from './decide-end.ts';
 import { timed } from './decide-schedule.ts';
 import { decideAction } from './decide-scheduled.ts';
 import type { Decision } from './decision.ts';
-import { foldUntil } from './fold.ts';
+import { foldUntil, foldUntilCancel, foldUntilChange } from './fold.ts';
 import type { Life } from './life.ts';
 
 /** What a command would do, and when: the same function as its execution, with nothing written (billing rule 17). */
@@ -35,12 +35,9 @@ export function decidePreview(
   if (command.kind === 'cancel' && command.mode !== 'now') {
     const { cancelAt } = decision.subscription;
     if (!cancelAt) return { at, decision, class: null, replaces };
-    return {
-      at: cancelAt,
-      decision: decideCancel(foldUntil(after(life, decision), cancelAt), cancelAt),
-      class: null,
-      replaces,
-    };
+    const then = foldUntilCancel(after(life, decision), cancelAt);
+    const due = then.subscription.nextStepAt ?? cancelAt;
+    return { at: due, decision: decideCancel(then, due), class: null, replaces };
   }
   const planned = plannedBy(life, command, at);
   if (!planned) return { at, decision, class: null, replaces };
@@ -48,13 +45,18 @@ export function decidePreview(
   const changeClass =
     action.kind === 'change' ? classOf(life.subscription, life.priced, action.change) : null;
   if (planned.at <= at) return { at: planned.at, decision, class: changeClass, replaces };
-  const then = foldUntil(after(life, decision), planned.at);
-  const later = decideAction(then, action, planned.at, setting.hasPaymentMethod, {
+  const [change] = decision.scheduled;
+  const then = change
+    ? foldUntilChange(after(life, decision), change)
+    : foldUntil(after(life, decision), planned.at);
+  // A change that waits for the end of a period moves with it, where something that is planned before it moves that end.
+  const due = (change && then.subscription.nextStepAt) ?? planned.at;
+  const later = decideAction(then, change?.action ?? action, due, setting.hasPaymentMethod, {
     finished: then.changes.flatMap(({ id, effectiveAt }) =>
-      effectiveAt <= planned.at ? [{ id, as: 'applied' as const }] : [],
+      effectiveAt <= due ? [{ id, as: 'applied' as const }] : [],
     ),
   });
-  return { at: planned.at, decision: later, class: changeClass, replaces };
+  return { at: due, decision: later, class: changeClass, replaces };
 }
 
 function after(life: Life, decision: Decision): Life {

@@ -4,6 +4,7 @@ import { decideCommand, type SubscriptionCommand } from '../../src/domain/decide
 import type { SubscriptionTerms } from '../../src/domain/decide-create.ts';
 import type { Life } from '../../src/domain/life.ts';
 import { Decimal } from '../../src/domain/money.ts';
+import { decidePreview } from '../../src/domain/preview-command.ts';
 import { aChange, amounts, target } from '../support/changes.ts';
 import { conceive, day, after as left, live, utc } from '../support/lives.ts';
 
@@ -142,6 +143,23 @@ describe('a scheduled change', () => {
     const cancel = { kind: 'cancel', mode: 'at', at: utc('2026-04-10'), reason: null } as const;
     const { life } = live(obey(obey(begun(), pause), cancel), '2026-03-01');
     expect(life.subscription).toMatchObject({ status: 'paused', nextStep: 'cancel' });
+  });
+
+  test('is rehearsed where it takes place, although something planned before it moves its period', () => {
+    const year = target('fee', { unitAmount: '365', intervalUnit: 'year' });
+    const monthly = { at: utc('2026-02-02'), change: aChange({ set: [fee('31')], anchor: 'reset' }) };
+    const life = obey(begun({ items: [year] }), {
+      kind: 'schedule',
+      scheduleId: 'cmd_1',
+      phases: [monthly],
+    });
+    const pause = { kind: 'pause', credit: true, resumeAt: null, effective: 'period_end', at: null } as const;
+    const setting = { hasPaymentMethod: true, trialReminderDays: null };
+    expect(day(decidePreview(life, pause, utc('2026-01-10'), setting).at)).toBe('2026-03-02');
+    const cancel = { kind: 'cancel', mode: 'period_end', at: null, reason: null } as const;
+    expect(day(decidePreview(life, cancel, utc('2026-01-10'), setting).at)).toBe('2026-03-02');
+    const { life: then } = live(obey(life, pause), '2026-04-01');
+    expect(then.subscription).toMatchObject({ status: 'paused', pausedAt: utc('2026-03-02') });
   });
 
   test('can be taken back while it waits, once', () => {

@@ -64,6 +64,36 @@ describe('what the naive model found', () => {
     expect(amountsOf(answer.invoices[0]).sort()).toEqual(['19.00', '31.00', '31.00']);
   });
 
+  test('a commitment does not count what waited for an invoice and was given back on it', () => {
+    const commitment = {
+      key: 'least',
+      model: 'minimum_commitment',
+      currency: 'USD',
+      unit_amount: '50.00',
+      interval: { unit: 'month' },
+    } as const;
+    const seats = { ...metered('1.00', 'month', 'seats'), billing: 'licensed' } as const;
+    const set = (at: string, quantity: number, proration: string) => ({
+      at,
+      action: 'set_quantity',
+      key: 'seats',
+      quantity,
+      proration,
+      effective: 'now',
+    });
+    const answer = lifeOf(
+      [plan('basic', { ...seats, timing: 'in_advance' }, commitment)],
+      [
+        subscribe(),
+        set('2027-01-01T00:00', 20, 'next_invoice'),
+        set('2027-01-01T00:00', 5, 'invoice_now'),
+        { at: '2027-01-10', action: 'cancel', mode: 'at', cancel_at: '2027-02-01' },
+      ],
+      '2027-02-01',
+    );
+    expect(billsOf(answer).at(-1)).toEqual(['2027-02-01', '45.00']);
+  });
+
   test('what was paid when its trial ended can rest and go on in the same instant', () => {
     const answer = lifeOf(
       [basic],

@@ -5,7 +5,7 @@ import { atWallTime, DAY, wallTime } from './naive-calendar.ts';
 import { change } from './naive-change.ts';
 import { bill, pay } from './naive-invoices.ts';
 import { type Item, type Lines, type Sub, Unclear } from './naive-life.ts';
-import { activate, advance, end, endTrial, enter, NO_CUT, pause } from './naive-steps.ts';
+import { activate, advance, endTrial, enter, end as finish, NO_CUT, pause } from './naive-steps.ts';
 import { firstEndOf, isLive, periodEndOf, plan, resumeNow, type World } from './naive-world.ts';
 
 type Of<Name extends SimulationAction['action']> = Extract<SimulationAction, { action: Name }>;
@@ -148,7 +148,8 @@ function liveThrough(sub: Sub, startsAt: number, at: number): Lines {
     if (startsAt === at || end === null || end > at) return lines;
     if (sub.endsAt !== null && sub.endsAt < at)
       throw new Unclear('it would have ended before it was asked for');
-    if (sub.endsAt === at && end === at) return lines;
+    if (sub.endsAt === at && end === at)
+      return [...lines, ...finish(sub, at, 'expired', { credit: false, dayToo: 'begun' })];
     if (sub.status === 'trialing') lines.push(...endTrial(sub, end));
     else lines.push(...advance(sub, end, NO_CUT).now);
   }
@@ -206,7 +207,7 @@ function unclear(why: string): never {
 function cancel(world: World, sub: Sub, asked: Of<'cancel'>, at: number): boolean {
   if (asked.mode === 'now') {
     const how = { credit: asked.credit === 'prorate', dayToo: 'always' as const };
-    bill(world.books, sub, at, end(sub, at, 'canceled', how), true);
+    bill(world.books, sub, at, finish(sub, at, 'canceled', how), true);
     return true;
   }
   if (asked.credit === 'prorate') throw new Unclear('a later cancellation with credit');

@@ -36,8 +36,9 @@ export function apply(
   assertTransition(life.subscription.status, derived(decision.subscription).status);
   for (const { to } of decision.segments) if (to) world.prices.set(to.price.id, to.price);
   const after = giveCredit(world, lived, decision, at);
-  const { held, inline } = bill(world, lived, { ...decision, subscription: after }, at, graceHours);
+  // Before what waited becomes lines: a credit may take from something that waited for this very invoice.
   noteReversals(world, life, decision);
+  const { held, inline } = bill(world, lived, { ...decision, subscription: after }, at, graceHours);
   if (decision.voidOpenInvoices) voidOpen(world, lived, at);
   const then = lifeAfter(
     // What still waited when a life ended without a last invoice is dropped.
