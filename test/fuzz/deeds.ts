@@ -16,7 +16,13 @@ export type Moment = typeof moment extends fc.Arbitrary<infer T> ? T : never;
 
 const effective = fc.constantFrom('now', 'now', 'now', 'period_end', 'ahead', null);
 const money = {
-  proration: fc.constantFrom('invoice_now', 'invoice_now', 'next_invoice', 'none', null),
+  proration: fc.constantFrom(
+    'invoice_now' as const,
+    'invoice_now' as const,
+    'next_invoice' as const,
+    'none' as const,
+    null,
+  ),
   effective,
   ahead: moment,
 };
@@ -288,7 +294,7 @@ function planFields({ plan: index, quantity }: { plan: number; quantity: number 
 }
 
 type Money = {
-  proration: 'invoice_now' | 'next_invoice' | 'none' | null | string;
+  proration: 'invoice_now' | 'next_invoice' | 'none' | null;
   effective: string | null;
   ahead: Moment;
 };
@@ -297,7 +303,7 @@ function moneyOf({ proration, effective: when, ahead }: Money, at: number, life:
   const then = instantOf(ahead, life);
   const chosen = when === 'ahead' ? (then > at ? iso(then) : 'period_end') : when;
   return {
-    ...(proration === null ? {} : { proration: proration as 'invoice_now' }),
+    ...(proration === null ? {} : { proration }),
     ...(chosen === null ? {} : { effective: chosen }),
   };
 }

@@ -23,10 +23,18 @@ export function change(world: World, sub: Sub, asked: ChangeBody, at: number, du
   const cut = cutOf(sub, changed, asked);
   const when = due ? at : whenOf(sub, asked, cut, at);
   if (when >= (sub.cancelAt ?? Infinity) || when >= (sub.endsAt ?? Infinity)) return false;
+  if (nothing && endsTrial && when > at && when >= (sub.trialEnd ?? when)) return false;
   if (when < at) throw new Unclear('a change in the past');
+  const isBefore = sub.status === 'scheduled' || sub.status === 'trialing';
+  if (isBefore && sub.cycles !== null && when > at)
+    throw new Unclear('how long cycles last that have not begun');
   if (sub.pausedAt !== null && when > at) throw new Unclear('a change planned while paused');
-  if (cut.proration === 'none' && cut.anchor !== null && !fitsWithoutMoney(sub, asked, when, at))
+  if (cut.proration === 'none' && cut.anchor !== null && !fitsWithoutMoney(sub, when, at)) {
+    if (when > at && !isInstant(asked.effective)) throw new Unclear('a period end that others reach beyond');
     return false;
+  }
+  if (when > at && cut.proration === 'none' && leavesAdvance(sub, changed))
+    throw new Unclear('a plan that may be refused then');
   if (when === at) {
     if (!due && asked.plan !== undefined) replacePlans(sub, 'change');
     make(world, sub, wanted, { ...cut, targets: changed }, asked, at);
@@ -48,10 +56,10 @@ export function change(world: World, sub: Sub, asked: ChangeBody, at: number, du
 }
 
 /** Without proration the calendar moves only where no paid period runs; what lies ahead is judged by what is known now. */
-function fitsWithoutMoney(sub: Sub, asked: ChangeBody, when: number, at: number): boolean {
+function fitsWithoutMoney(sub: Sub, when: number, at: number): boolean {
   const isQuiet = sub.status === 'trialing' || sub.status === 'scheduled' || sub.pausedAt !== null;
   if (isQuiet && when > at) throw new Unclear('a plan for when something runs again');
-  if (isQuiet || (when > at && !isInstant(asked.effective))) return true;
+  if (isQuiet) return true;
   const paidAhead = sub.items.filter(({ price }) => price.timing === 'in_advance');
   return paidAhead.every(({ price, end }) => {
     if (when === at) return end === null || end === when;
@@ -60,6 +68,14 @@ function fitsWithoutMoney(sub: Sub, asked: ChangeBody, when: number, at: number)
 }
 
 const MONTH = { unit: 'month', count: 1 } as const;
+
+/** What is paid ahead would be paid in arrears. */
+const leavesAdvance = (sub: Sub, changed: readonly Target[]) =>
+  changed.some((target) => {
+    const item = sub.items.find(({ key }) => key === target.key);
+    return 'price' in target && item?.price.timing === 'in_advance' && target.price.timing !== 'in_advance';
+  });
+
 const isInstant = (text: string | undefined) => text !== undefined && /^\d/.test(text);
 
 /** What every item is to be; null where something is named that does not exist or is there already. */

@@ -135,6 +135,10 @@ export function endTrial(sub: Sub, t: number): Lines {
   return lines;
 }
 
+/** Its period runs on without a fee, because it began without proration. */
+const isFree = ({ end, fees }: Item, t: number) =>
+  end !== null && end > t && !fees.some(({ until }) => until > t);
+
 export function pause(sub: Sub, t: number, withCredit: boolean): Lines {
   if (sub.status === 'trialing' && sub.items.some(({ from }) => from !== null))
     throw new Unclear('a trial with billed usage is paused');
@@ -143,6 +147,8 @@ export function pause(sub: Sub, t: number, withCredit: boolean): Lines {
   return commitmentsLast(sub.items).flatMap((item) => {
     const lines = closeArrears(sub, item, t);
     if (item.price.timing === 'in_advance' && withCredit) lines.push(...credit(sub, item, t));
+    else if (item.price.timing === 'in_advance' && isFree(item, t))
+      throw new Unclear('a pause in time that nobody pays for');
     item.from = null;
     return lines;
   });

@@ -135,7 +135,7 @@ export function hooksOf({ file, from, to, name }: Plant): RegisterHooksOptions {
     load(url, context, nextLoad) {
       if (!url.endsWith(`/${file}`)) return nextLoad(url, context);
       const loaded = nextLoad(url, context);
-      const text = String(loaded.source ?? readFileSync(new URL(url), 'utf8'));
+      const text = readFileSync(new URL(url), 'utf8');
       if (text.split(from).length !== 2)
         throw new Error(`plant ${name}: its place in ${file} is not there once`);
       return { ...loaded, source: text.replace(from, () => to) };
