@@ -20,7 +20,7 @@ const KILLED_AFTER = [0.27, 0.64];
  * middle of it. Then each has to have been moved, told of and billed exactly once, and the report has to say so.
  */
 export async function runMigration({ say, short }: SuiteOptions): Promise<Trial[]> {
-  const count = short ? 120 : 1_000;
+  const count = short ? 80 : 1_000;
   await using quick = await startsSooner();
   await using stage = await openStage({ say, env: quick.env });
   const caller = callerOf(stage.http, stage.apiKey);
