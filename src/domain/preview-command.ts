@@ -59,8 +59,17 @@ export function decidePreview(
   return { at: due, decision: later, class: changeClass, replaces };
 }
 
+/** What is scheduled changes nothing of what was used and spent until now. */
 function after(life: Life, decision: Decision): Life {
-  return lifeAfter(life, decision, NOT_YET);
+  const then = lifeAfter(life, decision, NOT_YET);
+  const loaded = new Map(life.priced.map(({ item, usage, spent }) => [item.id, { usage, spent }]));
+  return {
+    ...then,
+    priced: then.priced.map((entry) => {
+      const { usage, spent } = loaded.get(entry.item.id) ?? {};
+      return { ...entry, ...(usage ? { usage } : {}), ...(spent ? { spent } : {}) };
+    }),
+  };
 }
 
 function plannedBy(

@@ -29,22 +29,53 @@ export class LivedAhead {
       priced: life.priced.map((entry) => ({
         ...entry,
         fees: entry.fees ?? [],
-        ...(entry.price.billing === 'usage' ? { usage: entry.usage ?? quantityUsage(new Decimal(0)) } : {}),
+        ...(entry.price.billing === 'usage'
+          ? { usage: entry.usage ?? this.first(entry)?.usage ?? quantityUsage(new Decimal(0)) }
+          : {}),
         ...(entry.price.terms.model === 'minimum_commitment' ? { spent: this.spent(entry, at) } : {}),
       })),
     };
   }
 
-  private spent({ item }: PricedItem, at: Date): Decimal {
-    const { currentPeriodStart: start, currentPeriodEnd: end } = item;
+  /** The item as it was loaded, while the period still runs that ran then. */
+  private first({ item }: PricedItem): PricedItem | null {
     const first = this.loaded.get(item.id);
-    const isFirst = first?.item.currentPeriodStart?.getTime() === start?.getTime();
-    const before = (isFirst ? first?.spent : null) ?? new Decimal(0);
+    const isFirst = first?.item.currentPeriodStart?.getTime() === item.currentPeriodStart?.getTime();
+    return first && isFirst ? first : null;
+  }
+
+  private spent(entry: PricedItem, at: Date): Decimal {
+    const { item } = entry;
+    const { currentPeriodStart: start, currentPeriodEnd: end } = item;
+    const before = this.first(entry)?.spent ?? new Decimal(0);
     if (!start || !end) return before;
-    return this.lines.reduce((total, { itemId, reverses, period, amount }) => {
-      const counts =
-        itemId !== item.id && !reverses && period.start >= start && period.start < at && period.end <= end;
-      return counts ? total.plus(amount) : total;
-    }, before);
+    const counts = (billed: Pick<LineDraft, 'itemId' | 'period'> | null) =>
+      billed !== null &&
+      billed.itemId !== item.id &&
+      billed.period.start >= start &&
+      billed.period.start < at &&
+      billed.period.end <= end;
+    return this.lines.reduce(
+      (total, line) =>
+        counts(line.reverses ? this.givenBackBy(line) : line) ? total.plus(line.amount) : total,
+      before,
+    );
+  }
+
+  /** What a credit takes from: a line that was made on the way, or a fee that had been billed before. */
+  private givenBackBy({ itemId, reverses, period }: LineDraft): Pick<LineDraft, 'itemId' | 'period'> | null {
+    const made = this.lines.find(
+      (line) =>
+        line.itemId === itemId &&
+        !line.reverses &&
+        line.period.start <= period.start &&
+        line.period.end >= period.end,
+    );
+    if (made) return made;
+    const fees = this.loaded.get(itemId ?? '')?.fees ?? [];
+    const fee = fees.find(
+      ({ lineId, pendingId }) => lineId === reverses?.lineId && pendingId === reverses?.pendingId,
+    );
+    return fee ? { itemId, period: fee.period } : null;
   }
 }

@@ -162,6 +162,21 @@ describe('a scheduled change', () => {
     expect(then.subscription).toMatchObject({ status: 'paused', pausedAt: utc('2026-03-02') });
   });
 
+  test('is counted by a commitment that is looked at ahead, less what it gives back', () => {
+    const least = target('least', { model: 'minimum_commitment', unitAmount: '100', timing: 'in_arrears' });
+    const life = obey(begun({ items: [fee('31'), least] }), change({ set: [fee('62')] }, 'at', '2026-01-16'));
+    const known = {
+      ...life,
+      priced: life.priced.map((entry) =>
+        entry.item.key === 'least' ? { ...entry, spent: new Decimal(31) } : entry,
+      ),
+    };
+    const cancel = { kind: 'cancel', mode: 'period_end', at: null, reason: null } as const;
+    const setting = { hasPaymentMethod: true, trialReminderDays: null };
+    // 100 − (31 − 16 + 32).
+    expect(amounts(decidePreview(known, cancel, utc('2026-01-10'), setting).decision)).toEqual(['53.00']);
+  });
+
   test('can be taken back while it waits, once', () => {
     const life = obey(begun(), change({ set: [fee('20')] }));
     const command: SubscriptionCommand = { kind: 'cancel_scheduled_change', id: life.changes[0]?.id ?? '' };
