@@ -171,6 +171,8 @@ function askPause(world: World, sub: Sub, asked: Of<'pause'>, at: number): boole
   if (sub.pausedAt !== null || sub.status === 'scheduled' || sub.cancelAt !== null) return false;
   const resumeAt = asked.resume_at === undefined ? null : Date.parse(asked.resume_at);
   const run = (_: Sub, when: number) => {
+    // What rests already has nothing to do then.
+    if (sub.pausedAt !== null) return;
     bill(world.books, sub, when, pause(sub, when, asked.credit));
     if (resumeAt === null || resumeAt >= (sub.endsAt ?? Infinity)) return;
     const resume = (_sub: Sub, then: number) => resumeNow(world, sub, then);

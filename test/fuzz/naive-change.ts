@@ -23,7 +23,9 @@ export function change(world: World, sub: Sub, asked: ChangeBody, at: number, du
   const cut = cutOf(sub, changed, asked);
   const when = due ? at : whenOf(sub, asked, cut, at);
   if (when >= (sub.cancelAt ?? Infinity) || when >= (sub.endsAt ?? Infinity)) return false;
-  if (nothing && endsTrial && when > at && when >= (sub.trialEnd ?? when)) return false;
+  if (nothing && endsTrial && when > at && when > (sub.trialEnd ?? when)) return false;
+  if (nothing && endsTrial && when > at && when === sub.trialEnd)
+    throw new Unclear('a trial that is to end when it ends');
   if (when < at) throw new Unclear('a change in the past');
   const isBefore = sub.status === 'scheduled' || sub.status === 'trialing';
   if (isBefore && sub.cycles !== null && when > at)
