@@ -4,7 +4,7 @@ import type { ScheduledChange } from './change.ts';
 import { type Decision, NOTHING } from './decision.ts';
 import type { BillingReason } from './invoice.ts';
 import type { Life } from './life.ts';
-import { periodEndFor } from './period-end.ts';
+import { isPeriodEndFor, periodEndFor } from './period-end.ts';
 import type { Subscription, SubscriptionItem } from './subscription.ts';
 
 /** What a decision comes to, in parts; what is left out is as it was, or nothing. */
@@ -82,6 +82,7 @@ function instantOf(
   priced: ReturnType<typeof pricedAfter>,
 ): Date {
   if (mode === 'at' || subscription.pausedAt) return effectiveAt;
+  if (isPeriodEndFor(subscription, priced, action, effectiveAt)) return effectiveAt;
   return periodEndFor(subscription, priced, action) ?? effectiveAt;
 }
 

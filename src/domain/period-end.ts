@@ -21,6 +21,23 @@ export function periodEndFor(
   return ends.length > 0 ? new Date(Math.max(...ends)) : subscription.currentPeriodEnd;
 }
 
+/**
+ * Whether `at` is still the end of a period that an action may wait for. As long as it is, the action does not move: a
+ * shorter period beside it rolls on and reaches beyond it, and would carry it along for ever.
+ */
+export function isPeriodEndFor(
+  subscription: Subscription,
+  priced: readonly PricedItem[],
+  action: PlannedAction,
+  at: Date,
+): boolean {
+  if (!subscription.startedAt || (subscription.trialEndsAt && !subscription.trialEndedAt)) return false;
+  const about = action.kind === 'change' ? itemsOf(subscription, priced, action.change) : [];
+  const paidAhead = about.filter(({ item, price }) => price.timing === 'in_advance' && item.currentPeriodEnd);
+  const waitedFor = paidAhead.length > 0 ? paidAhead : priced;
+  return waitedFor.some(({ item }) => item.currentPeriodEnd?.getTime() === at.getTime());
+}
+
 function itemsOf(
   subscription: Subscription,
   priced: readonly PricedItem[],

@@ -140,4 +140,33 @@ describe('what the naive model found', () => {
     expect(answer.refused).toEqual([]);
     expect(statesOf(answer)).toEqual(['active 2027-01-01', 'canceled 2028-01-01']);
   });
+
+  test('a change for the end of a period is not carried along by a shorter period that rolls on', () => {
+    const answer = lifeOf(
+      [],
+      [
+        subscribe({ at: '2029-11-01' }),
+        { at: '2029-11-01', action: 'change', plan: 'monthly', effective: 'period_end' },
+        { at: '2029-11-01', action: 'add', add_ons: [{ add_on: 'more' }] },
+      ],
+      '2030-02-01',
+      {
+        catalogue: {
+          plans: [
+            plan('basic', { ...fee('20.00'), interval: { unit: 'month', count: 2 } }),
+            plan('monthly', fee('5.00')),
+          ],
+          add_ons: [plan('more', { ...fee('1.00', 'day', 'more'), interval: { unit: 'day', count: 10 } })],
+        },
+      },
+    );
+    expect(answer.subscriptions[0]?.plan).toBe('monthly');
+    expect(billsOf(answer).filter(([, ...amounts]) => amounts.includes('20.00'))).toHaveLength(1);
+    expect(billsOf(answer).find(([on]) => on === '2030-01-01')).toEqual([
+      '2030-01-01',
+      '5.00',
+      '-0.90',
+      '1.00',
+    ]);
+  });
 });

@@ -6,19 +6,6 @@ import type { SimulationBody } from '../../src/contract/simulations.ts';
  */
 type Known = { reason: string; isIn: (body: SimulationBody) => boolean };
 
-export const KNOWN: readonly Known[] = [
-  {
-    reason: 'a change of all items for the end of the period runs after it (model-9)',
-    isIn: ({ catalogue, timeline }) => {
-      const all = [...catalogue.plans, ...catalogue.add_ons].flatMap(({ prices }) => prices);
-      const cadences = new Set(all.map(({ interval }) => interval && `${interval.count} ${interval.unit}`));
-      cadences.delete(null);
-      const waits = timeline.some(
-        (one) => one.action === 'change' && (one.effective ?? 'period_end') === 'period_end',
-      );
-      return cadences.size > 1 && waits;
-    },
-  },
-];
+export const KNOWN: readonly Known[] = [];
 
 export const isKnown = (body: SimulationBody) => KNOWN.some(({ isIn }) => isIn(body));

@@ -85,6 +85,15 @@ function step(world: World, sub: Sub, at: number): void {
   }
 }
 
+/** A period that it may wait for still ends there. */
+function standsAt(sub: Sub, { about, at }: Sub['planned'][number]): boolean {
+  if (sub.status !== 'active' && sub.status !== 'past_due') return false;
+  const meant = sub.items.filter(
+    ({ key, price, end }) => about?.has(key) && price.timing === 'in_advance' && end !== null,
+  );
+  return (meant.length > 0 ? meant : sub.items).some(({ end }) => end === at);
+}
+
 /** What follows from the facts after each step: periods that moved, and whether money is overdue (rule 29d). */
 function follow(world: World, sub: Sub, at: number): void {
   if (!isLive(sub)) return;
@@ -93,7 +102,8 @@ function follow(world: World, sub: Sub, at: number): void {
   if (sub.cancelAt !== null && sub.cancelsWithPeriod && !stands)
     sub.cancelAt = periodEndOf(sub, null) ?? sub.cancelAt;
   for (const planned of sub.planned)
-    if (planned.mode === 'period_end') planned.at = periodEndOf(sub, planned.about) ?? planned.at;
+    if (planned.mode === 'period_end' && !standsAt(sub, planned))
+      planned.at = periodEndOf(sub, planned.about) ?? planned.at;
   sub.planned.sort((a, b) => a.at - b.at);
   if (sub.status !== 'active' && sub.status !== 'past_due') return;
   enter(sub, isOverdue(world.books, sub, at) ? 'past_due' : 'active', at);
