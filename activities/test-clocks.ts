@@ -97,12 +97,12 @@ async function oneRound(deps: ClockDeps, clock: TestClock): Promise<void> {
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
-/** The first of a customer's due entities goes on until another of them is due; equal instants: the invoice first. */
+/** The first of a customer's due entities goes on until it is another's turn. */
 async function oneTurn(deps: ClockDeps, clock: TestClock, due: readonly Due[]): Promise<void> {
   const [first, second] = due;
   if (!first) return;
   const until = second
-    ? new Date(Math.max(first.at.getTime(), second.at.getTime() - (second.kind === 'invoice' ? 1 : 0)))
+    ? new Date(Math.max(first.at.getTime(), second.at.getTime() - (goesFirst(second, first) ? 1 : 0)))
     : clock.targetAt;
   const outcome = await deps.tick(first, clock.tenantId, until).catch((error: unknown) => {
     // An update that failed has failed for good; anything else is a way to the engine that opens again.
@@ -113,6 +113,11 @@ async function oneTurn(deps: ClockDeps, clock: TestClock, due: readonly Due[]): 
   crashPoint('clockTurn.taken');
   if (outcome.failure) throw new EntityFailure(first.entityId, outcome.failure);
   if (outcome.steps === 0) await assertMoved(deps, clock, first);
+}
+
+/** At equal instants: an invoice before a subscription, and the older of two subscriptions. */
+function goesFirst(one: Due, other: Due): boolean {
+  return one.kind === 'invoice' || (other.kind === 'subscription' && one.entityId < other.entityId);
 }
 
 /** Nothing was done though something was due: unless the row has changed meanwhile, its entity is stuck. */
