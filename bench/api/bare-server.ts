@@ -11,7 +11,7 @@ const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: 1
 const tenantId = process.env['TENANT_ID'];
 
 const INVOICE = `id, tenant_id, customer_id, subscription_id, origin_key, number, status, billing_reason, currency, subtotal,
-  total, amount_paid, collection_method, net_days, due_at, finalize_at, finalized_at, collect_at, overdue_since, paid_at,
+  total, balance_applied, amount_credited, amount_paid, collection_method, net_days, due_at, finalize_at, finalized_at, collect_at, overdue_since, paid_at,
   paid_out_of_band, voided_at, marked_uncollectible_at, period_start, period_end, revision, metadata, created_at, updated_at`;
 const LINE = `id, tenant_id, invoice_id, n, item_id, price_id, description, quantity, unit_amount, amount, period_start,
   period_end, proration, trace, reverses_line_id`;

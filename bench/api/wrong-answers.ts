@@ -63,8 +63,10 @@ const plain = (number: string) => `trim_scale(${number})::text`;
 
 const INVOICE = `select json_build_object('object', 'invoice', 'id', i.id, 'number', i.number, 'status', i.status,
   'billing_reason', i.billing_reason, 'customer', i.customer_id, 'subscription', i.subscription_id,
-  'subtotal', ${euros('i.subtotal')}, 'total', ${euros('i.total')}, 'amount_paid', ${euros('i.amount_paid')},
-  'amount_due', ${euros('i.total - i.amount_paid')}, 'collection_method', i.collection_method,
+  'subtotal', ${euros('i.subtotal')}, 'total', ${euros('i.total')},
+  'balance_applied', ${euros('i.balance_applied')}, 'amount_credited', ${euros('i.amount_credited')},
+  'amount_paid', ${euros('i.amount_paid')},
+  'amount_due', ${euros('i.total - i.balance_applied - i.amount_credited - i.amount_paid')}, 'collection_method', i.collection_method,
   'period', json_build_object('start', ${instant('i.period_start')}, 'end', ${instant('i.period_end')}),
   'due_at', ${instant('i.due_at')}, 'finalize_at', ${instant('i.finalize_at')}, 'finalized_at', ${instant('i.finalized_at')},
   'overdue_since', ${instant('i.overdue_since')}, 'paid_at', ${instant('i.paid_at')}, 'paid_out_of_band', i.paid_out_of_band,
@@ -75,6 +77,6 @@ const INVOICE = `select json_build_object('object', 'invoice', 'id', i.id, 'numb
 const LINES = `select json_build_object('object', 'invoice_line', 'id', l.id, 'description', l.description, 'item', l.item_id,
   'price', l.price_id, 'quantity', ${plain('l.quantity')}, 'unit_amount', ${plain('l.unit_amount')},
   'amount', ${euros('l.amount')}, 'period', json_build_object('start', ${instant('l.period_start')}, 'end', ${instant('l.period_end')}),
-  'proration', l.proration, 'trace', json_build_object('model', l.trace -> 'model', 'unit_amount', l.trace -> 'unitAmount',
+  'proration', l.proration, 'reverses', l.reverses_line_id, 'trace', json_build_object('model', l.trace -> 'model', 'unit_amount', l.trace -> 'unitAmount',
     'quantity', l.trace -> 'quantity', 'exact', l.trace -> 'exact', 'rounded', l.trace -> 'rounded')) as shown
   from invoice_lines l join invoices i on i.id = l.invoice_id where l.invoice_id = $1 order by l.n`;
