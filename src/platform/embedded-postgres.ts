@@ -7,11 +7,12 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { type ChildServer, endOrphan, startChild } from './child-process.ts';
 import { childVariables } from './config.ts';
+import { type ServerUser, serverUser } from './server-user.ts';
 
 const run = promisify(execFile);
 
 export type EmbeddedPostgresOptions = {
-  /** Holds the cluster (`postgres/`), its log and its pid file. Its parents must be open to other users when we are root. */
+  /** Holds the cluster (`postgres/`), its log and its pid file. */
   dir: string;
   port: number;
   /** Of the superuser `postgres`. */
@@ -39,20 +40,18 @@ export async function startPostgres(options: EmbeddedPostgresOptions): Promise<E
   const { dir, port, password } = options;
   const data = join(dir, 'postgres');
   const binaries = findBinaries();
-  const user = await serverUser();
   await mkdir(dir, { recursive: true });
+  const user = await serverUser([dir, binaries.postgres]);
   if (!(await exists(join(data, 'PG_VERSION')))) await initialise(binaries.initdb, data, password, user);
 
   const logPath = join(dir, 'logs', 'postgres.log');
   const child = await startChild({
     name: 'PostgreSQL',
-    command: binaries.postgres,
-    args: ['-D', data, ...settings({ ...options, port })],
+    ...user.launch(binaries.postgres, ['-D', data, ...settings({ ...options, port })]),
     env: childVariables({ LC_MESSAGES: 'C', TZ: 'UTC' }),
     logPath,
     pidPath: join(dir, 'postgres.pid'),
     gentleSignal: 'SIGINT',
-    ...user,
   });
   const urlOf = (database: string) =>
     `postgres://postgres:${encodeURIComponent(password)}@${HOST}:${port}/${database}`;
@@ -110,20 +109,6 @@ function findBinaries(): { postgres: string; initdb: string } {
   }
 }
 
-type ServerUser = { uid: number; gid: number } | Record<string, never>;
-
-/** PostgreSQL refuses to run as root; then it runs as the user `postgres`, who is created where missing. */
-async function serverUser(): Promise<ServerUser> {
-  if (process.getuid?.() !== 0) return {};
-  const idOf = async (flag: string) => Number.parseInt((await run('id', [flag, 'postgres'])).stdout, 10);
-  try {
-    await idOf('-u');
-  } catch {
-    await run('useradd', ['--system', '--user-group', '--no-create-home', 'postgres']);
-  }
-  return { uid: await idOf('-u'), gid: await idOf('-g') };
-}
-
 /** Makes the cluster under another name first, so that a start that was cut short leaves no half a database behind. */
 async function initialise(initdb: string, data: string, password: string, user: ServerUser): Promise<void> {
   const unfinished = `${data}.unfinished`;
@@ -131,25 +116,25 @@ async function initialise(initdb: string, data: string, password: string, user: 
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { mode: 0o700 });
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
-  if (user.uid !== undefined) {
-    for (const path of [unfinished, passwordFile]) await chown(path, user.uid, user.gid);
-  }
+  const { owner } = user;
+  if (owner) for (const path of [unfinished, passwordFile]) await chown(path, owner.uid, owner.gid);
+  const { command, args, ...as } = user.launch(initdb, [
+    `--pgdata=${unfinished}`,
+    '--username=postgres',
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    // The order of texts must not depend on the machine.
+    '--locale=C.UTF-8',
+    '--no-sync',
+  ]);
   try {
     await chmod(unfinished, 0o700);
-    await run(
-      initdb,
-      [
-        `--pgdata=${unfinished}`,
-        '--username=postgres',
-        `--pwfile=${passwordFile}`,
-        '--auth=scram-sha-256',
-        '--encoding=UTF8',
-        // The order of texts must not depend on the machine.
-        '--locale=C.UTF-8',
-        '--no-sync',
-      ],
-      { ...user, cwd: '/', env: childVariables({ LC_MESSAGES: 'C', TZ: 'UTC' }) },
-    );
+    await run(command, args, {
+      ...as,
+      cwd: '/',
+      env: childVariables({ LC_MESSAGES: 'C', TZ: 'UTC' }),
+    });
     await rename(unfinished, data);
   } catch (error) {
     throw new Error(await explain(error, data));
