@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { TestClock } from '../src/domain/test-clock.ts';
-import { type Due, dueOnClock, findClock, liveOnClock, saveClock } from '../src/persistence/advance-clock.ts';
+import {
+  type Due,
+  dueOnClock,
+  findClock,
+  isCharging,
+  liveOnClock,
+  saveClock,
+} from '../src/persistence/advance-clock.ts';
 import { endClock } from '../src/persistence/end-clock.ts';
 import { crashPoint } from '../src/platform/crash-point.ts';
 import type { TestClockInput, TickOutcome } from '../workflows/messages.ts';
@@ -20,6 +27,8 @@ const CUSTOMERS_AT_ONCE = 8;
 const TURN_MS = 120_000;
 const HEARTBEAT_MS = 5_000;
 const BUSY_PAUSE_MS = 100;
+/** A charge takes at most this long; one that takes longer lost its worker, and the clock goes on to the check of it. */
+const CHARGE_MS_MAX = 20_000;
 
 type ClockDeps = ActivityDeps & { tick: SendTick };
 
@@ -53,11 +62,23 @@ export type TestClockActivities = ReturnType<typeof createTestClockActivities>;
 async function advance(deps: ClockDeps, clock: TestClock): Promise<void> {
   const endsAt = deps.now().getTime() + TURN_MS;
   try {
-    while (clock.status === 'advancing' && deps.now().getTime() < endsAt) await oneRound(deps, clock);
+    while (clock.status === 'advancing' && deps.now().getTime() < endsAt) {
+      await untilCharged(deps, clock);
+      await oneRound(deps, clock);
+    }
   } catch (error) {
     if (!(error instanceof EntityFailure)) throw error;
     clock.status = 'failed';
     await save(deps, clock, { status: 'failed', failure: { entity: error.entity, message: error.message } });
+  }
+}
+
+/** A charge that a nudge began is not a turn of the clock's, but it ends at the time that it began. */
+async function untilCharged(deps: ClockDeps, { tenantId, id }: TestClock): Promise<void> {
+  const patientUntil = deps.now().getTime() + CHARGE_MS_MAX;
+  while (await deps.database.withTenant(tenantId, (tx) => isCharging(tx, id))) {
+    if (deps.now().getTime() > patientUntil) return;
+    await sleep(BUSY_PAUSE_MS);
   }
 }
 

@@ -66,6 +66,16 @@ async function dueInvoices(tx: Tx, clockId: string): Promise<Due[]> {
   });
 }
 
+/** Whether somebody is at the gateway for an invoice of the clock: an attempt that was begun and says nothing yet. */
+export async function isCharging(tx: Tx, clockId: string): Promise<boolean> {
+  const rows = await query(
+    tx,
+    sql`select from payment_attempts attempt join customers customer on customer.id = attempt.customer_id
+      where customer.test_clock_id = ${clockId} and attempt.status = 'in_flight' limit 1`,
+  );
+  return rows.length > 0;
+}
+
 /** How many live subscriptions hang on the clock. */
 export async function liveOnClock(tx: Tx, clockId: string): Promise<number> {
   const [row] = await query<{ count: number }>(

@@ -17,10 +17,10 @@ import { lockInvoice, runningCollections, saveCollection, saveInvoice } from './
 import { withUsage } from './life-facts.ts';
 import { type Owed, timeZoneOf } from './lock-owed.ts';
 import { nudgeSubscription } from './nudge-workflows.ts';
-import { lockSubscription, overdueOf, type SubscriptionFacts } from './subscription-facts.ts';
+import { lockSubscription, overdueOf } from './subscription-facts.ts';
 import type { Write } from './write.ts';
 import { endCollection, tellOfInvoice, writeOff, writeVoid } from './write-invoice.ts';
-import { applyDecision, changeSubscription, followInvoices } from './write-subscription.ts';
+import { applyDecision, changeSubscription, followInvoices, tellOfStatus } from './write-subscription.ts';
 
 /**
  * A charge failed, or could not even be tried (`charged` is null). What follows depends on what was being paid: the
@@ -40,7 +40,7 @@ export async function failCharge(
       return;
     case 'stays_incomplete':
     case 'expire':
-      return failFirstPayment(write, owed, follows === 'expire' ? owner : null, tenant);
+      return failFirstPayment(write, owed, follows === 'expire', tenant);
     case 'void':
       await writeVoid(write, owed);
       return;
@@ -51,16 +51,19 @@ export async function failCharge(
   }
 }
 
-/** The subscription stays incomplete until it expires or is paid; `expires` is one that wanted all or nothing (billing rule 31). */
+/** The subscription stays incomplete until it expires or is paid; one that wanted all or nothing expires (billing rule 31). */
 async function failFirstPayment(
   write: Write,
-  { invoice }: Owed,
-  expires: SubscriptionFacts | null,
+  { invoice, owner }: Owed,
+  expires: boolean,
   tenant: Tenant,
 ): Promise<void> {
   const unpaid = await saveInvoice(write.tx, { ...invoice, collectAt: null, updatedAt: write.at });
   await tellOfInvoice(write, 'invoice.payment_failed', unpaid);
-  if (expires) await applyDecision(write, expires, decideExpire(expires, write.at), tenant);
+  if (owner && expires) await applyDecision(write, owner, decideExpire(owner, write.at), tenant);
+  // A trial that ends says nothing of its status before it is known whether it was paid.
+  else if (owner && invoice.billingReason === 'trial_end' && invoice.collectAt)
+    await tellOfStatus(write, owner);
 }
 
 async function dun(

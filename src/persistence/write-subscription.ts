@@ -178,6 +178,15 @@ export function subjectOf(subscription: Subscription) {
   };
 }
 
+/** For a status that the row has had for a moment already, and that is news only now. */
+export function tellOfStatus(
+  write: Write,
+  { subscription, priced }: Pick<SubscriptionFacts, 'subscription' | 'priced'>,
+): Promise<void> {
+  const object = write.present.subscription(subscription, priced);
+  return tellAll(write, ['subscription.updated'], { ...subjectOf(subscription), object });
+}
+
 /** What the world hears of a change of status. */
 export function announcement(from: SubscriptionStatus, to: SubscriptionStatus): EventType[] {
   if (from === to) return [];

@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { z } from 'zod';
 import { presentMoney } from '../../src/contract/common.ts';
 import type { invoiceOut } from '../../src/contract/invoices.ts';
@@ -13,7 +12,7 @@ import type { Tx } from '../../src/persistence/doors.ts';
 import { EventSchema } from '../../src/persistence/events.ts';
 import { waitingRows } from '../../src/persistence/pending-items.ts';
 import { PlanSchema, PriceSchema } from '../../src/persistence/plans.ts';
-import { findRows, query } from '../../src/persistence/rows.ts';
+import { findRows } from '../../src/persistence/rows.ts';
 import { pendingRows } from '../../src/persistence/scheduled-changes.ts';
 import type { Played } from './live-actions.ts';
 import type { Life, Line } from './live-compare.ts';
@@ -114,35 +113,18 @@ async function readSubscription(
 
 type State = Life['subscriptions'][number]['states'][number];
 
-/**
- * The states that the world was told of: every event of a subscription carries it. What a step says of itself fills in
- * what nobody is told: that a trial which ends is incomplete until it is paid. What lasted no time is no state.
- */
+/** The states that the world was told of: every event of a subscription carries it. What lasted no time is no state. */
 async function statesOf(tx: Tx, id: string): Promise<State[]> {
   const events = await findRows(tx, EventSchema, { objectId: id }, { orderBy: { sequence: 'asc' } });
-  const told = events.map(({ data, createdAt }) => ({
-    status: data.object['status'] as State['status'],
-    from: createdAt.toISOString(),
-  }));
-  const untold = (await stepsOf(tx, id)).filter(({ from }) => told.every((event) => event.from !== from));
-  const states = [...told, ...untold]
-    .sort((a, b) => Date.parse(a.from) - Date.parse(b.from))
+  const states = events
+    .map(({ data, createdAt }) => ({
+      status: data.object['status'] as State['status'],
+      from: createdAt.toISOString(),
+    }))
     .filter(({ from }, n, all) => all[n + 1]?.from !== from)
     .filter(({ status }, n, all) => all[n - 1]?.status !== status);
   return states.map((state, n) => ({ ...state, to: states[n + 1]?.from ?? null }));
 }
-
-/** What each step left behind, by the instant at which it was due. */
-function stepsOf(tx: Tx, id: string): Promise<Pick<State, 'status' | 'from'>[]> {
-  return query(
-    tx,
-    sql`select result -> 'state' ->> 'status' as status, substring(step_key from ${INSTANT}) as from from steps
-      where subscription_id = ${id} order by done_at`,
-  );
-}
-
-/** A step's key is its name and the instant at which it was due. */
-const INSTANT = '[0-9]{4}-[0-9T:.-]+Z';
 
 function sayInvoice(words: Words, invoice: InvoiceSeen): Life['invoices'][number] {
   const { number, status, billing_reason, period, subtotal, total, balance_applied, amount_credited } =
