@@ -1,133 +1,153 @@
-import { performance } from 'node:perf_hooks';
 import { PLAIN_TENANT, readSimulation } from '../src/contract/read-simulation.ts';
 import { runSimulation } from '../src/contract/run-simulation.ts';
-import { simulationCreate } from '../src/contract/simulations.ts';
+import type { SimulationBody } from '../src/contract/simulations.ts';
 import { Decimal, sum } from '../src/domain/money.ts';
 import { simulate } from '../src/domain/simulate/simulate.ts';
-import { simulateNaively } from '../test/fuzz/naive-model.ts';
 import { type Bench, type BenchOptions, rounded, spreadOf, type Workload } from './harness.ts';
-
-/** What one renewal costs all processes and the worker alone, in CPU ms, as `npm run bench -- renewals` prints it. */
-const RENEWAL_CPU_MS = { all: 67, worker: 21 };
-const MONTHS = 36;
-const SUBSCRIPTIONS = 60;
-/** A simulation has at most twenty subscriptions, and the promise is about three. */
-const PER_SIMULATION = 3;
+import { type CpuOfRenewal, cpuOfRenewal } from './renewals.ts';
+import { LIFE, renewingOnly, sideBySide } from './simulation/life.ts';
+import { totalOfLife } from './simulation/straight-line.ts';
 
 /**
- * Subscription-months per second of whole simulations, with an upgrade and a pause: the body read, every boundary stepped
- * over, lines made, paid and explained. Beside it the naive model, which finds the same invoices as simply as can be said,
- * without traces, sentences, dunning or states of payments; both come to the same totals.
+ * Subscription-months of whole simulations, with more seats and a pause: the body read, every boundary stepped over, lines
+ * made, paid and explained. Beside it one loop that knows what happens and only adds up; both must come to the same total.
+ * Time is that of this process's CPU, because nothing here waits for anybody.
+ *
+ * The goal is the author's own: the issue asks how fast it is, and sets a goal only for the share of a renewal.
  */
 export const simulation: Workload = {
-  unit: 'subscription-months/s',
+  unit: 'subscription-months per CPU second',
   better: 'higher',
   goal: 0.25,
-  async open({ say, size }: BenchOptions): Promise<Bench> {
-    const count = Math.max(1, Math.round((size ?? SUBSCRIPTIONS) / PER_SIMULATION));
-    const body = simulationCreate.parse(threeSubscriptions());
-    const totals: string[] = [];
-    const answersMs: number[] = [];
-    let share: Share | null = null;
-    return {
-      async ours() {
-        const from = performance.now();
-        for (let n = 0; n < count; n += 1) {
-          const began = performance.now();
-          const answer = runSimulation(body, () => null, PLAIN_TENANT);
-          answersMs.push(performance.now() - began);
-          totals.push(sum(answer.invoices.map(({ total }) => new Decimal(total.amount))).toFixed());
-        }
-        return perSecond(count, from);
-      },
-      async baseline() {
-        const from = performance.now();
-        for (let n = 0; n < count; n += 1)
-          totals.push(sum(simulateNaively(body).books.invoices.map(({ total }) => total)).toFixed());
-        return perSecond(count, from);
-      },
-      async check() {
-        const [first] = totals;
-        const isSame = totals.every((total) => total === first);
-        const { median } = spreadOf(answersMs);
-        share = shareOfRenewal();
-        say(`  an answer for ${PER_SIMULATION} subscriptions and ${MONTHS} months takes ${median} ms`);
-        say(
-          `  the calculation of a renewal takes ${share.calculationCpuMs} ms of CPU: ${share.shareOfRenewalPercent} % of a renewal (goal: at most 5 %)`,
-        );
-        return [
-          ...(isSame ? [] : [`totals differ: ${[...new Set(totals)].join(', ')}`]),
-          ...(median > 1_000 ? [`an answer takes ${median} ms, and may take 1000`] : []),
-        ];
-      },
-      details: () => ({
-        answerMs: spreadOf(answersMs),
-        ...share,
-      }),
-      async [Symbol.asyncDispose]() {},
-    };
-  },
+  open: async (options) => new Simulating(options),
 };
 
-function perSecond(count: number, from: number): number {
-  return (count * PER_SIMULATION * MONTHS) / ((performance.now() - from) / 1_000);
+const SUBSCRIPTIONS = 600;
+/** A simulation has at most twenty subscriptions, and the promise is about three. */
+const PER_SIMULATION = 3;
+const ANSWER_MS_MAX = 1_000;
+/** Renewals on the real stack; a hundred use enough CPU to be told from the stack's own breathing. */
+const RENEWALS = 100;
+/** How many renewals are decided in memory for one figure. */
+const DECIDED = 2_000;
+const SHARE_PERCENT_MAX = 5;
+
+type Share = {
+  renewal_cpu_ms: CpuOfRenewal;
+  calculation_cpu_ms: number;
+  share_of_renewal_percent: number;
+  share_of_worker_percent: number;
+};
+
+class Simulating implements Bench {
+  readonly #say: BenchOptions['say'];
+  readonly #simulations: number;
+  readonly #answersMs: number[] = [];
+  readonly #totals = new Set<string>();
+  #begun = 0;
+  #share: Share | null = null;
+
+  constructor({ say, size }: BenchOptions) {
+    this.#say = say;
+    this.#simulations = Math.max(1, Math.round((size ?? SUBSCRIPTIONS) / PER_SIMULATION));
+  }
+
+  async ours(): Promise<number> {
+    const bodies = this.#each(() => sideBySide(PER_SIMULATION, this.#secondsLater()));
+    const fromMs = cpuMs();
+    for (const body of bodies) this.#totals.add(this.#simulated(body).toFixed());
+    return this.#perSecond(fromMs);
+  }
+
+  async baseline(): Promise<number> {
+    const begin = this.#each(() => this.#secondsLater());
+    const fromMs = cpuMs();
+    for (const seconds of begin) {
+      let total = new Decimal(0);
+      for (let n = 0; n < PER_SIMULATION; n += 1) total = total.plus(totalOfLife(seconds));
+      this.#totals.add(total.toFixed());
+    }
+    return this.#perSecond(fromMs);
+  }
+
+  async check(): Promise<string[]> {
+    const { median } = spreadOf(this.#answersMs);
+    this.#say(
+      `  an answer for ${PER_SIMULATION} subscriptions and ${LIFE.months} months takes ${median} ms of CPU`,
+    );
+    const renewed = await cpuOfRenewal({ say: this.#say, size: RENEWALS });
+    const share = shareOf(renewed.cpuMs);
+    this.#share = share;
+    this.#say(
+      `  a renewal on the whole stack takes ${share.renewal_cpu_ms.all} ms of CPU, its calculation ${share.calculation_cpu_ms} ms: ` +
+        `${share.share_of_renewal_percent} % (goal: at most ${SHARE_PERCENT_MAX} %)`,
+    );
+    return [
+      ...(this.#totals.size === 1 ? [] : [`totals differ: ${[...this.#totals].join(', ')}`]),
+      ...(median > ANSWER_MS_MAX ? [`an answer takes ${median} ms, and may take ${ANSWER_MS_MAX}`] : []),
+      ...renewed.wrong,
+    ];
+  }
+
+  details(): Record<string, unknown> {
+    return {
+      size: this.#simulations * PER_SIMULATION,
+      answer_cpu_ms: spreadOf(this.#answersMs),
+      ...this.#share,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #simulated(body: SimulationBody): Decimal {
+    const beganMs = cpuMs();
+    const { invoices } = runSimulation(body, () => null, PLAIN_TENANT);
+    this.#answersMs.push(cpuMs() - beganMs);
+    return sum(invoices.map(({ total }) => new Decimal(total.amount)));
+  }
+
+  #each<T>(make: () => T): T[] {
+    return Array.from({ length: this.#simulations }, make);
+  }
+
+  /** Another one each time, as long as the machine remembers. */
+  #secondsLater(): number {
+    this.#begun += 1;
+    return this.#begun % 3_600;
+  }
+
+  #perSecond(fromMs: number): number {
+    return (this.#simulations * PER_SIMULATION * LIFE.months) / ((cpuMs() - fromMs) / 1_000);
+  }
 }
 
-type Share = { calculationCpuMs: number; shareOfRenewalPercent: number; shareOfWorkerPercent: number };
-
-/**
- * CPU of deciding one renewal and making it true in memory, beside the CPU of a renewal on the whole stack. Every life
- * begins at another minute, so that none finds its instants known from the one before, as real ones do not.
- */
-function shareOfRenewal(): Share {
-  const lives = 40;
-  const scripts = Array.from({ length: lives }, (_, n) =>
-    readSimulation(simulationCreate.parse(threeSubscriptions(1 + n)), () => null, PLAIN_TENANT),
-  );
-  const before = process.cpuUsage();
-  let renewals = 0;
-  for (const script of scripts) renewals += simulate(script).steps;
-  const { user, system } = process.cpuUsage(before);
-  const calculationMs = (user + system) / 1_000 / renewals;
+/** The very renewals that were measured, decided, charged and made true in memory: steps, lines, ledger and events. */
+function shareOf(renewalCpuMs: CpuOfRenewal): Share {
+  const decide = (seconds: number) => {
+    const script = readSimulation(renewingOnly(seconds), () => null, PLAIN_TENANT);
+    const fromMs = cpuMs();
+    const { steps } = simulate(script);
+    return { steps, tookMs: cpuMs() - fromMs };
+  };
+  // Machine code is made on the way; a worker that renews all day has it.
+  decide(0);
+  let decided = 0;
+  let tookMs = 0;
+  for (let seconds = 1; decided < DECIDED; seconds += 1) {
+    const life = decide(seconds);
+    decided += life.steps;
+    tookMs += life.tookMs;
+  }
+  const calculationMs = tookMs / decided;
   return {
-    calculationCpuMs: rounded(calculationMs),
-    shareOfRenewalPercent: rounded((calculationMs / RENEWAL_CPU_MS.all) * 100),
-    shareOfWorkerPercent: rounded((calculationMs / RENEWAL_CPU_MS.worker) * 100),
+    renewal_cpu_ms: renewalCpuMs,
+    calculation_cpu_ms: rounded(calculationMs),
+    share_of_renewal_percent: rounded((calculationMs / renewalCpuMs.all) * 100),
+    share_of_worker_percent: rounded((calculationMs / renewalCpuMs.worker) * 100),
   };
 }
 
-/** The second basis, because in days every boundary would be the same midnight. */
-function threeSubscriptions(minutesLater = 0): unknown {
-  const later = (instant: string) => new Date(Date.parse(instant) + minutesLater * 60_000).toISOString();
-  const monthly = { interval: { unit: 'month' }, currency: 'USD' };
-  const prices = [
-    { key: 'base', model: 'flat', unit_amount: '29.00', ...monthly },
-    { key: 'seats', model: 'per_unit', unit_amount: '9.00', ...monthly },
-  ];
-  const timeline = Array.from({ length: PER_SIMULATION }, (_, n) => [
-    {
-      at: later('2027-01-31T05:00:00Z'),
-      action: 'subscribe',
-      proration_basis: 'second',
-      subscription: `s${n}`,
-      plan: 'team',
-      items: [{ key: 'base' }, { key: 'seats', quantity: 10 }],
-    },
-    {
-      at: later('2027-03-15T04:00:00Z'),
-      action: 'set_quantity',
-      subscription: `s${n}`,
-      key: 'seats',
-      quantity: 15,
-      effective: 'now',
-    },
-    { at: later('2028-06-10T04:00:00Z'), action: 'pause', subscription: `s${n}` },
-    { at: later('2028-08-05T04:00:00Z'), action: 'resume', subscription: `s${n}` },
-  ]).flat();
-  return {
-    catalogue: { plans: [{ id: 'team', prices }] },
-    customer: { time_zone: 'America/New_York' },
-    timeline: timeline.sort((a, b) => a.at.localeCompare(b.at)),
-    until: '2030-01-31T05:00:00Z',
-  };
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }
