@@ -82,7 +82,10 @@ export const subscriptionCreate = z
       .max(365)
       .optional()
       .meta({ description: 'send_invoice only: days until an invoice is due; 30 when absent.' }),
-    payment_behavior: z.enum(PAYMENT_BEHAVIORS).default('allow_incomplete'),
+    payment_behavior: z.enum(PAYMENT_BEHAVIORS).default('allow_incomplete').meta({
+      description:
+        'While its first invoice is unpaid a subscription is `incomplete` and expires 23 hours after that was due. With `error_if_incomplete` a declined creation expires at once. With `default_active` it is active all the same, and past due only when a retry fails too. With `default_incomplete` nothing is charged at creation, and an invoice that is sent has to be paid first as well.',
+    }),
     trial_end_behavior: z.enum(TRIAL_END_BEHAVIORS).default('activate'),
     cancel_at: instantIn.optional().meta({ description: 'End it at this instant.' }),
     metadata: metadataIn.optional(),

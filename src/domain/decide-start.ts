@@ -6,7 +6,7 @@ import type { Decision } from './decision.ts';
 import type { Life } from './life.ts';
 import { derived } from './next-step.ts';
 import { LivedAhead } from './spent.ts';
-import { INCOMPLETE_LIFETIME_MS, owesFirstPayment } from './start-billing.ts';
+import { firstPaymentDeadline, owesFirstPayment } from './start-billing.ts';
 import type { Subscription } from './subscription.ts';
 
 /** More steps than a daily price takes in the two years that a start may lie back. */
@@ -56,7 +56,7 @@ function owedNow(decision: Decision, paymentBehavior: Subscription['paymentBehav
       ? {
           ...subscription,
           incompleteSince: at,
-          expiresAt: new Date(at.getTime() + INCOMPLETE_LIFETIME_MS),
+          expiresAt: firstPaymentDeadline(subscription, at),
         }
       : subscription,
   };

@@ -6,6 +6,7 @@ import {
   isRunning,
 } from './dunning.ts';
 import type { Invoice } from './invoice.ts';
+import { overdueInvoice } from './open-invoice.ts';
 import { isEnded, type Subscription } from './subscription.ts';
 
 /** What a payment that was received, or was not, does to a subscription and to the other debts of its customer. */
@@ -63,7 +64,7 @@ export function afterFailedCharge({
   asked,
 }: FailedCharge): 'none' | 'stays_incomplete' | 'expire' | 'void' | 'tell' | 'dun' {
   if (invoice.status !== 'open') return 'none';
-  const begins = invoice.billingReason === 'subscription_create' || invoice.billingReason === 'trial_end';
+  const begins = isBeginning(invoice);
   if (owner && isFirstPayment(invoice, owner)) {
     const allOrNothing = owner.paymentBehavior === 'error_if_incomplete';
     return allOrNothing && invoice.billingReason === 'subscription_create' ? 'expire' : 'stays_incomplete';
@@ -73,6 +74,28 @@ export function afterFailedCharge({
     return 'void';
   // A person's own try is not one of the policy's, and an invoice that was sent is never dunned by charging it.
   return asked || invoice.collectionMethod === 'send_invoice' ? 'tell' : 'dun';
+}
+
+function isBeginning({ billingReason }: Invoice): boolean {
+  return billingReason === 'subscription_create' || billingReason === 'trial_end';
+}
+
+/**
+ * Whether a first invoice that was not paid at once is not held against its subscription yet: with `default_active` that
+ * stays active until a retry fails as well, or there is none (billing rule 31).
+ */
+export function isTrusted({ invoice, owner, collection }: Omit<FailedCharge, 'asked'>): boolean {
+  return isBeginning(invoice) && !collection && owner?.paymentBehavior === 'default_active';
+}
+
+/** An invoice after a failure that its dunning goes on from, or ends with; `after` is what the failure made of that. */
+export function afterDunnedFailure(
+  failed: Omit<FailedCharge, 'asked'>,
+  after: Collection,
+  at: Date,
+): Invoice {
+  if (isRunning(after) && isTrusted(failed)) return { ...failed.invoice, collectAt: null, updatedAt: at };
+  return overdueInvoice(failed.invoice, at);
 }
 
 /**

@@ -1,15 +1,15 @@
 import { begin } from './advance.ts';
 import type { Bill } from './bill.ts';
 import { type InvoiceDraft, totalOf } from './build-invoice.ts';
-import { boundaryAfter } from './calendar.ts';
+import { addCivilDays, boundaryAfter } from './calendar.ts';
 import { type Conclusion, periodOf } from './conclude.ts';
 import type { BillingReason } from './invoice.ts';
 import { intervalOf } from './plan.ts';
 import { cadenceOf, type PricedItem, type Subscription } from './subscription.ts';
 import { runsThroughTrial } from './trial-periods.ts';
 
-/** How long a first payment may take before the subscription expires (billing rule 30). */
-export const INCOMPLETE_LIFETIME_MS = 23 * 3_600_000;
+/** How long after it is due a first payment may take before the subscription expires (billing rule 30). */
+const INCOMPLETE_LIFETIME_MS = 23 * 3_600_000;
 
 /** `collects`: whether the first invoice is to be charged at all. `owes`: whether it is waited for; settled with the whole bill. */
 export type Start = { at: Date; reason: BillingReason; collects: boolean };
@@ -41,7 +41,7 @@ export function startBilling(
     subscription: {
       ...begun,
       incompleteSince: owes ? at : null,
-      expiresAt: owes ? new Date(at.getTime() + INCOMPLETE_LIFETIME_MS) : null,
+      expiresAt: owes ? firstPaymentDeadline(subscription, at) : null,
     },
     items,
     at,
@@ -54,14 +54,25 @@ export function startBilling(
   };
 }
 
-/** Whether the first invoice has to be paid before the subscription counts as begun (billing rule 31). */
+/**
+ * Whether the first invoice has to be paid before the subscription counts as begun (billing rule 31). Whoever is sent
+ * invoices is trusted to pay them, unless `default_incomplete` says that the first one comes before anything else.
+ */
 export function owesFirstPayment(
   { collectionMethod, paymentBehavior }: Subscription,
   bill: Pick<InvoiceDraft, 'lines'>,
 ): boolean {
-  return (
-    collectionMethod === 'charge_automatically' && paymentBehavior !== 'default_active' && totalOf(bill).gt(0)
-  );
+  const waits =
+    collectionMethod === 'send_invoice'
+      ? paymentBehavior === 'default_incomplete'
+      : paymentBehavior !== 'default_active';
+  return waits && totalOf(bill).gt(0);
+}
+
+/** When a subscription expires whose first invoice was made at `at`: 23 hours after that was due, which a sent one is in its net days. */
+export function firstPaymentDeadline({ collectionMethod, netDays, timeZone }: Subscription, at: Date): Date {
+  const dueAt = collectionMethod === 'send_invoice' ? addCivilDays(at, netDays ?? 0, timeZone) : at;
+  return new Date(dueAt.getTime() + INCOMPLETE_LIFETIME_MS);
 }
 
 /** The last boundary of a fixed number of cycles: those of the first price, counted from where billing begins. */

@@ -1,4 +1,5 @@
 import { applyOutcome, type ChargeOutcome, payInvoice } from '../domain/decide-payment.ts';
+import { isTrusted } from '../domain/follow-payment.ts';
 import { amountDue, type Invoice } from '../domain/invoice.ts';
 import { overdueInvoice } from '../domain/open-invoice.ts';
 import { isFinished, type Payment, type PaymentAttempt } from '../domain/payment.ts';
@@ -138,13 +139,15 @@ async function followPayment(write: Write, owed: Owed): Promise<void> {
 
 /**
  * The customer has to confirm. A renewal that waits for that is not paid, so its subscription is past due meanwhile; a
- * first payment leaves it incomplete, and what a person asked for changes nothing until it ends.
+ * first payment leaves it incomplete, or active where it was trusted, and what a person asked for changes nothing until
+ * it ends.
  */
 async function awaitCustomer(write: Write, owed: Owed, attempt: PaymentAttempt): Promise<void> {
   const { invoice, owner } = owed;
   const isRenewal =
     invoice.status === 'open' && invoice.collectionMethod === 'charge_automatically' && !isFirstPayment(owed);
-  if (!isRenewal || attempt.commandId)
+  const before = { invoice, owner: owner?.subscription ?? null, collection: owed.collection };
+  if (!isRenewal || attempt.commandId || isTrusted(before))
     return tellOfInvoice(write, 'invoice.payment_action_required', invoice);
   const overdue = await saveInvoice(write.tx, overdueInvoice(invoice, write.at));
   await tellOfInvoice(write, 'invoice.payment_action_required', overdue);

@@ -1,6 +1,7 @@
 import { decideCancel, decideExpire } from '../domain/decide-end.ts';
 import { afterFailure, type Collection, type DunningEndAction } from '../domain/dunning.ts';
 import {
+  afterDunnedFailure,
   afterFailedCharge,
   becomesUnpaid,
   endOfDunning,
@@ -13,7 +14,13 @@ import type { PaymentAttempt } from '../domain/payment.ts';
 import { isEnded } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { advanceLine, type Line } from './advance-line.ts';
-import { lockInvoice, runningCollections, saveCollection, saveInvoice } from './invoice-facts.ts';
+import {
+  type InvoiceFacts,
+  lockInvoice,
+  runningCollections,
+  saveCollection,
+  saveInvoice,
+} from './invoice-facts.ts';
 import { withUsage } from './life-facts.ts';
 import { type Owed, timeZoneOf } from './lock-owed.ts';
 import { nudgeSubscription } from './nudge-workflows.ts';
@@ -74,14 +81,15 @@ async function dun(
 ): Promise<void> {
   const { invoice, owner } = owed;
   const { id: invoiceId, tenantId, customerId, currency } = invoice;
-  const overdue = await saveInvoice(write.tx, overdueInvoice(invoice, write.at));
-  // A retry that a standing hard decline suppresses is no news.
-  if (failed.charged || !owed.collection) await tellOfInvoice(write, 'invoice.payment_failed', overdue);
   const running = await runningCollections(write.tx, invoice);
   const policy = policyFor(running, tenant.dunningPolicy);
   const timeZone = await timeZoneOf(write, owed);
   const failure = { invoiceId, tenantId, customerId, currency, hard: failed.hard };
   const collection = afterFailure(owed.collection, failure, policy, timeZone, write.at);
+  const before = { invoice, owner: owner?.subscription ?? null, collection: owed.collection };
+  const unpaid = await saveInvoice(write.tx, afterDunnedFailure(before, collection, write.at));
+  // A retry that a standing hard decline suppresses is no news.
+  if (failed.charged || !owed.collection) await tellOfInvoice(write, 'invoice.payment_failed', unpaid);
   await saveCollection(write.tx, collection);
   if (collection.outcome === 'exhausted') {
     await endDunning(write, [collection, ...running.filter((other) => other.invoiceId !== invoiceId)]);
@@ -109,9 +117,20 @@ async function endDunning(write: Write, collections: readonly [Collection, ...Co
     if (!facts) continue;
     if (facts.invoice.subscriptionId) subscriptionIds.add(facts.invoice.subscriptionId);
     if (writesOff) await writeOff(write, facts, outcome);
-    else if (!collection.outcome) await endCollection(write, collection, outcome);
+    else await leaveOpen(write, facts, outcome);
   }
   for (const id of [...subscriptionIds].sort()) await endSubscription(write, id, policy.endAction);
+}
+
+/** Nobody tries any more to collect it: from here on it counts as overdue, also where its subscription was trusted. */
+async function leaveOpen(
+  write: Write,
+  { invoice, collection }: InvoiceFacts,
+  outcome: NonNullable<Collection['outcome']>,
+): Promise<void> {
+  if (collection && !collection.outcome) await endCollection(write, collection, outcome);
+  if (invoice.status === 'open' && !invoice.overdueSince)
+    await saveInvoice(write.tx, overdueInvoice(invoice, write.at));
 }
 
 async function endSubscription(write: Write, id: string, action: DunningEndAction): Promise<void> {

@@ -15,7 +15,7 @@ import {
   releasedDrafts,
 } from '../domain/open-invoice.ts';
 import { isFinished } from '../domain/payment.ts';
-import { INCOMPLETE_LIFETIME_MS } from '../domain/start-billing.ts';
+import { firstPaymentDeadline } from '../domain/start-billing.ts';
 import { assertTransition, type Subscription, type SubscriptionStatus } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { newId } from '../platform/ids.ts';
@@ -105,7 +105,7 @@ async function giveCredit(
 function withFullDeadline(write: Write, before: Subscription, after: Subscription): Subscription {
   const begins = after.incompleteSince !== null && before.incompleteSince === null;
   if (!begins || !isLate(write, after)) return after;
-  return { ...after, expiresAt: new Date(write.wallNow.getTime() + INCOMPLETE_LIFETIME_MS) };
+  return { ...after, expiresAt: firstPaymentDeadline(after, write.wallNow) };
 }
 
 /** The event that a change of status is announced with, by the status it leads to. */

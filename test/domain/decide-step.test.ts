@@ -187,6 +187,12 @@ describe('the first payment', () => {
       false,
     ],
     [
+      'is waited for when it is sent and said to come first',
+      { paymentBehavior: 'default_incomplete', collectionMethod: 'send_invoice', netDays: 10 },
+      'incomplete',
+      false,
+    ],
+    [
       'of nothing is no payment',
       { paymentBehavior: 'allow_incomplete', items: [{ ...advance, price: aPrice({ unitAmount: '0' }) }] },
       'active',

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import type { CreateCommand } from '../../src/contract/commands.ts';
+import { payOutOfBand } from '../../src/persistence/invoice-writes.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { moneyOf } from '../support/money.ts';
 import { createWorld, type World } from '../support/world.ts';
@@ -97,17 +98,82 @@ describe('the first payment is declined', () => {
     expect(await money.subscription(id)).toMatchObject({ status: 'incomplete' });
   });
 
-  test('default_active: it is active at once and goes into dunning like any renewal', async () => {
+  test('default_active: it stays active while dunning tries again, and a retry that settles is the end of it', async () => {
     const { clock, customer, id } = await subscribe('tok_insufficient_funds_first_1', {
       payment_behavior: 'default_active',
     });
-    expect(await money.subscription(id)).toMatchObject({ status: 'past_due', incompleteSince: null });
+    expect(await money.subscription(id)).toMatchObject({
+      status: 'active',
+      incompleteSince: null,
+      overdueCount: 0,
+    });
+    expect(await money.invoices(id)).toMatchObject([{ status: 'open', overdueSince: null }]);
     await world.advance(clock, '2026-03-03T00:00:00Z');
     expect(await money.charges(customer)).toEqual([
       '2026-03-01 12:00 #1 declined',
       '2026-03-02 09:00 #1 settled',
     ]);
     expect(await money.subscription(id)).toMatchObject({ status: 'active' });
+  });
+
+  test('default_active: a retry that fails as well makes it past due, and the policy ends it', async () => {
+    const { clock, id } = await subscribe('tok_insufficient_funds', { payment_behavior: 'default_active' });
+    await world.advance(clock, '2026-03-02T12:00:00Z');
+    expect(await money.subscription(id)).toMatchObject({
+      status: 'past_due',
+      overdueCount: 1,
+      pastDueSince: new Date('2026-03-02T09:00:00Z'),
+    });
+    await world.advance(clock, '2026-03-20T00:00:00Z');
+    expect(await money.subscription(id)).toMatchObject({ status: 'canceled' });
+    expect(await money.invoices(id)).toMatchObject([{ status: 'uncollectible' }]);
+  });
+
+  test('default_active with a policy without retries: there is nothing to wait for, so it is past due at once', async () => {
+    const dunningPolicy = {
+      retryDays: [],
+      localHour: 9,
+      endAction: 'unpaid',
+      invoice: 'leave_open',
+    } as const;
+    await money.tenantSetting({ dunningPolicy });
+    const { id } = await subscribe('tok_insufficient_funds', { payment_behavior: 'default_active' });
+    expect(await money.subscription(id)).toMatchObject({ status: 'unpaid', overdueCount: 1 });
+    await money.tenantSetting({ dunningPolicy: null });
+  });
+
+  test('default_active: when the dunning of an older invoice ends, the first one is overdue as well', async () => {
+    const dunningPolicy = {
+      retryDays: [1],
+      localHour: 9,
+      endAction: 'unpaid',
+      invoice: 'leave_open',
+    } as const;
+    await money.tenantSetting({ dunningPolicy });
+    const { clock, customer, id } = await subscribe('tok_insufficient_funds', {
+      payment_behavior: 'default_active',
+    });
+    await world.advance(clock, '2026-03-01T18:00:00Z');
+    const second = await world.subscribe(customer, await world.plan([{ unitAmount: '5' }]), {
+      requestedAt: new Date('2026-03-01T18:00:00Z'),
+      payment_behavior: 'default_active',
+    });
+    expect(await money.subscription(second)).toMatchObject({ status: 'active', overdueCount: 0 });
+    await world.advance(clock, '2026-03-02T12:00:00Z');
+    for (const one of [id, second])
+      expect(await money.subscription(one)).toMatchObject({ status: 'unpaid', overdueCount: 1 });
+    await money.tenantSetting({ dunningPolicy: null });
+  });
+
+  test('default_active: a customer who has to confirm the first payment leaves it active', async () => {
+    const { clock, customer, id } = await subscribe('tok_requires_action', {
+      payment_behavior: 'default_active',
+    });
+    expect(await money.subscription(id)).toMatchObject({ status: 'active', overdueCount: 0 });
+    await money.answerAction(customer, 'succeed');
+    await world.advance(clock, '2026-03-02T00:00:00Z');
+    expect(await money.subscription(id)).toMatchObject({ status: 'active' });
+    expect(await money.invoices(id)).toMatchObject([{ status: 'paid' }]);
   });
 
   test('error_if_incomplete: it ends with the creation, and nothing is owed', async () => {
@@ -119,6 +185,50 @@ describe('the first payment is declined', () => {
     expect(await covered(id)).toEqual([]);
     await money.newMethod(customer, 'tok_succeeds');
     expect(await money.charges(customer)).toHaveLength(1);
+  });
+});
+
+describe('the first invoice is sent', () => {
+  const sent = {
+    collection_method: 'send_invoice',
+    net_days: 5,
+    payment_behavior: 'default_incomplete',
+  } as const;
+
+  test.each([
+    ['at once', {}, '2026-03-01T12:00:00Z'],
+    ['at the end of a trial', { trial_days: 3 }, '2026-03-04T13:00:00Z'],
+  ])(
+    'default_incomplete: %s it waits for the payment, and is active with it',
+    async (_when, terms, paidAt) => {
+      const { clock, customer, id } = await subscribe(null, { ...sent, ...terms });
+      await world.advance(clock, paidAt);
+      expect(await money.subscription(id)).toMatchObject({ status: 'incomplete', overdueCount: 0 });
+      const [invoice] = await money.invoices(id);
+      await money.change(customer, (write) => payOutOfBand(write, invoice?.id ?? '', 'bank transfer'));
+      expect(await money.subscription(id)).toMatchObject({
+        status: 'active',
+        incompleteSince: null,
+        expiresAt: null,
+      });
+    },
+  );
+
+  test('default_incomplete: unpaid 23 hours after it was due the subscription expires, and its invoice is void', async () => {
+    const { clock, id } = await subscribe(null, sent);
+    await world.advance(clock, '2026-03-06T18:00:00Z');
+    expect(await money.subscription(id)).toMatchObject({
+      status: 'incomplete',
+      overdueCount: 1,
+      expiresAt: new Date('2026-03-07T11:00:00Z'),
+    });
+    await world.advance(clock, '2026-03-10T00:00:00Z');
+    expect(await money.subscription(id)).toMatchObject({
+      status: 'expired',
+      endedAt: new Date('2026-03-07T11:00:00Z'),
+    });
+    expect(await money.invoices(id)).toMatchObject([{ status: 'void' }]);
+    expect(await covered(id)).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import { decideCancel, decideExpire } from '../decide-end.ts';
 import { payInvoice } from '../decide-payment.ts';
 import { afterFailure, type Collection, type DunningEndAction, isSuppressed } from '../dunning.ts';
 import {
+  afterDunnedFailure,
   afterFailedCharge,
   becomesUnpaid,
   endedCollection,
@@ -125,7 +126,8 @@ function dun(world: World, held: Held, hard: boolean, at: Date): void {
   const policy = policyFor(running, world.settings.dunningPolicy);
   const failure = { invoiceId, tenantId, customerId, currency, hard };
   const collection = afterFailure(held.collection, failure, policy, owner.life.subscription.timeZone, at);
-  world.save({ ...held, invoice: overdueInvoice(held.invoice, at), collection });
+  const before = { invoice: held.invoice, owner: owner.life.subscription, collection: held.collection };
+  world.save({ ...held, invoice: afterDunnedFailure(before, collection, at), collection });
   if (collection.outcome === 'exhausted') {
     endDunning(world, [collection, ...running.filter((other) => other.invoiceId !== invoiceId)], at);
   } else {
@@ -140,7 +142,7 @@ function endDunning(world: World, collections: readonly [Collection, ...Collecti
   for (const { collection, outcome, writesOff } of endOfDunning(collections)) {
     const held = world.held(collection.invoiceId);
     const ended = collection.outcome === null ? endedCollection(collection, outcome, at) : collection;
-    const invoice = writesOff ? writtenOffInvoice(held.invoice, at) : held.invoice;
+    const invoice = writesOff ? writtenOffInvoice(held.invoice, at) : overdueInvoice(held.invoice, at);
     world.save({ ...held, invoice, collection: ended });
     if (invoice.subscriptionId) owners.add(invoice.subscriptionId);
   }
