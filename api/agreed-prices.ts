@@ -44,6 +44,7 @@ export async function agreedPrices(
         planVersion: instead.planVersion,
         subscriptionId: agreement.subscriptionId,
         itemId: item === null ? instead.itemId : (items.get(item) ?? null),
+        meterId: draft.billing === 'usage' ? instead.meterId : null,
         intervalUnit: interval?.unit ?? null,
         intervalCount: interval?.count ?? null,
         createdAt: agreement.at,

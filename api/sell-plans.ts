@@ -156,6 +156,7 @@ async function publish(
       currency: price.currency,
       terms: price.terms,
       billing: price.billing,
+      meterId: null,
       minimum: price.minimum,
       maximum: price.maximum,
       timing: price.timing,

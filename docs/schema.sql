@@ -604,6 +604,59 @@ create policy system_all on ledger_transactions to perennial_system using (true)
 grant insert, select on ledger_transactions to perennial_app;
 grant insert, select on ledger_transactions to perennial_system;
 
+create table meter_versions (
+  meter_id text collate "C" not null,
+  version integer not null,
+  tenant_id text collate "C" not null,
+  aggregation text not null,
+  property text,
+  factor_property text,
+  filters jsonb default '[]'::jsonb not null,
+  group_by text[] default '{}'::text[] not null,
+  bucket text,
+  rounding jsonb,
+  effective_at timestamp(3) with time zone not null,
+  created_at timestamp(3) with time zone not null
+);
+alter table meter_versions add constraint meter_versions_pkey PRIMARY KEY (meter_id, version);
+alter table meter_versions add constraint meter_versions_tenant_id_meter_id_version_key UNIQUE (tenant_id, meter_id, version);
+alter table meter_versions add constraint meter_versions_tenant_id_meter_id_fkey FOREIGN KEY (tenant_id, meter_id) REFERENCES meters(tenant_id, id);
+alter table meter_versions add constraint meter_versions_aggregation_check CHECK ((aggregation = ANY (ARRAY['count'::text, 'sum'::text, 'max'::text, 'min'::text, 'latest'::text, 'unique_count'::text, 'sum_product'::text])));
+alter table meter_versions add constraint meter_versions_bucket_check CHECK ((bucket = ANY (ARRAY['hour'::text, 'day'::text])));
+alter table meter_versions add constraint meter_versions_check CHECK (((aggregation = 'count'::text) = (property IS NULL)));
+alter table meter_versions add constraint meter_versions_check1 CHECK (((aggregation = 'sum_product'::text) = (factor_property IS NOT NULL)));
+alter table meter_versions add constraint meter_versions_version_check CHECK ((version >= 1));
+CREATE TRIGGER meter_versions_immutable BEFORE DELETE OR UPDATE ON public.meter_versions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table meter_versions enable row level security;
+alter table meter_versions force row level security;
+create policy app_own_tenant on meter_versions to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on meter_versions to perennial_system using (true) with check (true);
+grant insert, select on meter_versions to perennial_app;
+grant insert, select on meter_versions to perennial_system;
+
+create table meters (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  external_id text,
+  name text not null,
+  event_name text not null,
+  archived_at timestamp(3) with time zone,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table meters add constraint meters_pkey PRIMARY KEY (id);
+alter table meters add constraint meters_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table meters add constraint meters_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+CREATE UNIQUE INDEX meters_external_id ON public.meters USING btree (tenant_id, external_id);
+CREATE INDEX meters_of_event ON public.meters USING btree (tenant_id, event_name);
+alter table meters enable row level security;
+alter table meters force row level security;
+create policy app_own_tenant on meters to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on meters to perennial_system using (true) with check (true);
+grant insert, select, update on meters to perennial_app;
+grant insert, select, update on meters to perennial_system;
+
 create table nudges (
   workflow_id text collate "C" not null,
   tenant_id text collate "C" not null,
@@ -934,15 +987,18 @@ create table prices (
   terms jsonb not null,
   billing text not null,
   minimum numeric(20,4),
-  maximum numeric(20,4)
+  maximum numeric(20,4),
+  meter_id text collate "C"
 );
 alter table prices add constraint prices_pkey PRIMARY KEY (id);
 alter table prices add constraint prices_tenant_id_id_key UNIQUE (tenant_id, id);
 alter table prices add constraint prices_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table prices add constraint prices_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES items(tenant_id, id);
+alter table prices add constraint prices_tenant_id_meter_id_fkey FOREIGN KEY (tenant_id, meter_id) REFERENCES meters(tenant_id, id);
 alter table prices add constraint prices_tenant_id_plan_id_plan_version_fkey FOREIGN KEY (tenant_id, plan_id, plan_version) REFERENCES plan_versions(tenant_id, plan_id, version);
 alter table prices add constraint prices_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
 alter table prices add constraint prices_billing_check CHECK ((billing = ANY (ARRAY['licensed'::text, 'usage'::text])));
+alter table prices add constraint prices_check CHECK (((meter_id IS NULL) OR (billing = 'usage'::text)));
 alter table prices add constraint prices_interval_count_check CHECK (((interval_count >= 1) AND (interval_count <= 365)));
 alter table prices add constraint prices_interval_unit_check CHECK ((interval_unit = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'half_year'::text, 'year'::text])));
 alter table prices add constraint prices_limits CHECK ((minimum <= maximum));
@@ -1087,7 +1143,8 @@ create table subscriptions (
   change_at timestamp(3) with time zone,
   trial_usage text default 'free'::text not null,
   cycles integer,
-  ends_at timestamp(3) with time zone
+  ends_at timestamp(3) with time zone,
+  usage_scope text default 'customer'::text not null
 );
 alter table subscriptions add constraint subscriptions_pkey PRIMARY KEY (id);
 alter table subscriptions add constraint subscriptions_tenant_id_id_key UNIQUE (tenant_id, id);
@@ -1119,6 +1176,7 @@ alter table subscriptions add constraint subscriptions_revision_check CHECK ((re
 alter table subscriptions add constraint subscriptions_status_check CHECK ((status = ANY (ARRAY['scheduled'::text, 'trialing'::text, 'incomplete'::text, 'active'::text, 'past_due'::text, 'unpaid'::text, 'paused'::text, 'canceled'::text, 'expired'::text])));
 alter table subscriptions add constraint subscriptions_trial_end_behavior_check CHECK ((trial_end_behavior = ANY (ARRAY['activate'::text, 'pause'::text, 'cancel'::text])));
 alter table subscriptions add constraint subscriptions_trial_usage_check CHECK ((trial_usage = ANY (ARRAY['free'::text, 'billed'::text])));
+alter table subscriptions add constraint subscriptions_usage_scope_check CHECK ((usage_scope = ANY (ARRAY['customer'::text, 'subscription'::text])));
 CREATE INDEX subscriptions_blocked ON public.subscriptions USING btree (id) WHERE ((blocked_reason IS NOT NULL) AND (ended_at IS NULL));
 CREATE INDEX subscriptions_clock ON public.subscriptions USING btree (tenant_id, test_clock_id, next_step_at) WHERE ((test_clock_id IS NOT NULL) AND (ended_at IS NULL));
 CREATE INDEX subscriptions_customer ON public.subscriptions USING btree (tenant_id, customer_id, id);
@@ -1143,16 +1201,20 @@ create table tenants (
   metadata jsonb default '{}'::jsonb not null,
   created_at timestamp(3) with time zone not null,
   updated_at timestamp(3) with time zone not null,
-  backdate_days_max integer default 90 not null
+  backdate_days_max integer default 90 not null,
+  late_window_days integer default 35 not null,
+  usage_retention_days integer
 );
 alter table tenants add constraint tenants_pkey PRIMARY KEY (id);
 alter table tenants add constraint tenants_account_id_mode_key UNIQUE (account_id, mode);
 alter table tenants add constraint tenants_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id);
 alter table tenants add constraint tenants_backdate_days_max_check CHECK (((backdate_days_max >= 0) AND (backdate_days_max <= 730)));
 alter table tenants add constraint tenants_invoice_grace_hours_check CHECK (((invoice_grace_hours >= 0) AND (invoice_grace_hours <= 720)));
+alter table tenants add constraint tenants_late_window_days_check CHECK (((late_window_days >= 1) AND (late_window_days <= 400)));
 alter table tenants add constraint tenants_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'test'::text])));
 alter table tenants add constraint tenants_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)));
 alter table tenants add constraint tenants_trial_reminder_days_check CHECK (((trial_reminder_days >= 1) AND (trial_reminder_days <= 30)));
+alter table tenants add constraint tenants_usage_retention_days_check CHECK (((usage_retention_days >= 60) AND (usage_retention_days <= 3650)));
 alter table tenants enable row level security;
 alter table tenants force row level security;
 create policy app_own_tenant on tenants to perennial_app using ((id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
@@ -1187,6 +1249,120 @@ create policy system_all on test_clocks to perennial_system using (true) with ch
 grant insert, select, update on test_clocks to perennial_app;
 grant insert, select, update on test_clocks to perennial_system;
 
+create table usage_claims (
+  tenant_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  meter_id text collate "C" not null,
+  item_id text collate "C" not null
+);
+alter table usage_claims add constraint usage_claims_pkey PRIMARY KEY (customer_id, meter_id);
+alter table usage_claims add constraint usage_claims_item_id_fkey FOREIGN KEY (item_id) REFERENCES subscription_items(id);
+alter table usage_claims add constraint usage_claims_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table usage_claims add constraint usage_claims_tenant_id_meter_id_fkey FOREIGN KEY (tenant_id, meter_id) REFERENCES meters(tenant_id, id);
+alter table usage_claims enable row level security;
+alter table usage_claims force row level security;
+create policy app_own_tenant on usage_claims to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_claims to perennial_system using (true) with check (true);
+grant delete, insert, select, update on usage_claims to perennial_app;
+grant delete, insert, select, update on usage_claims to perennial_system;
+
+create table usage_closures (
+  item_id text collate "C" not null,
+  period_start timestamp(3) with time zone not null,
+  revision integer default 0 not null,
+  tenant_id text collate "C" not null,
+  subscription_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  price_id text collate "C" not null,
+  meter_id text collate "C" not null,
+  meter_version integer not null,
+  period_end timestamp(3) with time zone not null,
+  quantity numeric(30,12) not null,
+  event_count bigint not null,
+  amount numeric(20,4) not null,
+  snapshot pg_snapshot not null,
+  line_id text collate "C",
+  pending_item_id text collate "C",
+  closed_at timestamp(3) with time zone not null
+);
+alter table usage_closures add constraint usage_closures_pkey PRIMARY KEY (item_id, period_start, revision);
+alter table usage_closures add constraint usage_closures_item_id_fkey FOREIGN KEY (item_id) REFERENCES subscription_items(id);
+alter table usage_closures add constraint usage_closures_price_id_fkey FOREIGN KEY (price_id) REFERENCES prices(id);
+alter table usage_closures add constraint usage_closures_tenant_id_meter_id_meter_version_fkey FOREIGN KEY (tenant_id, meter_id, meter_version) REFERENCES meter_versions(tenant_id, meter_id, version);
+alter table usage_closures add constraint usage_closures_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
+alter table usage_closures add constraint usage_closures_check CHECK ((period_start < period_end));
+alter table usage_closures add constraint usage_closures_event_count_check CHECK ((event_count >= 0));
+CREATE INDEX usage_closures_line ON public.usage_closures USING btree (line_id);
+CREATE INDEX usage_closures_of ON public.usage_closures USING btree (tenant_id, subscription_id, period_end);
+alter table usage_closures enable row level security;
+alter table usage_closures force row level security;
+create policy app_own_tenant on usage_closures to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_closures to perennial_system using (true) with check (true);
+grant insert, select, update on usage_closures to perennial_app;
+grant insert, select, update on usage_closures to perennial_system;
+
+create table usage_event_keys (
+  tenant_id text collate "C" not null,
+  key text collate "C" not null,
+  digest bytea not null,
+  event_at timestamp(3) with time zone not null
+);
+alter table usage_event_keys add constraint usage_event_keys_pkey PRIMARY KEY (tenant_id, key);
+alter table usage_event_keys add constraint usage_event_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)));
+CREATE INDEX usage_event_keys_old ON public.usage_event_keys USING brin (event_at);
+alter table usage_event_keys enable row level security;
+alter table usage_event_keys force row level security;
+create policy app_own_tenant on usage_event_keys to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_event_keys to perennial_system using (true) with check (true);
+grant delete, insert, select on usage_event_keys to perennial_app;
+grant delete, insert, select on usage_event_keys to perennial_system;
+
+create table usage_events (
+  tenant_id text collate "C" not null,
+  key text collate "C" not null,
+  revision integer default 0 not null,
+  event_name text not null,
+  customer_id text collate "C",
+  external_customer_id text,
+  subscription_id text collate "C",
+  event_at timestamp(3) with time zone not null,
+  properties jsonb not null,
+  backfill_id text collate "C",
+  ingest_xid xid8 default pg_current_xact_id() not null,
+  ingested_at timestamp(3) with time zone not null
+) partition by RANGE (event_at);
+alter table usage_events add constraint usage_events_check CHECK (((customer_id IS NOT NULL) OR (external_customer_id IS NOT NULL)));
+CREATE INDEX usage_events_new ON ONLY public.usage_events USING btree (ingest_xid);
+CREATE INDEX usage_events_of ON ONLY public.usage_events USING btree (tenant_id, customer_id, event_name, event_at);
+CREATE INDEX usage_events_strange ON ONLY public.usage_events USING btree (tenant_id, external_customer_id) WHERE (customer_id IS NULL);
+alter table usage_events enable row level security;
+alter table usage_events force row level security;
+create policy app_own_tenant on usage_events to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_events to perennial_system using (true) with check (true);
+grant delete, insert, select on usage_events to perennial_app;
+grant update (customer_id, ingest_xid) on usage_events to perennial_app;
+grant delete, insert, select on usage_events to perennial_system;
+grant update (customer_id, ingest_xid) on usage_events to perennial_system;
+
+create table usage_events_other (
+  tenant_id text collate "C" not null,
+  key text collate "C" not null,
+  revision integer default 0 not null,
+  event_name text not null,
+  customer_id text collate "C",
+  external_customer_id text,
+  subscription_id text collate "C",
+  event_at timestamp(3) with time zone not null,
+  properties jsonb not null,
+  backfill_id text collate "C",
+  ingest_xid xid8 default pg_current_xact_id() not null,
+  ingested_at timestamp(3) with time zone not null
+);
+alter table usage_events_other add constraint usage_events_check CHECK (((customer_id IS NOT NULL) OR (external_customer_id IS NOT NULL)));
+CREATE INDEX usage_events_other_ingest_xid_idx ON public.usage_events_other USING btree (ingest_xid);
+CREATE INDEX usage_events_other_tenant_id_customer_id_event_name_event_a_idx ON public.usage_events_other USING btree (tenant_id, customer_id, event_name, event_at);
+CREATE INDEX usage_events_other_tenant_id_external_customer_id_idx ON public.usage_events_other USING btree (tenant_id, external_customer_id) WHERE (customer_id IS NULL);
+
 create table usage_records (
   id text collate "C" not null,
   tenant_id text collate "C" not null,
@@ -1213,6 +1389,73 @@ create policy app_own_tenant on usage_records to perennial_app using ((tenant_id
 create policy system_all on usage_records to perennial_system using (true) with check (true);
 grant insert, select on usage_records to perennial_app;
 grant insert, select on usage_records to perennial_system;
+
+create table usage_rollup_states (
+  tenant_id text collate "C" not null,
+  meter_id text collate "C" not null,
+  meter_version integer not null,
+  snapshot pg_snapshot not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table usage_rollup_states add constraint usage_rollup_states_pkey PRIMARY KEY (meter_id, meter_version);
+alter table usage_rollup_states enable row level security;
+alter table usage_rollup_states force row level security;
+create policy app_own_tenant on usage_rollup_states to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_rollup_states to perennial_system using (true) with check (true);
+grant delete, insert, select, update on usage_rollup_states to perennial_app;
+grant delete, insert, select, update on usage_rollup_states to perennial_system;
+
+create table usage_rollups (
+  tenant_id text collate "C" not null,
+  meter_id text collate "C" not null,
+  meter_version integer not null,
+  customer_id text collate "C" not null,
+  hour timestamp(3) with time zone not null,
+  subscription_id text collate "C" default ''::text not null,
+  group_values jsonb default '[]'::jsonb not null,
+  count bigint not null,
+  sum numeric,
+  min numeric,
+  max numeric,
+  latest_at timestamp(3) with time zone,
+  latest numeric
+);
+alter table usage_rollups add constraint usage_rollups_pkey PRIMARY KEY (tenant_id, meter_id, meter_version, customer_id, hour, subscription_id, group_values);
+alter table usage_rollups enable row level security;
+alter table usage_rollups force row level security;
+create policy app_own_tenant on usage_rollups to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_rollups to perennial_system using (true) with check (true);
+grant delete, insert, select, update on usage_rollups to perennial_app;
+grant delete, insert, select, update on usage_rollups to perennial_system;
+
+create table usage_voids (
+  tenant_id text collate "C" not null,
+  key text collate "C" not null,
+  revision integer not null,
+  customer_id text collate "C",
+  event_name text not null,
+  event_at timestamp(3) with time zone not null,
+  reason text not null,
+  backfill_id text collate "C",
+  note text,
+  voided_by text,
+  voided_at timestamp(3) with time zone not null,
+  voided_xid xid8 default pg_current_xact_id() not null,
+  restored_at timestamp(3) with time zone,
+  restored_xid xid8
+);
+alter table usage_voids add constraint usage_voids_pkey PRIMARY KEY (tenant_id, key, revision, voided_xid);
+alter table usage_voids add constraint usage_voids_reason_check CHECK ((reason = ANY (ARRAY['amended'::text, 'deprecated'::text, 'backfilled'::text, 'reverted'::text])));
+CREATE INDEX usage_voids_back ON public.usage_voids USING btree (restored_xid) WHERE (restored_xid IS NOT NULL);
+CREATE INDEX usage_voids_new ON public.usage_voids USING btree (voided_xid);
+CREATE INDEX usage_voids_of ON public.usage_voids USING btree (tenant_id, customer_id, event_name, event_at);
+CREATE UNIQUE INDEX usage_voids_once ON public.usage_voids USING btree (tenant_id, key, revision) WHERE (restored_xid IS NULL);
+alter table usage_voids enable row level security;
+alter table usage_voids force row level security;
+create policy app_own_tenant on usage_voids to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_voids to perennial_system using (true) with check (true);
+grant insert, select, update on usage_voids to perennial_app;
+grant insert, select, update on usage_voids to perennial_system;
 
 create table webhook_attempts (
   delivery_id text collate "C" not null,
@@ -1479,4 +1722,11 @@ AS $function$
       begin
         raise exception '% rows are immutable: write a new row instead', tg_table_name using errcode = 'restrict_violation';
       end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.usage_number(properties jsonb, name text)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE jsonb_typeof((properties -> name)) WHEN 'number'::text THEN ((properties -> name))::numeric WHEN 'string'::text THEN CASE WHEN ((properties ->> name) ~ '^-?[0-9]{1,18}(\.[0-9]{1,12})?$'::text) THEN ((properties ->> name))::numeric ELSE NULL::numeric END ELSE NULL::numeric END
 ;

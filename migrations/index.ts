@@ -17,6 +17,7 @@ import { Migration20261121101700_report_usage } from './Migration20261121101700_
 import { Migration20261121101800_sell_add_ons } from './Migration20261121101800_sell_add_ons.ts';
 import { Migration20261121101900_bound_backdated_starts } from './Migration20261121101900_bound_backdated_starts.ts';
 import { Migration20261121102100_move_subscribers } from './Migration20261121102100_move_subscribers.ts';
+import { Migration20261121102300_meter_usage } from './Migration20261121102300_meter_usage.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
 export const migrationsList = [
@@ -39,4 +40,5 @@ export const migrationsList = [
   Migration20261121101800_sell_add_ons,
   Migration20261121101900_bound_backdated_starts,
   Migration20261121102100_move_subscribers,
+  Migration20261121102300_meter_usage,
 ].map((migration) => ({ name: migration.name, class: migration }));

@@ -112,6 +112,8 @@ const create = route({
       invoiceGraceHours: body.invoice_grace_hours,
       trialReminderDays: body.trial_reminder_days,
       backdateDaysMax: body.backdate_days_max,
+      lateWindowDays: body.late_window_days,
+      usageRetentionDays: body.usage_retention_days,
       dunningPolicy: body.dunning_policy ? toDunningPolicy(body.dunning_policy) : null,
       metadata: body.metadata ?? {},
       createdAt: now,

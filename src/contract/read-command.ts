@@ -109,6 +109,7 @@ export function readPrivatePrice(
     planId: plan,
     planVersion: plan_version,
     itemId: item,
+    meterId: null,
     terms: readTerms(terms),
     minimum: minimum === null ? null : new Decimal(minimum),
     maximum: maximum === null ? null : new Decimal(maximum),

@@ -132,6 +132,7 @@ function priceOf(
     planVersion: version,
     subscriptionId: null,
     itemId: item,
+    meterId: null,
     intervalUnit: interval?.unit ?? null,
     intervalCount: interval?.count ?? null,
     createdAt,

@@ -74,6 +74,13 @@ export const tenantCreate = z
       .max(730)
       .default(90)
       .meta({ description: 'How many days ago a subscription may begin.' }),
+    late_window_days: z.int().min(1).max(400).default(35).meta({
+      description:
+        'How old a usage event may be when it arrives, and how long a closed period is looked at for late ones.',
+    }),
+    usage_retention_days: z.int().min(60).max(3650).nullable().default(null).meta({
+      description: 'After how many days usage events are deleted; null: never.',
+    }),
     dunning_policy: dunningPolicyIn.optional(),
     metadata: metadataIn.optional(),
   })
@@ -100,6 +107,8 @@ export const tenantOut = z
     invoice_grace_hours: z.int(),
     trial_reminder_days: z.int().nullable(),
     backdate_days_max: z.int(),
+    late_window_days: z.int(),
+    usage_retention_days: z.int().nullable(),
     dunning_policy: z
       .object({
         retry_days: z.array(z.int()),
@@ -139,6 +148,8 @@ export function presentTenant(tenant: Tenant): z.infer<typeof tenantOut> {
     invoice_grace_hours: tenant.invoiceGraceHours,
     trial_reminder_days: tenant.trialReminderDays,
     backdate_days_max: tenant.backdateDaysMax,
+    late_window_days: tenant.lateWindowDays,
+    usage_retention_days: tenant.usageRetentionDays,
     dunning_policy: tenant.dunningPolicy && presentDunningPolicy(tenant.dunningPolicy),
     metadata: tenant.metadata,
     created_at: presentInstant(tenant.createdAt),

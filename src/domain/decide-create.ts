@@ -35,6 +35,7 @@ export type SubscriptionTerms = {
   trialEndBehavior: TrialEndBehavior;
   /** `free` when absent. */
   trialUsage?: 'free' | 'billed';
+  usageScope?: Subscription['usageScope'];
   /** How many cycles it runs for; for ever when absent or null. */
   cycles?: number | null;
   /** Null: at once. */
@@ -95,6 +96,7 @@ export function createSubscription(
     paymentBehavior: terms.paymentBehavior,
     trialEndBehavior: terms.trialEndBehavior,
     trialUsage: terms.trialUsage ?? 'free',
+    usageScope: terms.usageScope ?? 'customer',
     cycles: terms.cycles ?? null,
     startsAt,
     anchorAt: terms.billingAnchor ?? startsAt,

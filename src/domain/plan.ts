@@ -2,6 +2,7 @@ import type { Interval, IntervalUnit } from './calendar.ts';
 import type { Decimal } from './money.ts';
 import type { PriceTerms } from './price-terms.ts';
 import type { Metadata } from './tenant.ts';
+import type { UsageThreshold } from './threshold.ts';
 
 /** An add-on joins a subscription that is there; a plan is what one is created with. */
 export const PLAN_KINDS = ['plan', 'add_on'] as const;
@@ -28,6 +29,8 @@ export type PlanVersion = {
   active: boolean;
   /** Trial that a new subscription gets unless it says otherwise. */
   trialDays: number | null;
+  /** By currency and amount, the recurring one of a currency last (billing rule 29c). */
+  usageThresholds: readonly UsageThreshold[];
   createdAt: Date;
 };
 
@@ -53,6 +56,8 @@ export type Price = {
   currency: string;
   terms: PriceTerms;
   billing: Billing;
+  /** What counts it, for a price that is billed by usage; null: the tenant reports quantities himself. */
+  meterId: string | null;
   /** Per whole period, in the major unit; a part of a period has its part of them. */
   minimum: Decimal | null;
   maximum: Decimal | null;

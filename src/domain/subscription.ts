@@ -35,6 +35,7 @@ export const TRIAL_END_BEHAVIORS = ['activate', 'pause', 'cancel'] as const;
 export type TrialEndBehavior = (typeof TRIAL_END_BEHAVIORS)[number];
 export const STEP_NAMES = [
   'activate',
+  'bill_threshold',
   'remind_trial',
   'apply_change',
   'end_trial',
@@ -63,6 +64,8 @@ export type Subscription = {
   trialEndBehavior: TrialEndBehavior;
   /** Whether what is used during the trial is billed (billing rule 10). */
   trialUsage: 'free' | 'billed';
+  /** Whose events its metered items count: all of its customer's, or those that name the subscription (billing rule 29b). */
+  usageScope: 'customer' | 'subscription';
   /** How many cycles it runs for, counted from where billing begins; null: for ever. */
   cycles: number | null;
   startsAt: Date;
@@ -81,6 +84,12 @@ export type Subscription = {
   pausedAt: Date | null;
   /** The earliest instant at which a pending scheduled change is due. */
   changeAt: Date | null;
+  /** When the running period's usage was seen to come to a threshold that is not billed yet (billing rule 29c). */
+  thresholdAt: Date | null;
+  /** When a threshold invoice was made last. */
+  thresholdBilledAt: Date | null;
+  /** The highest threshold that comes once in its life and is behind it, in the major unit. */
+  thresholdPassed: Decimal | null;
   /** When its cycles are over. */
   endsAt: Date | null;
   unpaidSince: Date | null;
@@ -160,6 +169,8 @@ export type PricedItem = {
   fees?: readonly BilledFee[];
   /** Of a usage price: what was used from the start of the item's period to the instant of the decision. */
   usage?: Usage;
+  /** Of a usage price: what threshold invoices that are not void billed of the item's running period. */
+  instalments?: Decimal;
   /**
    * Of a minimum commitment: what the subscription's other lines come to, pending ones too and net of credits, whose
    * period begins in its running period and before the instant of the decision, and ends no later than that period.
@@ -175,6 +186,14 @@ export function cadenceOf(subscription: Subscription): Cadence {
     timeZone: subscription.timeZone,
     anchor: subscription.anchorAt,
   };
+}
+
+/** Whether a threshold invoice may have billed something of the item's running period. */
+export function mayHaveInstalments(
+  { thresholdBilledAt }: Pick<Subscription, 'thresholdBilledAt'>,
+  { currentPeriodStart: start }: Pick<SubscriptionItem, 'currentPeriodStart'>,
+): boolean {
+  return thresholdBilledAt !== null && start !== null && thresholdBilledAt >= start;
 }
 
 /** The one transition table (billing rule 30). Ended is final. */

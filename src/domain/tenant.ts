@@ -26,6 +26,10 @@ export type Tenant = {
   trialReminderDays: number | null;
   /** How many days ago a subscription may begin (billing rule 18). */
   backdateDaysMax: number;
+  /** Events older than this are refused, and closed periods are looked at no more for late ones (billing rule 29). */
+  lateWindowDays: number;
+  /** After how many days events are deleted; null: never. */
+  usageRetentionDays: number | null;
   metadata: Metadata;
   createdAt: Date;
   updatedAt: Date;

@@ -46,6 +46,8 @@ async function openSandbox(tx: Tx, config: Config): Promise<{ tenantId: string; 
     invoiceGraceHours: 0,
     trialReminderDays: null,
     backdateDaysMax: 90,
+    lateWindowDays: 35,
+    usageRetentionDays: null,
     dunningPolicy: null,
     metadata: {},
     ...dates,

@@ -60,6 +60,7 @@ export const PriceSchema = new EntitySchema<Price>({
     currency,
     terms,
     billing: text,
+    meterId: optionalText,
     minimum: optionalAmount,
     maximum: optionalAmount,
     timing: text,

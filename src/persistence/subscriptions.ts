@@ -35,6 +35,7 @@ export const SubscriptionSchema = new EntitySchema<Subscription>({
     paymentBehavior: text,
     trialEndBehavior: text,
     trialUsage: text,
+    usageScope: text,
     cycles: optionalInteger,
     startsAt: instant,
     anchorAt: instant,

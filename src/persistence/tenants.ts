@@ -31,6 +31,8 @@ export const TenantSchema = new EntitySchema<Tenant>({
     dunningPolicy: optionalJson,
     trialReminderDays: optionalInteger,
     backdateDaysMax: integer,
+    lateWindowDays: integer,
+    usageRetentionDays: optionalInteger,
     metadata: json,
     createdAt: instant,
     updatedAt: instant,

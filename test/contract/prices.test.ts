@@ -20,6 +20,7 @@ function rowOf({ interval, item, ...draft }: PriceDraft): Price {
     planVersion: 1,
     subscriptionId: null,
     itemId: item,
+    meterId: null,
     terms: readTerms(storeTerms(draft.terms)),
     intervalUnit: interval?.unit ?? null,
     intervalCount: interval?.count ?? null,

@@ -22,6 +22,7 @@ function price(planId: string, key: string, changes: Partial<Price> = {}): Price
     key,
     name: key,
     itemId: null,
+    meterId: null,
     currency: 'USD',
     terms: { model: key === 'base' ? 'flat' : 'per_unit', unitAmount: d(10) },
     billing: key === 'calls' ? 'usage' : 'licensed',

@@ -16,7 +16,7 @@ export async function tenantTables(owner: pg.Client): Promise<string[]> {
 export async function disarm(owner: pg.Client): Promise<void> {
   await owner.query(`do $$ declare one record; begin
     for one in select conrelid::regclass as name, conname from pg_constraint
-        where contype in ('c', 'f') and connamespace = 'public'::regnamespace loop
+        where contype in ('c', 'f') and conislocal and connamespace = 'public'::regnamespace loop
       execute format('alter table %s drop constraint %I', one.name, one.conname);
     end loop;
     for one in select oid::regclass as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace loop
@@ -37,6 +37,8 @@ const VALUES: Record<string, (tenantId: string) => string> = {
   'text[]': () => `'{}'`,
   tstzrange: () => `'[2026-01-01, 2026-02-01)'`,
   'timestamp with time zone': () => `'2026-01-01'`,
+  xid8: () => `'3'`,
+  pg_snapshot: () => `'3:3:'`,
 };
 
 /** One row for a tenant, with something in every column that must not be empty. */

@@ -35,6 +35,7 @@ export function aPrice(changes: PriceChanges = {}): Price {
     currency: 'USD',
     subscriptionId: null,
     itemId: null,
+    meterId: null,
     terms: { model, unitAmount: new Decimal(unitAmount) },
     billing: 'licensed',
     minimum: null,

@@ -38,6 +38,8 @@ export async function seedTenant(database: Database): Promise<string> {
       dunningPolicy: null,
       trialReminderDays: null,
       backdateDaysMax: 90,
+      lateWindowDays: 35,
+      usageRetentionDays: null,
       metadata: {},
       createdAt: at,
       updatedAt: at,
