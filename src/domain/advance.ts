@@ -84,7 +84,7 @@ function carry(bill: Bill, entry: PricedItem, move: Move | null, over: Advance):
   }
   const next = move ? { item, price: move.price, quantity: move.quantity } : entry;
   if (!over.prorates && !ends && entry.price.timing === 'in_advance') {
-    if (next.price.timing === 'in_arrears') throw needsProration();
+    if (next.price.timing === 'in_arrears') throw needsProration(item.currentPeriodEnd);
     return item;
   }
   close(bill, entry, over);
@@ -120,19 +120,20 @@ export function begin(
   return { ...entry.item, currentPeriodStart: period.start, currentPeriodEnd: period.end };
 }
 
-function needsProration(): DomainError {
+function needsProration(paidUntil: Date | null): DomainError {
+  const until = paidUntil?.toISOString() ?? 'the end of its period';
   return new DomainError(
     'proration_needed',
-    'What was paid ahead cannot become something else, or the calendar move, in the middle of a period without proration; use effective "period_end", or another proration.',
+    `What was paid ahead until ${until} cannot become something else, or the calendar move, before that without proration; use proration "invoice_now" or "next_invoice", or let it take effect at ${until}.`,
+    paidUntil ? { paid_until: until } : {},
   );
 }
 
 /** Throws `proration_needed` when the calendar would move under a period that was paid ahead, without proration. */
 export function assertProrated(priced: readonly PricedItem[], over: Advance): void {
   if (over.prorates || !over.recut) return;
-  const runs = priced.some(
-    ({ item, price }) =>
-      price.timing === 'in_advance' && item.currentPeriodEnd !== null && item.currentPeriodEnd > over.at,
+  const paidUntil = priced.flatMap(({ item: { currentPeriodEnd: end }, price }) =>
+    price.timing === 'in_advance' && end !== null && end > over.at ? [end.getTime()] : [],
   );
-  if (runs) throw needsProration();
+  if (paidUntil.length > 0) throw needsProration(new Date(Math.max(...paidUntil)));
 }

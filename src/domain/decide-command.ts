@@ -115,6 +115,13 @@ function cancel(life: Life, command: Extract<SubscriptionCommand, { kind: 'cance
       { state: subscription.status, reason: 'credit_needs_now' },
     );
   const cancelAt = command.mode === 'at' ? command.at : periodEndOf(life);
+  const waitsForNothing = command.mode === 'period_end' && (!cancelAt || cancelAt <= at);
+  if (waitsForNothing && subscription.pausedAt)
+    throw new DomainError(
+      'change_not_allowed',
+      'While the subscription is paused no period runs that it could end with; use mode "now" or "at", or resume it first.',
+      { state: subscription.status, reason: 'no_period_runs' },
+    );
   if (!cancelAt || cancelAt <= at) {
     throw new DomainError('cancel_at_in_past', 'The instant of the cancellation has passed.', {
       errors: [

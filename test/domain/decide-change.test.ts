@@ -218,6 +218,23 @@ describe('without proration', () => {
   });
 });
 
+describe('a change that needs proration', () => {
+  test('says until when was paid, and what helps also to who asked for the end of a period', () => {
+    const yearly = target('licence', { unitAmount: '120', intervalUnit: 'year' });
+    const life = begun({ items: [fee('31'), yearly] });
+    const change = { set: [fee('62')], anchor: 'reset', proration: 'none' } as const;
+    expect(() => changing(life, '2026-02-01', change)).toThrow(
+      expect.objectContaining({
+        code: 'proration_needed',
+        message: expect.stringMatching(
+          /"invoice_now" or "next_invoice", or let it take effect at 2027-01-01/,
+        ),
+        details: { paid_until: '2027-01-01T00:00:00.000Z' },
+      }),
+    );
+  });
+});
+
 describe('what is given back', () => {
   test('reduces the invoice that is still owed and never becomes spendable', () => {
     const { decision } = changing(owing(begun(), '31'), '2026-01-16', { set: [fee('62')] });

@@ -64,13 +64,19 @@ describe('what is refused, and why', () => {
     ['canceling at an instant that has passed', active, at('2026-01-09'), 'cancel_at_in_past'],
     ['canceling at this very instant', active, at('2026-01-10'), 'cancel_at_in_past'],
     [
-      'canceling what is paused at the end of a period that is over',
+      'canceling what is paused at the end of a period, because none runs',
       paused,
       atPeriodEnd,
-      'cancel_at_in_past',
+      'change_not_allowed',
     ],
   ])('%s', (_sentence, life, command, code) => {
     expect(() => decide(life, command)).toThrow(expect.objectContaining({ code }));
+  });
+
+  test('canceling what is paused at the end of a period says that none runs, and what to do', () => {
+    expect(() => decide(paused, atPeriodEnd)).toThrow(
+      /no period runs.*mode "now" or "at", or resume it first/,
+    );
   });
 });
 

@@ -23,7 +23,7 @@ const TABLE: Record<string, string[]> = {
   active: [yes, yes, yes, yes, NO_RESUME, yes, yes, NO_CANCEL, NO_TRIAL],
   past_due: [yes, yes, yes, yes, NO_RESUME, yes, yes, NO_CANCEL, NO_TRIAL],
   unpaid: [NO_CHANGE, NO_CHANGE, NO_CHANGE, NO_PAUSE, NO_RESUME, yes, yes, NO_CANCEL, NO_TRIAL],
-  paused: [yes, yes, yes, NO_PAUSE, yes, yes, 'cancel_at_in_past', NO_CANCEL, NO_TRIAL],
+  paused: [yes, yes, yes, NO_PAUSE, yes, yes, NO_CHANGE, NO_CANCEL, NO_TRIAL],
   'cancel scheduled': [yes, NO_CHANGE, NO_CHANGE, NO_PAUSE, NO_RESUME, yes, yes, yes, NO_TRIAL],
   canceled: [OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER],
 };
