@@ -1,6 +1,5 @@
-import { problemsOfDigits } from '../src/contract/check-price.ts';
 import type { PrivatePrice } from '../src/contract/commands.ts';
-import { overrideDraft, type PriceOverride } from '../src/contract/prices.ts';
+import { overrideDraft, type PriceOverride, problemsOfOverride } from '../src/contract/price-overrides.ts';
 import type { WantedPrice } from '../src/domain/compose-change.ts';
 import type { FieldError } from '../src/domain/errors.ts';
 import type { Price } from '../src/domain/plan.ts';
@@ -29,13 +28,9 @@ export async function agreedPrices(
   const wanted = overrides.map((override) => ({
     key: override.key,
     price: (instead: Price): Price | FieldError => {
-      const [problem] = problemsOfDigits(override, instead.currency);
+      const [problem] = problemsOfOverride(override, instead);
       if (problem) return problem;
       const { item, interval, ...draft } = overrideDraft(override, instead);
-      if (draft.billing === 'usage' && draft.timing === 'in_advance') {
-        const message = 'What is used is known only afterwards; leave timing out.';
-        return { path: 'timing', code: 'conflicting_fields', message };
-      }
       const price: Price = {
         ...draft,
         id: newId('price'),

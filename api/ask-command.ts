@@ -15,7 +15,7 @@ import type {
 } from '../src/contract/commands.ts';
 import type { subscriptionCancel } from '../src/contract/subscriptions.ts';
 import type { CommandKind } from '../src/domain/command.ts';
-import { DomainError } from '../src/domain/errors.ts';
+import { DomainError, isDomainError } from '../src/domain/errors.ts';
 import { phaseStarts } from '../src/domain/phase-starts.ts';
 import { isEnded, type Subscription } from '../src/domain/subscription.ts';
 import type { Tx } from '../src/persistence/doors.ts';
@@ -87,11 +87,17 @@ export const askChange: Asking<ChangeIn> = async (tx, call) => {
   return lifecycle(subscription, 'change', command, at);
 };
 
-/** A change of one quantity, with fewer words. */
-export const askQuantity: Asking<z.output<typeof subscriptionQuantity>> = (tx, call) => {
+/** A change of one quantity, with fewer words; what is wrong with it is told by its own fields. */
+export const askQuantity: Asking<z.output<typeof subscriptionQuantity>> = async (tx, call) => {
   const { key, quantity, ...rest } = call.body;
   const body: ChangeIn = { ...rest, items: [{ key, quantity }], trial: 'keep' };
-  return askChange(tx, { ...call, body });
+  try {
+    return await askChange(tx, { ...call, body });
+  } catch (error) {
+    const errors = isDomainError(error) && error.code === 'validation_failed' ? error.details.errors : null;
+    if (!errors) throw error;
+    throw invalid(errors.map((wrong) => ({ ...wrong, path: wrong.path.replace('items[0].', '') })));
+  }
 };
 
 export const askPause: Asking<z.output<typeof subscriptionPause>> = async (tx, call) => {

@@ -4,7 +4,7 @@ import type { evaluationOut, priceEvaluate } from '../src/contract/evaluations.t
 import { presentTrace } from '../src/contract/traces.ts';
 import { civilDaysBetween } from '../src/domain/calendar.ts';
 import { explain } from '../src/domain/explain-line.ts';
-import { Decimal, roundToMinor, sum } from '../src/domain/money.ts';
+import { Decimal, isTooLarge, roundToMinor, sum } from '../src/domain/money.ts';
 import type { Price } from '../src/domain/plan.ts';
 import { type Measured, priceAmount } from '../src/domain/price-amount.ts';
 import type { Usage, UsageEvent } from '../src/domain/price-terms.ts';
@@ -27,6 +27,7 @@ export function evaluate(id: string | null, price: Asked, body: Body): Answer {
     ? body.quantities.map((quantity) => quantityUsage(new Decimal(quantity)))
     : [usageOf(price, body)];
   const results = usages.map((usage) => resultOf(price, usage, part, body));
+  assertEachFits(results, body);
   const [first] = results;
   if (!first) throw new Error('an evaluation answers at least one result');
   return {
@@ -38,6 +39,18 @@ export function evaluate(id: string | null, price: Asked, body: Body): Answer {
     ...first,
     ...(body.quantities ? { results } : {}),
   };
+}
+
+/** What no invoice could hold is told, by the field that says how much was asked about. */
+function assertEachFits(results: readonly Result[], body: Body): void {
+  const field = body.events ? 'events' : body.buckets ? 'buckets' : 'quantity';
+  const errors = results.flatMap(({ exact }, index) => {
+    if (!isTooLarge(new Decimal(exact))) return [];
+    const path = body.quantities ? `quantities[${index}]` : field;
+    const message = 'This comes to more than 15 digits before the decimal point; ask about less.';
+    return [{ path, code: 'amount_too_large', message }];
+  });
+  if (errors.length > 0) throw invalid(errors);
 }
 
 function resultOf(price: Asked, usage: Usage, part: Part, body: Body): Result {

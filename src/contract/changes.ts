@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { ANCHORS, PRORATIONS } from '../domain/change.ts';
 import { instantIn, quantityIn, reference } from './common.ts';
 import { previewToken } from './preview-token.ts';
-import { keyIn, priceOverride } from './prices.ts';
+import { priceOverride } from './price-overrides.ts';
+import { keyIn } from './prices.ts';
 
 /** What changes a subscription's life: the bodies of its commands, each of which can be previewed. */
 

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { isCurrency, minorDigits } from '../domain/currency.ts';
 import type { FieldError } from '../domain/errors.ts';
 import { Decimal } from '../domain/money.ts';
+import type { PriceModel } from '../domain/price-terms.ts';
 import { problemsOfLimits, problemsOfTerms } from '../domain/rating/check-terms.ts';
 import { BILLING_OF, draftOf, type PriceDraft, type PriceIn } from './price-draft.ts';
 
@@ -43,8 +44,15 @@ function problemsOfStarts(body: PriceIn): FieldError[] {
   });
 }
 
+type Amounts = {
+  model: PriceModel;
+  unit_amount?: string | undefined;
+  minimum?: string | null | undefined;
+  maximum?: string | null | undefined;
+};
+
 /** Amounts that can stand on an invoice as they are have their currency's decimals; a unit price may be finer. */
-export function problemsOfDigits(body: PriceIn, currency: string | undefined): FieldError[] {
+export function problemsOfDigits(body: Amounts, currency: string | undefined): FieldError[] {
   if (currency === undefined || !isCurrency(currency)) return [];
   const digits = minorDigits(currency);
   const whole = body.model === 'flat' || body.model === 'minimum_commitment' ? body.unit_amount : null;

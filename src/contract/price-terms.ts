@@ -103,29 +103,30 @@ const FIELDS = {
   },
 };
 
-const MODEL_REMEDY =
+export const MODEL_REMEDY =
   'Write a price with its "model": flat, per_unit, package, graduated, volume, percentage, graduated_percentage, dynamic, matrix or minimum_commitment.';
 
 /** A union over the models: the fields of the model, and those that are common to all. */
 export function ofEachModel<Common extends z.ZodRawShape>(common: Common) {
+  return z.discriminatedUnion('model', eachModel(common), { error: MODEL_REMEDY });
+}
+
+/** The members of that union, for one that has others beside them. */
+export function eachModel<Common extends z.ZodRawShape>(common: Common) {
   const of = <M extends keyof typeof FIELDS>(model: M) =>
     z.strictObject({ ...common, model: z.literal(model), ...FIELDS[model] });
-  return z.discriminatedUnion(
-    'model',
-    [
-      of('flat'),
-      of('per_unit'),
-      of('package'),
-      of('graduated'),
-      of('volume'),
-      of('percentage'),
-      of('graduated_percentage'),
-      of('dynamic'),
-      of('matrix'),
-      of('minimum_commitment'),
-    ],
-    { error: MODEL_REMEDY },
-  );
+  return [
+    of('flat'),
+    of('per_unit'),
+    of('package'),
+    of('graduated'),
+    of('volume'),
+    of('percentage'),
+    of('graduated_percentage'),
+    of('dynamic'),
+    of('matrix'),
+    of('minimum_commitment'),
+  ] as const;
 }
 
 const bareTerms = ofEachModel({});

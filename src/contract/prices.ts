@@ -5,7 +5,7 @@ import { BILLINGS, type Price, TIMINGS } from '../domain/plan.ts';
 import { PRICE_MODELS } from '../domain/price-terms.ts';
 import { checkPrice } from './check-price.ts';
 import { currencyIn, idOut, instantOut, nameIn, presentInstant, reference } from './common.ts';
-import { draftOf, mayBe, type PriceDraft } from './price-draft.ts';
+import { draftOf } from './price-draft.ts';
 import { amountIn, ofEachModel, presentTerms, termsOut } from './price-terms.ts';
 
 /** At most about ten years, so that every boundary stays a date that calendars know. */
@@ -48,7 +48,7 @@ export const keyIn = z
   });
 
 /** What every price may say, whatever its model. */
-const common = {
+export const common = {
   name: nameIn.optional().meta({ description: 'Stands on invoices; the key when absent.' }),
   item: reference('item', 'item')
     .optional()
@@ -92,30 +92,6 @@ export const inlinePrice = ofEachModel({
   .superRefine(checkPrice)
   .transform(draftOf)
   .meta({ id: 'InlinePrice', description: 'Each model has fields of its own.' });
-
-/** A price agreed with one subscription, in its currency, for one of its items. */
-export const priceOverride = ofEachModel({
-  ...common,
-  key: keyIn.meta({ description: 'The item it is for.' }),
-  interval: intervalIn.optional().meta({ description: 'That of the price it stands in for when absent.' }),
-})
-  .superRefine(checkPrice)
-  .meta({ id: 'PriceOverride', description: 'Each model has fields of its own.' });
-export type PriceOverride = z.output<typeof priceOverride>;
-
-/** An override beside the price it stands in for, which gives what it does not say. */
-export function overrideDraft(override: PriceOverride, sold: Price): PriceDraft {
-  const { unit, count } = { unit: sold.intervalUnit, count: sold.intervalCount };
-  const sameWay = override.billing === undefined && mayBe(override.model, sold.billing);
-  return draftOf({
-    ...override,
-    name: override.name ?? sold.name,
-    currency: sold.currency,
-    billing: sameWay ? sold.billing : override.billing,
-    timing: override.timing ?? (sameWay && override.model !== 'minimum_commitment' ? sold.timing : undefined),
-    interval: override.interval ?? (unit && count ? { unit, count } : null),
-  });
-}
 
 export const priceOut = z
   .object({

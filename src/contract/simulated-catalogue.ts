@@ -2,9 +2,8 @@ import type { Sold, WantedPrice } from '../domain/compose-change.ts';
 import type { FieldError } from '../domain/errors.ts';
 import type { PlanKind, Price } from '../domain/plan.ts';
 import type { Subscription } from '../domain/subscription.ts';
-import { problemsOfDigits } from './check-price.ts';
 import type { PriceDraft } from './price-draft.ts';
-import { overrideDraft, type PriceOverride } from './prices.ts';
+import { overrideDraft, type PriceOverride, problemsOfOverride } from './price-overrides.ts';
 import type { SimulationBody } from './simulations.ts';
 
 /** A plan or add-on that a simulation can name. */
@@ -144,7 +143,7 @@ export function agreedPrices(overrides: readonly PriceOverride[], salt: string):
   return overrides.map((override) => ({
     key: override.key,
     price: (instead) => {
-      const [problem] = problemsOfDigits(override, instead.currency);
+      const [problem] = problemsOfOverride(override, instead);
       if (problem) return problem;
       const { planId, planVersion: version, createdAt, itemId } = instead;
       const draft = overrideDraft(override, instead);

@@ -3,7 +3,7 @@ import { ANCHORS, PRORATIONS } from '../domain/change.ts';
 import { civilTimeOf } from '../domain/simulate/civil-time.ts';
 import { COLLECTION_METHODS, PAYMENT_BEHAVIORS, TRIAL_END_BEHAVIORS } from '../domain/subscription.ts';
 import { currencyIn, instantIn, quantityIn } from './common.ts';
-import { priceOverride } from './prices.ts';
+import { priceOverride } from './price-overrides.ts';
 
 /**
  * What can happen on the timeline of a simulation. Each action takes the fields of the API's command of the same name,

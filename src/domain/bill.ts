@@ -3,6 +3,7 @@ import type { Period } from './calendar.ts';
 import { creditUnused } from './credit-unused.ts';
 import type { Coverage, CreditDraft, Decision } from './decision.ts';
 import type { BillingReason } from './invoice.ts';
+import { assertFits } from './large-amounts.ts';
 import type { PendingLine } from './life.ts';
 import { Decimal } from './money.ts';
 import type { Price } from './plan.ts';
@@ -68,6 +69,7 @@ export class Bill {
     }: { reason: BillingReason; at: Date; pending: readonly PendingLine[]; alone: boolean },
   ): Pick<Decision, 'invoice' | 'pending' | 'takesPending' | 'credits' | 'coverage' | 'truncations'> {
     const waits = to === 'pending';
+    if (waits) assertFits([...this.lines, ...pending.map(({ line }) => line)].map(({ amount }) => amount));
     const takesPending = !waits && pending.length > 0 && (alone || this.lines.length > 0);
     const lines = takesPending ? [...this.lines, ...pending.map(({ line }) => line)] : this.lines;
     return {

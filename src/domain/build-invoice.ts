@@ -1,5 +1,6 @@
 import { contractualPeriod, endOfBilledDay, type Period, type ProrationBasis } from './calendar.ts';
 import type { BillingReason, LineTrace } from './invoice.ts';
+import { assertFits } from './large-amounts.ts';
 import { Decimal, roundToMinor, sum } from './money.ts';
 import { intervalOf, type Price, unitAmountOf } from './plan.ts';
 import { priceAmount } from './price-amount.ts';
@@ -38,13 +39,14 @@ export function totalOf(draft: Pick<InvoiceDraft, 'lines'>): Decimal {
   return sum(draft.lines.map((line) => line.amount));
 }
 
-/** An invoice of these lines, or null when there are none. */
+/** An invoice of these lines, or null when there are none. Throws `amount_invalid` for more than one has room for. */
 export function invoiceOf(
   lines: readonly LineDraft[],
   billingReason: BillingReason,
   at: Date,
 ): InvoiceDraft | null {
   if (lines.length === 0) return null;
+  assertFits(lines.map(({ amount }) => amount));
   const starts = lines.map((line) => line.period.start.getTime());
   const ends = lines.map((line) => line.period.end.getTime());
   const period = { start: new Date(Math.min(...starts)), end: new Date(Math.max(...ends)) };

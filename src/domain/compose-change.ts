@@ -1,5 +1,6 @@
 import type { Change, ItemTarget } from './change.ts';
 import type { FieldError } from './errors.ts';
+import { amountsTooLarge, type PlacedTarget } from './large-amounts.ts';
 import { Decimal } from './money.ts';
 import type { Price } from './plan.ts';
 
@@ -67,8 +68,8 @@ export function holdingAfter(holding: Holding, { set, remove }: ComposedChange, 
 }
 
 class ChangeDraft {
-  private readonly set = new Map<string, ItemTarget>();
-  private readonly once: ItemTarget[] = [];
+  private readonly set = new Map<string, PlacedTarget>();
+  private readonly once: PlacedTarget[] = [];
   private readonly remove: string[] = [];
   private readonly errors: FieldError[] = [];
   private readonly holding: Holding;
@@ -120,7 +121,7 @@ class ChangeDraft {
     }
     const units = quantity ?? (held ? fitting(price, held.quantity) : ONE);
     this.checkQuantity(price, units, `${path}.quantity`);
-    this.put({ key, price, quantity: units }, `${path}.key`);
+    this.put({ key, price, quantity: units }, `${path}.key`, `${path}.quantity`);
   }
 
   join(addOn: WantedAddOn, path: string): void {
@@ -129,8 +130,8 @@ class ChangeDraft {
       const quantity = addOn.quantity ?? (held ? fitting(price, held.quantity) : ONE);
       this.checkQuantity(price, quantity, `${path}.quantity`);
       const target = { key: price.key, price, quantity };
-      if (price.intervalUnit === null) this.once.push(target);
-      else this.put(target, path);
+      if (price.intervalUnit === null) this.once.push({ ...target, path: `${path}.quantity` });
+      else this.put(target, path, `${path}.quantity`);
     }
   }
 
@@ -138,7 +139,8 @@ class ChangeDraft {
     for (const price of this.pricesOf(addOn, path)) {
       const quantity = addOn.quantity ?? ONE;
       this.checkQuantity(price, quantity, `${path}.quantity`);
-      if (price.intervalUnit === null) this.once.push({ key: price.key, price, quantity });
+      if (price.intervalUnit === null)
+        this.once.push({ key: price.key, price, quantity, path: `${path}.quantity` });
       else {
         const message = `"${price.key}" recurs; name it in add_ons, or use an add-on whose price has no interval.`;
         this.refuse(`${path}.add_on`, 'not_once', message);
@@ -171,21 +173,21 @@ class ChangeDraft {
     }
     const agreed = price(target.price);
     if ('id' in agreed)
-      this.set.set(key, { ...target, price: agreed, quantity: fitting(agreed, target.quantity) });
+      this.set.set(key, { ...target, price: agreed, quantity: fitting(agreed, target.quantity), path });
     else this.refuse(`${path}.${agreed.path}`, agreed.code, agreed.message);
   }
 
   composed(): { change: ComposedChange; errors: FieldError[] } {
     const { plan } = this.wanted;
-    return {
-      change: {
-        plan: plan && { planId: plan.planId, version: plan.version },
-        set: [...this.set.values()],
-        remove: this.remove,
-        once: this.once,
-      },
-      errors: this.errors,
+    const change: ComposedChange = {
+      plan: plan && { planId: plan.planId, version: plan.version },
+      set: [...this.set.values()].map(withoutPath),
+      remove: this.remove,
+      once: this.once.map(withoutPath),
     };
+    const asked = [...this.set.values(), ...this.once];
+    const kept = holdingAfter(this.holding, change, plan).items.filter(({ key }) => !this.set.has(key));
+    return { change, errors: [...this.errors, ...amountsTooLarge(asked, kept)] };
   }
 
   private held(key: string): ItemTarget | null {
@@ -220,14 +222,15 @@ class ChangeDraft {
     return prices;
   }
 
-  private put(target: ItemTarget, path: string): void {
+  /** `priced`: the field that says how much of it there is. */
+  private put(target: ItemTarget, path: string, priced = path): void {
     const held = this.held(target.key);
     const newPlan = this.wanted.plan?.planId ?? this.holding.plan?.planId;
     const ofPlan = target.price.planId === newPlan;
     const takesFromOther =
       held !== null && (ofPlan ? !this.heldByPlan(target.key) : held.price.planId !== target.price.planId);
     if (this.set.has(target.key) || takesFromOther) this.refuseTaken(target.key, path);
-    else this.set.set(target.key, target);
+    else this.set.set(target.key, { ...target, path: priced });
   }
 
   private refuseTaken(key: string, path: string): void {
@@ -244,6 +247,10 @@ class ChangeDraft {
   private refuse(path: string, code: string, message: string): void {
     this.errors.push({ path, code, message });
   }
+}
+
+function withoutPath({ key, price, quantity }: PlacedTarget): ItemTarget {
+  return { key, price, quantity };
 }
 
 /** Why the quantity of a price is nobody's to choose; null where it is. */

@@ -25,6 +25,11 @@ export function roundToMinor(amount: Decimal, currency: string): Decimal {
   return withoutNegativeZero(finite(amount).toDecimalPlaces(minorDigits(currency), Decimal.ROUND_HALF_UP));
 }
 
+/** Whether an amount has more digits than a money column has room for. */
+export function isTooLarge(amount: Decimal): boolean {
+  return finite(amount).abs().gte(AMOUNT_LIMIT);
+}
+
 /** The exact sum; zero for an empty list. */
 export function sum(amounts: readonly Decimal[]): Decimal {
   return amounts.reduce((total, amount) => total.plus(amount), new Decimal(0));

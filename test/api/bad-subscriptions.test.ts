@@ -123,6 +123,16 @@ const cases: Case[] = [
     () => ({ items: [{ key: 'seats', quantity: '0.1234567890123' }] }),
     [['items[0].quantity', 'format_invalid']],
   ],
+  [
+    'more than any invoice has room for',
+    () => ({ items: [{ key: 'seats', quantity: '999999999999999' }] }),
+    [['items[0].quantity', 'amount_too_large']],
+  ],
+  [
+    'an agreed amount finer than its currency',
+    () => ({ prices: [{ key: 'base', unit_amount: '9.001' }] }),
+    [['prices[0].unit_amount', 'amount_invalid']],
+  ],
   ['a start long ago', () => ({ start_at: day(-100) }), [['start_at', 'too_early']]],
   ['a start in eleven years', () => ({ start_at: day(4_100) }), [['start_at', 'too_far']]],
   ['a trial of 731 days', () => ({ trial_days: 731 }), [['trial_days', 'too_big']]],

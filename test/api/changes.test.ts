@@ -234,7 +234,7 @@ describe('a preview is what the command does', () => {
     const { preview, after } = await previewed(path, 'change', {
       add_ons: [{ add_on: 'external:backup', quantity: 2 }],
       once: [{ add_on: 'external:setup' }],
-      prices: [{ key: 'seats', model: 'per_unit', unit_amount: '8.00' }],
+      prices: [{ key: 'seats', unit_amount: '8.00' }],
       effective: 'now',
     });
     expect(shown(preview['lines']).map(({ amount }) => amount['amount'])).toEqual(
@@ -317,6 +317,14 @@ describe('what is refused', () => {
         'validation_failed',
         'prices[0].unit_amount',
       ],
+      [
+        'change',
+        { prices: [{ key: 'base', unit_amount: '1.001' }] },
+        422,
+        'validation_failed',
+        'prices[0].unit_amount',
+      ],
+      ['quantity', { key: 'seats', quantity: '999999999999999' }, 422, 'validation_failed', 'quantity'],
       ['change', { plan: 'external:business', anchor: 'reset', proration: 'none' }, 422, 'proration_needed'],
       ['resume', {}, 409, 'resume_not_allowed'],
       ['pause', { resume_at: '2027-03-01T05:00:00Z' }, 422, 'validation_failed', 'resume_at'],

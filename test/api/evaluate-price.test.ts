@@ -155,6 +155,10 @@ describe('a price comes to', () => {
     const hours = { start: '2027-03-15T10:00:00Z', end: '2027-03-15T12:00:00Z' };
     const price = usd({ model: 'flat', unit_amount: '1.00' });
     expect(() => evaluated({ price, period: hours })).toThrow('period: Not one civil day');
+    const dear = usd({ model: 'per_unit', unit_amount: '10' });
+    const many = '999999999999999';
+    expect(() => evaluated({ price: dear, quantity: many })).toThrow('quantity: This comes to more than');
+    expect(() => evaluated({ price: dear, quantities: ['1', many] })).toThrow('quantities[1]: This comes to');
     expect(evaluated({ price, period: { ...hours, proration_basis: 'second' } }).exact).toBe('1');
   });
 

@@ -1,12 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { PriceDraft } from '../../src/contract/price-draft.ts';
-import {
-  addOnPriceCreate,
-  overrideDraft,
-  presentPrice,
-  priceOut,
-  priceOverride,
-} from '../../src/contract/prices.ts';
+import { overrideDraft, priceOverride, problemsOfOverride } from '../../src/contract/price-overrides.ts';
+import { addOnPriceCreate, presentPrice, priceOut } from '../../src/contract/prices.ts';
 import type { Price } from '../../src/domain/plan.ts';
 import { readTerms, storeTerms } from '../../src/domain/price-terms.ts';
 
@@ -101,4 +96,50 @@ test('a price that is agreed takes what it does not say from the one it stands i
   });
   const flat = overrideDraft(priceOverride.parse({ key: 'calls', model: 'flat', unit_amount: '5' }), sold);
   expect(presentPrice(rowOf(flat))).toMatchObject({ billing: 'licensed', timing: 'in_advance' });
+});
+
+const calls = { key: 'calls', currency: 'USD', ...month };
+
+const agreedFor = (sold: Price, override: Record<string, unknown>) => {
+  const read = priceOverride.parse({ key: sold.key, ...override });
+  return { draft: overrideDraft(read, sold), problems: problemsOfOverride(read, sold) };
+};
+
+test('an agreed price without a model is the one that is sold, with another amount', () => {
+  const packages = { model: 'package', package_size: '10', minimum: '5', maximum: '90' };
+  const sold = rowOf(
+    addOnPriceCreate.parse({ ...calls, ...packages, unit_amount: '1', billing: 'licensed' }),
+  );
+  const { draft, problems } = agreedFor(sold, { unit_amount: '0.5', maximum: null });
+  expect(problems).toEqual([]);
+  expect(presentPrice(rowOf(draft))).toMatchObject({
+    model: 'package',
+    unit_amount: '0.5',
+    package_size: '10',
+    minimum: '5.00',
+    maximum: null,
+    ...month,
+  });
+});
+
+test('an agreed price without a model and without an amount keeps the tiers that are sold', () => {
+  const sold = rowOf(addOnPriceCreate.parse({ ...calls, model: 'volume', tiers }));
+  const { draft, problems } = agreedFor(sold, { minimum: '7' });
+  expect(problems).toEqual([]);
+  expect(draft.terms).toEqual(sold.terms);
+  expect(draft.minimum?.toFixed()).toBe('7');
+});
+
+test('an agreed price says where it cannot be', () => {
+  const tiered = rowOf(addOnPriceCreate.parse({ ...calls, model: 'volume', tiers }));
+  const counted = rowOf(addOnPriceCreate.parse({ ...calls, model: 'flat', unit_amount: '1' }));
+  const paths = (sold: Price, override: Record<string, unknown>) =>
+    agreedFor(sold, override).problems.map(({ path, code }) => [path, code]);
+  expect(paths(tiered, { unit_amount: '1' })).toEqual([['unit_amount', 'conflicting_fields']]);
+  expect(paths(counted, { unit_amount: '1.001' })).toEqual([['unit_amount', 'amount_invalid']]);
+  expect(paths(tiered, { minimum: '5', maximum: '4' })).toHaveLength(1);
+  expect(priceOverride.safeParse({ key: 'calls' }).error?.issues[0]?.path).toEqual(['unit_amount']);
+  expect(priceOverride.safeParse({ key: 'calls', model: 'magic' }).error?.issues[0]?.message).toMatch(
+    /or without one when only its amount is another\.$/,
+  );
 });

@@ -120,6 +120,29 @@ describe('a change is composed', () => {
     expect(composed(two, empty).set).toEqual(['seats basic 2']);
   });
 
+  test('an amount that no invoice has room for is refused where its quantity stands', () => {
+    const many = d('999999999999999');
+    const refused = (wanted: Partial<WantedChange>) =>
+      composed(wanted).errors.map(({ path, code }) => [path, code]);
+    const tooLarge = 'amount_too_large';
+    expect(refused({ items: [{ key: 'seats', quantity: many }] })).toEqual([['items[0].quantity', tooLarge]]);
+    expect(refused({ addOns: [{ sold: backup, key: null, quantity: many }] })).toEqual([
+      ['add_ons[0].quantity', tooLarge],
+    ]);
+    expect(refused({ once: [{ sold: setup, key: null, quantity: many }] })).toEqual([
+      ['once[0].quantity', tooLarge],
+    ]);
+    const dear = (instead: Price): Price => ({
+      ...instead,
+      terms: { model: 'per_unit', unitAmount: d('900000000000000') },
+    });
+    expect(refused({ prices: [{ key: 'seats', price: dear }] })).toEqual([['prices[0]', tooLarge]]);
+    const half = d('60000000000000');
+    const both = ['seats', 'storage'].map((key) => ({ key, quantity: half }));
+    expect(refused({ items: both })).toEqual([['items[0].quantity', tooLarge]]);
+    expect(refused({ items: both.slice(0, 1) })).toEqual([]);
+  });
+
   test('what is there after it is where the next one starts', () => {
     const { change } = composed({ plan: pro });
     const after = holdingAfter(holding, change, pro);

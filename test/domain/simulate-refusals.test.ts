@@ -43,6 +43,17 @@ const cases: Case[] = [
     'unknown_subscription',
   ],
   ['two subscriptions of one name', { timeline: [begin, begin] }, 'timeline[1].subscription', 'duplicate'],
+  [
+    'more than an invoice has room for',
+    {
+      catalogue: {
+        plans: [plan('basic', { ...fee('30.00'), model: 'per_unit' } as PlanInput['prices'][number])],
+      },
+      timeline: [{ ...begin, items: [{ key: 'fee', quantity: '999999999999999' }] }],
+    },
+    'timeline[0].items[0].quantity',
+    'amount_too_large',
+  ],
   ['a plan that is nowhere', { timeline: [{ ...begin, plan: 'gold' }] }, 'timeline[0].plan', 'not_found'],
   [
     'a version that the plan has not',
@@ -125,6 +136,18 @@ describe('a simulation that cannot be is refused', () => {
     });
     expect(code).toBe('simulation_too_large');
     expect(details).toMatchObject({ steps_max: 10_000, reached: expect.stringMatching(/^202\d-/) });
+  });
+
+  test('a backdated start that comes to more than an invoice has room for is refused, and what is used likewise', () => {
+    const dear = plan('dear', fee('900000000000000', 'day'));
+    const backdated = { ...begin, plan: 'dear', start_at: '2026-12-01' };
+    const { code, message } = refusal({
+      catalogue: { plans: [dear] },
+      strict: true,
+      timeline: [backdated],
+      until: '2027-01-02',
+    });
+    expect([code, message]).toEqual(['amount_invalid', expect.stringMatching(/more than 15 digits/)]);
   });
 
   test('with strict an action that the engine refuses ends it all, with its place', () => {
