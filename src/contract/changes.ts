@@ -92,7 +92,8 @@ const NAMED = [
 
 type Named = Partial<Record<(typeof NAMED)[number] | 'anchor' | 'trial', unknown>>;
 
-function checkChange(body: Named, ctx: z.RefinementCtx): void {
+/** A change names something, and does not contradict itself. */
+export function checkChange(body: Named, ctx: z.RefinementCtx): void {
   const refuse = (path: string[], code: string, message: string) =>
     ctx.addIssue({ code: 'custom', path, message, params: { code } });
   const asksForNothing =
@@ -196,7 +197,7 @@ export const subscriptionSchedule = z
   });
 
 /** Refuses entries that name the same thing twice; `field` null: the entries are the names. */
-function refuseTwice<T>(field: string | null, nameOf: (entry: T) => string) {
+export function refuseTwice<T>(field: string | null, nameOf: (entry: T) => string) {
   return (entries: readonly T[], ctx: z.RefinementCtx): void => {
     const names = entries.map(nameOf);
     for (const [index, name] of names.entries()) {

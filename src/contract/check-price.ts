@@ -33,6 +33,14 @@ function problemsOfStarts(body: PriceIn): FieldError[] {
   return body.tiers.flatMap(({ from }, index): FieldError[] => {
     const before = index === 0 ? '0' : body.tiers[index - 1]?.up_to;
     if (from === undefined || before == null || new Decimal(from).eq(before)) return [];
+    if (index === 0)
+      return [
+        {
+          path: 'tiers[0].from',
+          code: 'tier_gap',
+          message: `Every quantity has a price: the first tier begins at 0, not at ${from}; leave from out.`,
+        },
+      ];
     const gap = new Decimal(from).gt(before);
     return [
       {
@@ -82,6 +90,12 @@ function problemsOfBilling(body: PriceIn, draft: PriceDraft): FieldError[] {
     return refuse(
       'timing',
       'What is used is known only afterwards: bill it in_arrears, or leave timing out.',
+    );
+  const limit = model === 'minimum_commitment' && (draft.minimum ? 'minimum' : draft.maximum && 'maximum');
+  if (limit)
+    return refuse(
+      limit,
+      'A commitment is a minimum itself, of all lines together: leave minimum and maximum out.',
     );
   if (model === 'minimum_commitment' && draft.timing === 'in_advance')
     return refuse('timing', 'What is missing is known only afterwards: leave timing out.');

@@ -33,8 +33,8 @@ const event = z
 
 const fraction = z
   .strictObject({
-    numerator: z.int('Write a whole number.').min(0),
-    denominator: z.int('Write a whole number.').min(1),
+    numerator: z.int('Write a whole number.').min(0, 'Write a whole number from 0 upward.'),
+    denominator: z.int('Write a whole number.').min(1, 'Write a whole number from 1 upward.'),
     unit: z.enum(['day', 'second']).default('day').meta({ description: 'What is counted.' }),
   })
   .refine(({ numerator, denominator }) => numerator <= denominator, {

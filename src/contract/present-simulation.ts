@@ -34,6 +34,7 @@ export function* presenting({ world, from, until, refused, steps }: Simulated): 
         at: presentInstant(at),
         code: error.code,
         detail: error.message,
+        errors: error.details.errors ?? [],
       }))
       .sort((a, b) => a.action - b.action),
     steps,

@@ -138,14 +138,37 @@ function deedOf(reader: Reader, action: SimulationAction, index: number, names: 
     });
     return null;
   }
-  if (action.action === 'pay') return { kind: 'pay', name: name ?? null };
+  if (action.action === 'pay' || action.action === 'void' || action.action === 'mark_uncollectible') {
+    const deed = action.action === 'pay' && action.charge ? 'charge' : action.action;
+    return { kind: 'invoices', deed, name: name ?? null, number: action.invoice ?? null };
+  }
   if (name === undefined) return null;
   if (action.action === 'use') {
-    const { key, quantity, properties } = action;
-    return { kind: 'use', name, key, quantity: new Decimal(quantity), properties };
+    return usageOf(reader, action, path);
   }
   const reading: Reading = { catalogue, timeZone, index };
   return { kind: 'command', name, ask: (life) => commandsOf(action, life, reading) };
+}
+
+function usageOf(
+  { timeZone, errors }: Reader,
+  {
+    at,
+    subscription: name,
+    key,
+    quantity,
+    properties,
+    timestamp,
+  }: Extract<SimulationAction, { action: 'use' }>,
+  path: string,
+): Deed {
+  const reported = instantWhere(at, timeZone);
+  const usedAt = timestamp === undefined ? reported : instantWhere(timestamp, timeZone);
+  if (usedAt > reported) {
+    const message = `Write an instant up to ${reported.toISOString()}, when it is reported, or leave it out.`;
+    errors.push({ path: `${path}.timestamp`, code: 'in_future', message });
+  }
+  return { kind: 'use', name, key, quantity: new Decimal(quantity), properties, usedAt };
 }
 
 function termsOf(
@@ -216,8 +239,6 @@ function checkReferences({ catalogue, errors }: Reader, action: SimulationAction
   for (const { part, at } of parts) {
     if ('plan' in part && part.plan !== undefined)
       catalogue.get('plan', part.plan, part.plan_version ?? null, { path: `${at}.plan`, errors });
-    else if ('plan_version' in part && part.plan_version !== undefined)
-      errors.push({ path: `${at}.plan`, code: 'required', message: 'Name the plan whose version is meant.' });
     for (const field of ['add_ons', 'once'] as const) {
       const named =
         field in part ? (part as { [F in typeof field]?: { add_on: string }[] })[field] : undefined;

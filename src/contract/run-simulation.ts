@@ -1,4 +1,5 @@
-import { finish, type InParts, playing, type Simulated } from '../domain/simulate/simulate.ts';
+import { finish, type InParts, playing, type Refused, type Simulated } from '../domain/simulate/simulate.ts';
+import { locatedRefusal } from './locate-refusal.ts';
 import { presenting } from './present-simulation.ts';
 import { readSimulation, type SimulationDefaults } from './read-simulation.ts';
 import type { FindStored } from './simulated-catalogue.ts';
@@ -22,14 +23,17 @@ export function* runningSimulation(
   findStored: FindStored,
   defaults: SimulationDefaults,
 ): InParts<SimulationAnswer> {
-  const simulated = yield* playing(readSimulation(body, findStored, defaults));
+  const played = yield* playing(readSimulation(body, findStored, defaults));
+  const simulated = { ...played, refused: played.refused.map((refused) => located(body, refused)) };
   if (body.strict) assertNothingRefused(simulated);
   return yield* presenting(simulated);
 }
 
+function located({ timeline }: SimulationBody, refused: Refused): Refused {
+  const action = timeline[refused.index];
+  return action ? { ...refused, error: locatedRefusal(refused.error, action, refused.index) } : refused;
+}
+
 function assertNothingRefused({ refused: [first] }: Simulated): void {
-  if (!first) return;
-  const { error, index } = first;
-  error.details['action'] = index;
-  throw error;
+  if (first) throw first.error;
 }

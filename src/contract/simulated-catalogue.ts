@@ -24,6 +24,9 @@ export class SimulatedCatalogue {
   /** Everything that was found, by plan and version: what a subscription can be on. */
   private readonly known = new Map<string, Offered>();
 
+  /** What the body calls a plan, by its id. */
+  private readonly references = new Map<string, string>();
+
   constructor(body: SimulationBody, findStored: FindStored, createdAt: Date) {
     const { plans, add_ons: addOns } = body.catalogue;
     this.findStored = findStored;
@@ -40,10 +43,18 @@ export class SimulatedCatalogue {
     return found;
   }
 
+  /** How a plan that was sold here is called in the body. */
+  referenceTo(planId: string): string {
+    return this.references.get(planId) ?? planId;
+  }
+
   /** Null when there is no such plan or add-on, or not in that version. */
   find(kind: PlanKind, reference: string, version: number | null): Offered | null {
     const found = this.look(kind, reference, version);
-    if (found) this.known.set(`${found.planId} ${found.version}`, found);
+    if (found) {
+      this.known.set(`${found.planId} ${found.version}`, found);
+      this.references.set(found.planId, reference);
+    }
     return found;
   }
 
@@ -64,6 +75,12 @@ export class SimulatedCatalogue {
     const found = this.find(kind, reference, version);
     if (found && !found.archived) return found;
     const noun = NOUNS[kind];
+    const isVersion = !found && version !== null && this.look(kind, reference, null) !== null;
+    if (isVersion) {
+      const message = `The ${noun} "${reference}" has no version ${version}; leave it out for the one that is sold.`;
+      errors.push({ path: `${path}_version`, code: 'not_found', message });
+      return null;
+    }
     const message = found
       ? `This ${noun} is archived; use another one.`
       : `There is no ${noun} "${reference}"${version === null ? '' : ` with a version ${version}`}; give it in catalogue, or name one that is stored.`;
@@ -71,6 +88,11 @@ export class SimulatedCatalogue {
     return null;
   }
 }
+
+/** What can name plans and add-ons: an action, or a phase of one. */
+type Part =
+  | SimulationBody['timeline'][number]
+  | Extract<SimulationBody['timeline'][number], { action: 'schedule' }>['phases'][number];
 
 /** The references of a simulation that its own catalogue does not answer, each once. */
 export function storedReferences(body: SimulationBody): StoredReference[] {
@@ -84,16 +106,18 @@ export function storedReferences(body: SimulationBody): StoredReference[] {
     const stored = { kind, reference, version: version ?? null };
     found.set(`${kind} ${reference} ${version ?? ''}`, stored);
   };
-  for (const action of body.timeline) {
-    const parts = 'phases' in action ? action.phases : [action];
-    for (const part of parts) {
-      if ('plan' in part) note('plan', part.plan, part.plan_version);
-      const addOns = [
-        ...('add_ons' in part ? (part.add_ons ?? []) : []),
-        ...('once' in part ? (part.once ?? []) : []),
-      ];
-      for (const { add_on: addOn } of addOns) note('add_on', addOn, undefined);
-    }
+  const parts = body.timeline.flatMap((action): Part[] => ('phases' in action ? action.phases : [action]));
+  const plans = parts.flatMap((part) => ('plan' in part && part.plan !== undefined ? [part.plan] : []));
+  for (const part of parts) {
+    if ('plan' in part) note('plan', part.plan, part.plan_version);
+    // A version without a plan is one of whichever the subscription has by then.
+    if ('plan_version' in part && part.plan === undefined)
+      for (const plan of plans) note('plan', plan, part.plan_version);
+    const addOns = [
+      ...('add_ons' in part ? (part.add_ons ?? []) : []),
+      ...('once' in part ? (part.once ?? []) : []),
+    ];
+    for (const { add_on: addOn } of addOns) note('add_on', addOn, undefined);
   }
   return [...found.values()];
 }

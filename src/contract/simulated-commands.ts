@@ -111,7 +111,8 @@ function readChange(
   { catalogue, timeZone }: Reading,
   salt: string,
 ): Read {
-  const { plan: reference = holding.plan?.planId ?? '', plan_version: version = null } = fields;
+  const { plan_version: version = null } = fields;
+  const reference = fields.plan ?? catalogue.referenceTo(holding.plan?.planId ?? '');
   const takes = fields.plan !== undefined || version !== null;
   const plan = takes ? catalogue.find('plan', reference, version) : null;
   if (takes && !plan) {

@@ -2,8 +2,11 @@ import { z } from 'zod';
 import { ANCHORS, PRORATIONS } from '../domain/change.ts';
 import { civilTimeOf } from '../domain/simulate/civil-time.ts';
 import { COLLECTION_METHODS, PAYMENT_BEHAVIORS, TRIAL_END_BEHAVIORS } from '../domain/subscription.ts';
+import { checkChange, refuseTwice } from './changes.ts';
 import { currencyIn, instantIn, quantityIn } from './common.ts';
 import { priceOverride } from './price-overrides.ts';
+import { checkCreation, checkEnd } from './subscriptions.ts';
+import { usageProperties } from './usage.ts';
 
 /**
  * What can happen on the timeline of a simulation. Each action takes the fields of the API's command of the same name,
@@ -35,14 +38,20 @@ const reference = (noun: string) =>
     });
 
 const key = z.string().min(1).max(40);
-const at = when.meta({ description: 'When it happens; not earlier than the action before it.' });
+const ACTION_REMEDY =
+  'Write an action with its "action": subscribe, use, change, set_quantity, add, remove, pause, resume, cancel, uncancel, end_trial, extend_trial, schedule, cancel_scheduled, pay, void, mark_uncollectible, decline or payment_method.';
+
+const at = when.meta({
+  description:
+    'When it happens. Actions happen in the order of time; of two at one instant the first comes first.',
+});
 const subscription = handle.meta({ description: 'The name that its `subscribe` gave it.' });
 const effective = z
   .union([z.enum(['now', 'period_end']), when])
   .optional()
   .meta({ description: '"now", "period_end" or an instant; what the API does by default when absent.' });
 
-const items = z
+const firstItems = z
   .array(
     z.strictObject({
       key,
@@ -51,6 +60,7 @@ const items = z
   )
   .min(1, 'Name at least one item, or leave items out.')
   .max(50);
+const items = firstItems.superRefine(refuseTwice('key', (item) => item.key));
 
 const addOns = z
   .array(
@@ -64,9 +74,15 @@ const addOns = z
   )
   .max(50);
 
+const keys = z
+  .array(key)
+  .max(50)
+  .superRefine(refuseTwice(null, (name) => name));
+
 const overrides = z
   .array(priceOverride)
   .max(50)
+  .superRefine(refuseTwice('key', (price) => price.key))
   .meta({ description: 'What this subscription pays instead of the list price, by key.' });
 
 /** What a change asks for; also what a phase of a schedule does. */
@@ -75,13 +91,23 @@ const changeFields = {
   plan_version: z.int().min(1).optional(),
   items: items.optional(),
   add_ons: addOns.optional(),
-  remove: z.array(key).max(50).optional(),
+  remove: keys.optional(),
   prices: overrides.optional(),
   once: addOns.optional().meta({ description: 'Add-ons that are charged once.' }),
   proration: z.enum(PRORATIONS).optional(),
   anchor: z.enum(ANCHORS).optional(),
   billing_anchor: when.optional(),
   trial: z.enum(['keep', 'end']).optional(),
+};
+
+/** Which invoices are meant by what is done to them by hand. */
+const whichInvoices = {
+  subscription: handle.optional().meta({ description: 'Whose invoices; of all when absent.' }),
+  invoice: z
+    .string()
+    .regex(/^INV-\d{6,}$/, 'Write the number that the answer gives the invoice, such as "INV-000002".')
+    .optional()
+    .meta({ description: 'The number of one invoice; all that are open when absent.' }),
 };
 
 const action = <Name extends string, Shape extends z.ZodRawShape>(name: Name, shape: Shape) =>
@@ -92,7 +118,7 @@ export const subscribeAction = action('subscribe', {
   plan: reference('plan'),
   plan_version: z.int().min(1).optional(),
   currency: currencyIn.optional(),
-  items: items.optional(),
+  items: firstItems.optional(),
   add_ons: addOns.optional(),
   prices: overrides.optional(),
   start_at: when.optional().meta({ description: 'Later than `at`, or before it for a backdated start.' }),
@@ -113,7 +139,7 @@ export const subscribeAction = action('subscribe', {
     .max(1200)
     .optional()
     .meta({ description: 'It ends by itself after so many periods.' }),
-});
+}).superRefine(checkCreation);
 
 const schedulePhase = z
   .strictObject({
@@ -126,6 +152,7 @@ const schedulePhase = z
       .meta({ description: 'So many periods after the phase before it; instead of start_at.' }),
     ...changeFields,
   })
+  .superRefine(checkChange)
   .superRefine(({ start_at: startAt, after_cycles: cycles }, ctx) => {
     if ((startAt === undefined) !== (cycles === undefined)) return;
     ctx.addIssue({
@@ -137,70 +164,89 @@ const schedulePhase = z
   });
 
 export const simulationAction = z
-  .discriminatedUnion('action', [
-    subscribeAction,
-    action('use', {
-      subscription,
-      key,
-      quantity: quantityIn,
-      properties: z.record(z.string().min(1).max(40), z.string().max(200)).default({}),
-    }),
-    action('change', { subscription, ...changeFields, effective }),
-    action('set_quantity', {
-      subscription,
-      key,
-      quantity: quantityIn,
-      effective,
-      proration: z.enum(PRORATIONS).optional(),
-    }),
-    action('add', {
-      subscription,
-      items: items.optional(),
-      add_ons: addOns.optional(),
-      once: addOns.optional(),
-      effective,
-      proration: z.enum(PRORATIONS).optional(),
-    }),
-    action('remove', {
-      subscription,
-      keys: z.array(key).min(1).max(50),
-      effective,
-      proration: z.enum(PRORATIONS).optional(),
-    }),
-    action('pause', {
-      subscription,
-      effective,
-      credit: z.boolean().default(true),
-      resume_at: when.optional(),
-    }),
-    action('resume', { subscription, effective }),
-    action('cancel', {
-      subscription,
-      mode: z.enum(['now', 'period_end', 'at']).default('period_end'),
-      cancel_at: when.optional().meta({ description: 'mode "at" only: when it ends.' }),
-      credit: z.enum(['none', 'prorate']).default('none'),
-      reason: z.string().max(500).optional(),
-    }),
-    action('uncancel', { subscription }),
-    action('end_trial', { subscription }),
-    action('extend_trial', { subscription, trial_end: when }),
-    action('schedule', { subscription, phases: z.array(schedulePhase).min(1).max(50) }),
-    action('cancel_scheduled', {
-      subscription,
-      effective_at: when
-        .optional()
-        .meta({ description: 'The one that is due then; all that are pending when absent.' }),
-    }),
-    action('pay', {
-      subscription: subscription.optional().meta({ description: 'Whose invoices; of all when absent.' }),
-    }).meta({ description: 'What is open is paid outside any gateway, oldest first.' }),
-    action('decline', {
-      hard: z.boolean().default(false),
-      code: z.string().min(1).max(60).optional(),
-    }).meta({ description: 'From here on charges are declined.' }),
-    action('payment_method', {
-      behaves: z.enum(['succeeds', 'declines', 'none']).default('succeeds'),
-    }).meta({ description: 'The customer gets another payment method, or loses the one it has.' }),
-  ])
+  .discriminatedUnion(
+    'action',
+    [
+      subscribeAction,
+      action('use', {
+        subscription,
+        key,
+        quantity: quantityIn,
+        timestamp: when.optional().meta({
+          description: 'When it was used, in a period that is not closed at `at`; then when absent.',
+        }),
+        properties: usageProperties,
+      }),
+      action('change', { subscription, ...changeFields, effective }).superRefine(checkChange),
+      action('set_quantity', {
+        subscription,
+        key,
+        quantity: quantityIn,
+        effective,
+        proration: z.enum(PRORATIONS).optional(),
+      }),
+      action('add', {
+        subscription,
+        items: items.optional(),
+        add_ons: addOns.optional(),
+        once: addOns.optional(),
+        effective,
+        proration: z.enum(PRORATIONS).optional(),
+      }),
+      action('remove', {
+        subscription,
+        keys: keys.min(1, 'Name at least one item.'),
+        effective,
+        proration: z.enum(PRORATIONS).optional(),
+      }),
+      action('pause', {
+        subscription,
+        effective,
+        credit: z.boolean().default(true),
+        resume_at: when.optional(),
+      }),
+      action('resume', {
+        subscription,
+        effective: z
+          .union([z.literal('now'), when], 'Write "now", or the date or instant at which it goes on.')
+          .default('now'),
+      }),
+      action('cancel', {
+        subscription,
+        mode: z.enum(['now', 'period_end', 'at']).default('period_end'),
+        cancel_at: when.optional().meta({ description: 'mode "at" only: when it ends.' }),
+        credit: z.enum(['none', 'prorate']).default('none'),
+        reason: z.string().max(500).optional(),
+      }).superRefine(({ mode, cancel_at: cancelAt }, ctx) => checkEnd(mode, 'cancel_at', cancelAt, ctx)),
+      action('uncancel', { subscription }),
+      action('end_trial', { subscription }),
+      action('extend_trial', { subscription, trial_end: when }),
+      action('schedule', { subscription, phases: z.array(schedulePhase).min(1).max(50) }),
+      action('cancel_scheduled', {
+        subscription,
+        effective_at: when
+          .optional()
+          .meta({ description: 'The one that is due then; all that are pending when absent.' }),
+      }),
+      action('pay', {
+        ...whichInvoices,
+        charge: z.boolean().default(false).meta({
+          description: 'Whether the payment method is charged now; else the money came outside any gateway.',
+        }),
+      }).meta({ description: 'What is open is paid, oldest first; with `invoice` also what was given up.' }),
+      action('void', whichInvoices).meta({ description: 'What is open is taken back, for good.' }),
+      action('mark_uncollectible', whichInvoices).meta({
+        description: 'What is open is given up; it can still be paid.',
+      }),
+      action('decline', {
+        hard: z.boolean().default(false),
+        code: z.string().min(1).max(60).optional(),
+      }).meta({ description: 'From here on charges are declined.' }),
+      action('payment_method', {
+        behaves: z.enum(['succeeds', 'declines', 'none']).default('succeeds'),
+      }).meta({ description: 'The customer gets another payment method, or loses the one it has.' }),
+    ],
+    { error: ACTION_REMEDY },
+  )
   .meta({ id: 'SimulationAction' });
 export type SimulationAction = z.output<typeof simulationAction>;

@@ -66,7 +66,7 @@ export const simulationCreate = z
     timeline: z
       .array(simulationAction)
       .min(1, 'Let at least one thing happen; begin with a subscribe.')
-      .max(SIMULATION_ACTIONS_MAX, `A simulation has at most ${SIMULATION_ACTIONS_MAX} actions.`),
+      .max(SIMULATION_ACTIONS_MAX, `A simulation has at most ${SIMULATION_ACTIONS_MAX} actions; split it.`),
     until: when.meta({
       description: `The last instant that is looked at; at most ${SIMULATION_YEARS_MAX} years after the first action.`,
     }),
@@ -212,7 +212,17 @@ export const simulationOut = z
     credit_notes: z.array(simulatedCreditNote),
     balances: z.array(moneyOut).meta({ description: "The customer's balance at the end, per currency." }),
     refused: z
-      .array(z.object({ action: z.int(), at: instantOut, code: z.string(), detail: z.string() }))
+      .array(
+        z.object({
+          action: z.int(),
+          at: instantOut,
+          code: z.string(),
+          detail: z.string(),
+          errors: z
+            .array(z.object({ path: z.string(), code: z.string(), message: z.string() }))
+            .meta({ description: 'Where in the body it is, and what to do.' }),
+        }),
+      )
       .meta({ description: 'Actions that the engine refused, by their place in the timeline (from 0).' }),
     steps: z.int().meta({ description: 'How many steps the engine took.' }),
   })

@@ -90,33 +90,43 @@ export const subscriptionCreate = z
     cancel_at: instantIn.optional().meta({ description: 'End it at this instant.' }),
     metadata: metadataIn.optional(),
   })
-  .superRefine((body, ctx) => {
-    const refuse = (field: string, message: string) =>
-      ctx.addIssue({ code: 'custom', path: [field], message, params: { code: 'conflicting_fields' } });
-    if (body.trial_days !== undefined && body.trial_end !== undefined)
-      refuse('trial_end', 'Give trial_days or trial_end, not both.');
-    if (body.billing_anchor !== undefined && body.billing_cycle === 'calendar')
-      refuse(
-        'billing_anchor',
-        'Calendar billing has its own boundaries; leave billing_anchor out, or bill by anniversary.',
-      );
-    if (body.net_days !== undefined && body.collection_method !== 'send_invoice')
-      refuse('net_days', 'Only for collection_method "send_invoice"; leave net_days out.');
-    const keys = body.items?.map((item) => item.key) ?? [];
-    for (const [index, key] of keys.entries()) {
-      if (keys.indexOf(key) < index)
-        ctx.addIssue({
-          code: 'custom',
-          path: ['items', index, 'key'],
-          message: `"${key}" is named twice; add up the quantities.`,
-          params: { code: 'duplicate' },
-        });
-    }
-  })
+  .superRefine(checkCreation)
   .meta({
     id: 'SubscriptionCreate',
     examples: [{ customer: 'external:acme-42', plan: 'external:pro', trial_days: 14 }],
   });
+
+type CreationFields = Partial<
+  Record<
+    'trial_days' | 'trial_end' | 'billing_anchor' | 'billing_cycle' | 'net_days' | 'collection_method',
+    unknown
+  >
+> & { items?: readonly { key: string }[] | undefined };
+
+/** A creation does not contradict itself. */
+export function checkCreation(body: CreationFields, ctx: z.RefinementCtx): void {
+  const refuse = (field: string, message: string) =>
+    ctx.addIssue({ code: 'custom', path: [field], message, params: { code: 'conflicting_fields' } });
+  if (body.trial_days !== undefined && body.trial_end !== undefined)
+    refuse('trial_end', 'Give trial_days or trial_end, not both.');
+  if (body.billing_anchor !== undefined && body.billing_cycle === 'calendar')
+    refuse(
+      'billing_anchor',
+      'Calendar billing has its own boundaries; leave billing_anchor out, or bill by anniversary.',
+    );
+  if (body.net_days !== undefined && body.collection_method !== 'send_invoice')
+    refuse('net_days', 'Only for collection_method "send_invoice"; leave net_days out.');
+  const keys = body.items?.map((item) => item.key) ?? [];
+  for (const [index, key] of keys.entries()) {
+    if (keys.indexOf(key) < index)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['items', index, 'key'],
+        message: `"${key}" is named twice; add up the quantities.`,
+        params: { code: 'duplicate' },
+      });
+  }
+}
 
 export const subscriptionCancel = z
   .strictObject({
@@ -129,20 +139,19 @@ export const subscriptionCancel = z
       .meta({ description: 'mode "now" only: whether what was paid ahead is given back in part.' }),
     preview_token: previewToken,
   })
-  .superRefine((body, ctx) => {
-    if ((body.mode === 'at') === (body.at !== undefined)) return;
-    const message =
-      body.mode === 'at'
-        ? 'Say at which instant it ends.'
-        : 'Only for mode "at"; leave it out, or set mode to "at".';
-    ctx.addIssue({
-      code: 'custom',
-      path: ['at'],
-      message,
-      params: { code: body.mode === 'at' ? 'required' : 'conflicting_fields' },
-    });
-  })
+  .superRefine((body, ctx) => checkEnd(body.mode, 'at', body.at, ctx))
   .meta({ id: 'SubscriptionCancel', examples: [{ mode: 'period_end', reason: 'too expensive' }] });
+
+/** An end at an instant says which, and no other end does. */
+export function checkEnd(mode: string, field: string, at: string | undefined, ctx: z.RefinementCtx): void {
+  if ((mode === 'at') === (at !== undefined)) return;
+  const message =
+    mode === 'at'
+      ? 'Say at which instant it ends.'
+      : 'Only for mode "at"; leave it out, or set mode to "at".';
+  const code = mode === 'at' ? 'required' : 'conflicting_fields';
+  ctx.addIssue({ code: 'custom', path: [field], message, params: { code } });
+}
 
 export const subscriptionExtendTrial = z
   .strictObject({ trial_end: instantIn })

@@ -4,6 +4,16 @@ import { idOut, instantIn, instantOut, presentInstant, quantityIn } from './comm
 
 const PROPERTIES_MAX = 20;
 
+/** What is known of a use beside how much it was. */
+export const usageProperties = z
+  .record(z.string().min(1).max(100), z.string('Property values are strings.').max(255))
+  .refine((properties) => Object.keys(properties).length <= PROPERTIES_MAX, {
+    error: `A record has at most ${PROPERTIES_MAX} properties; leave some out.`,
+    params: { code: 'too_many_keys' },
+  })
+  .default({})
+  .meta({ description: 'What a matrix price looks at.', examples: [{ region: 'eu' }] });
+
 export const usageCreate = z
   .strictObject({
     key: z.string().min(1).max(40).meta({ description: 'The item whose price is billed by usage.' }),
@@ -13,14 +23,7 @@ export const usageCreate = z
     timestamp: instantIn
       .optional()
       .meta({ description: 'When it was used, in a period that is not closed; now when absent.' }),
-    properties: z
-      .record(z.string().min(1).max(100), z.string('Property values are strings.').max(255))
-      .refine((properties) => Object.keys(properties).length <= PROPERTIES_MAX, {
-        error: `A record has at most ${PROPERTIES_MAX} properties; leave some out.`,
-        params: { code: 'too_many_keys' },
-      })
-      .default({})
-      .meta({ description: 'What a matrix price looks at.', examples: [{ region: 'eu' }] }),
+    properties: usageProperties,
     record_key: z
       .string()
       .min(1)

@@ -80,7 +80,16 @@ export function assertNotTooEarly(subscription: Subscription, priced: readonly P
   throw new DomainError(
     'change_too_early',
     `What was before ${earliest.toISOString()} has been billed already; use an instant that is not before it.`,
-    { earliest: earliest.toISOString() },
+    {
+      earliest: earliest.toISOString(),
+      errors: [
+        {
+          path: 'effective',
+          code: 'change_too_early',
+          message: `Use an instant from ${earliest.toISOString()} onward.`,
+        },
+      ],
+    },
   );
 }
 

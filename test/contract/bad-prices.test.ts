@@ -93,6 +93,16 @@ describe('prices that cannot be sold', () => {
       [['tiers[1].from', 'tier_gap']],
     ],
     [
+      'a first tier that begins above zero',
+      graduated({ from: 1, up_to: 10, unit_amount: '1' }, open),
+      [['tiers[0].from', 'tier_gap']],
+    ],
+    [
+      'a commitment with a maximum, which would be two minimums',
+      { model: 'minimum_commitment', unit_amount: '100.00', maximum: '70.00' },
+      [['maximum', 'conflicting_fields']],
+    ],
+    [
       'tiers that overlap',
       graduated({ up_to: 10, unit_amount: '1' }, { ...open, from: '9.5' }),
       [['tiers[1].from', 'tier_overlap']],

@@ -58,7 +58,7 @@ const cases: Case[] = [
   [
     'a version that the plan has not',
     { timeline: [{ ...begin, plan_version: 7 }] },
-    'timeline[0].plan',
+    'timeline[0].plan_version',
     'not_found',
   ],
   [

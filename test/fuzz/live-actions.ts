@@ -32,7 +32,9 @@ export async function act(played: Played, action: Action): Promise<Refusal | nul
     case 'subscribe':
       return subscribe(played, action);
     case 'pay':
-      return payOpen(played, action);
+    case 'void':
+    case 'mark_uncollectible':
+      return settleOpen(played, action);
     case 'decline':
       return attach(played, action.hard ? TOKENS.hard : TOKENS.declines);
     case 'payment_method':
@@ -67,7 +69,10 @@ function begunBy({ status, body }: Reply): string | null {
   return body['code'] === 'first_payment_failed' ? subscription : null;
 }
 
-type OnSubscription = Exclude<Action, Of<'subscribe' | 'pay' | 'decline' | 'payment_method'>>;
+type OnSubscription = Exclude<
+  Action,
+  Of<'subscribe' | 'pay' | 'void' | 'mark_uncollectible' | 'decline' | 'payment_method'>
+>;
 
 async function onSubscription(played: Played, action: OnSubscription): Promise<Refusal | null> {
   const id = played.ids.get(action.subscription);
@@ -85,8 +90,8 @@ function requestOf(
   const { at, subscription: _, ...fields } = action;
   switch (fields.action) {
     case 'use': {
-      const { key, quantity, properties } = fields;
-      return ['usage', { key, quantity, properties, timestamp: instant(played, at) }];
+      const { key, quantity, properties, timestamp = at } = fields;
+      return ['usage', { key, quantity, properties, timestamp: instant(played, timestamp) }];
     }
     case 'change':
       return ['change', { ...changeOf(played, fields), ...effective(played, fields.effective) }];
@@ -163,17 +168,22 @@ async function cancelScheduled(
   return null;
 }
 
-/** What is open is paid outside the gateway, the oldest invoice first. */
-async function payOpen({ send, customerId, ids }: Played, action: Of<'pay'>): Promise<Refusal | null> {
+/** What is open is paid, taken back or given up, the oldest invoice first. */
+async function settleOpen(
+  { send, customerId, ids }: Played,
+  action: Of<'pay' | 'void' | 'mark_uncollectible'>,
+): Promise<Refusal | null> {
+  if (action.invoice !== undefined) throw new Unplayable('one invoice is named by its simulated number');
   const id = action.subscription === undefined ? undefined : ids.get(action.subscription);
   if (action.subscription !== undefined && id === undefined) return ['not_found'];
   const of = id === undefined ? `customer=${customerId}` : `subscription=${id}`;
   const { data } = expectOk(await send('GET', `/v1/invoices?status=open&limit=100&${of}`));
   const open = (data as { id: string }[]).toReversed();
   if (open.length === 0) return ['nothing_to_pay'];
+  const body = action.action === 'pay' && !action.charge ? { paid_out_of_band: true } : {};
   for (const invoice of open) {
-    const refused = refusal(await send('POST', `/v1/invoices/${invoice.id}/pay`, { paid_out_of_band: true }));
-    if (refused) return refused;
+    const refused = refusal(await send('POST', `/v1/invoices/${invoice.id}/${action.action}`, body));
+    if (refused && !refused.includes('payment_declined')) return refused;
   }
   return null;
 }

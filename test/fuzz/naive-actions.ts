@@ -13,9 +13,18 @@ type Of<Name extends SimulationAction['action']> = Extract<SimulationAction, { a
 /** Does what is asked. False: it is refused, and nothing has changed (rules 30 and 31b). */
 export function isAllowed(world: World, action: SimulationAction, at: number): boolean {
   if (action.action === 'subscribe') return subscribe(world, action, at);
-  if (action.action === 'pay') return pay(world.books, action.subscription);
-  if (action.action === 'decline' || action.action === 'payment_method')
-    throw new Unclear('the naive model knows no gateway');
+  switch (action.action) {
+    case 'pay':
+      return pay(world.books, action.subscription);
+    case 'void':
+    case 'mark_uncollectible':
+      throw new Unclear('the naive model takes nothing back');
+    case 'decline':
+    case 'payment_method':
+      throw new Unclear('the naive model knows no gateway');
+    default:
+      break;
+  }
   const sub = world.subs.find(({ name }) => name === action.subscription);
   if (!sub) throw new Unclear('an action before its subscription');
   if (!isLive(sub)) return false;

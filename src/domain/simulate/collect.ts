@@ -1,6 +1,7 @@
 import { decideCancel, decideExpire } from '../decide-end.ts';
 import { payInvoice } from '../decide-payment.ts';
 import { afterFailure, type Collection, type DunningEndAction, isSuppressed } from '../dunning.ts';
+import { DomainError } from '../errors.ts';
 import {
   afterDunnedFailure,
   afterFailedCharge,
@@ -13,7 +14,6 @@ import {
   withNewMethod,
   withoutHardDeclines,
 } from '../follow-payment.ts';
-import { amountDue } from '../invoice.ts';
 import { nextInvoiceStep } from '../invoice-step.ts';
 import { overdueInvoice, writtenOffInvoice } from '../open-invoice.ts';
 import { isEnded } from '../subscription.ts';
@@ -52,6 +52,20 @@ export function charge(world: World, invoiceId: string, at: Date): void {
   if (method?.kind === 'succeeds') receive(world, note('settled'), at, false);
   else if (method?.kind === 'declines') fail(world, note('declined', method.code), method.hard, at);
   else fail(world, note('not_tried'), true, at);
+}
+
+/** A charge that a person asks for: a hard decline that stands does not keep it from being tried. */
+export function chargeNow(world: World, invoiceId: string, at: Date): void {
+  const { method } = world;
+  const note = (outcome: Attempt['outcome'], code: string | null = null) =>
+    world.noteAttempt(invoiceId, { at, outcome, code });
+  if (method.kind === 'none')
+    throw new DomainError(
+      'payment_method_missing',
+      'The customer has no payment method; give it one with payment_method first.',
+    );
+  if (method.kind === 'succeeds') receive(world, note('settled'), at, false);
+  else fail(world, note('declined', method.code), method.hard, at, true);
 }
 
 /** Money for an invoice: its dunning ends, the next one in line is called, its subscription follows. */
@@ -98,10 +112,10 @@ function callNext(world: World, held: Held, at: Date, proves: boolean): void {
   advanceLine(world, held, at, true);
 }
 
-function fail(world: World, held: Held, hard: boolean, at: Date): void {
+function fail(world: World, held: Held, hard: boolean, at: Date, asked = false): void {
   const { invoice, collection } = held;
   const owner = world.ownerOf(held);
-  const follows = afterFailedCharge({ invoice, owner: owner.life.subscription, collection, asked: false });
+  const follows = afterFailedCharge({ invoice, owner: owner.life.subscription, collection, asked });
   switch (follows) {
     case 'none':
     case 'tell':
@@ -162,16 +176,4 @@ function endSubscription(world: World, id: string, action: DunningEndAction, at:
   follow(world, lived, at);
   const { subscription } = lived.life;
   if (becomesUnpaid(subscription, action)) change(lived, { ...subscription, unpaidSince: at }, at);
-}
-
-/** Everything that is open of one subscription, or of all, is paid outside any gateway, the oldest first. */
-export function payOpen(world: World, subscriptionId: string | null, at: Date): number {
-  const open = world
-    .waiting(subscriptionId)
-    .filter(({ invoice }) => invoice.status === 'open' && amountDue(invoice).gt(0));
-  for (const { invoice } of open) {
-    const attempt = { at, outcome: 'paid_out_of_band', code: null } as const;
-    receive(world, world.noteAttempt(invoice.id, attempt), at, true);
-  }
-  return open.length;
 }

@@ -33,6 +33,13 @@ export type SimulationSettings = {
 /** `index` is the action's place in the timeline as it was written. */
 export type Action = { index: number; at: Date } & Deed;
 
+/** What is done by hand to invoices: to one by its number, or to all open ones of a subscription (`name`) or of all. */
+export type InvoiceDeed = {
+  deed: 'pay' | 'charge' | 'void' | 'mark_uncollectible';
+  name: string | null;
+  number: string | null;
+};
+
 export type Deed =
   | { kind: 'subscribe'; name: string; terms: SubscriptionTerms }
   /** What is asked may depend on what the subscription has become by then, so it is put into words only at that instant. */
@@ -43,7 +50,8 @@ export type Deed =
       key: string;
       quantity: Decimal;
       properties: Readonly<Record<string, string>>;
+      /** When it was used, not later than it is reported. */
+      usedAt: Date;
     }
-  /** What is open of one subscription, or of all, is paid outside any gateway. */
-  | { kind: 'pay'; name: string | null }
+  | ({ kind: 'invoices' } & InvoiceDeed)
   | { kind: 'method'; method: SimulatedMethod };

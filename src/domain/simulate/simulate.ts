@@ -6,9 +6,10 @@ import type { Decision } from '../decision.ts';
 import { DomainError, isDomainError } from '../errors.ts';
 import { derived, type NextStep } from '../next-step.ts';
 import { apply } from './apply.ts';
-import { changeMethod, charge, payOpen, takeInvoiceStep } from './collect.ts';
+import { changeMethod, charge, takeInvoiceStep } from './collect.ts';
 import { lifeAt } from './facts.ts';
 import type { Action, Script } from './script.ts';
+import { settleByHand } from './settle-by-hand.ts';
 import { use } from './use.ts';
 import { type Lived, World } from './world.ts';
 
@@ -115,11 +116,11 @@ function perform(world: World, action: Action): void {
       return;
     }
     case 'use':
-      use(named(world, action.name), action, at);
+      use(named(world, action.name), action);
       return;
-    case 'pay': {
-      const paid = payOpen(world, action.name && named(world, action.name).life.subscription.id, at);
-      if (paid === 0) throw new DomainError('nothing_to_pay', 'No invoice is open; nothing was paid.');
+    case 'invoices': {
+      const owner = action.name === null ? null : named(world, action.name).life.subscription.id;
+      settleByHand(world, action, owner, at);
       return;
     }
     case 'method':

@@ -1,0 +1,33 @@
+import { DomainError, type FieldError } from '../domain/errors.ts';
+import type { SimulationAction } from './simulation-actions.ts';
+
+/** Where an action has a field whose command calls it otherwise. */
+const CALLED: Partial<Record<SimulationAction['action'], (path: string) => string>> = {
+  set_quantity: (path) => path.replace(/^items\[0\]\.?/, ''),
+  remove: (path) => path.replace(/^remove/, 'keys'),
+  cancel: (path) => path.replace(/^at$/, 'cancel_at'),
+};
+
+/**
+ * A refusal of the engine with the place of its fields in the body of the simulation: `timeline[3].items[0].key`. One that
+ * names no field is about the action as such.
+ */
+export function locatedRefusal(error: DomainError, action: SimulationAction, index: number): DomainError {
+  const place = `timeline[${index}]`;
+  const inAction = CALLED[action.action] ?? ((path: string) => path);
+  const errors = (error.details.errors ?? [whole(error, action)]).map((field): FieldError => {
+    const path = inAction(field.path);
+    return { ...field, path: path === '' ? place : `${place}.${path}` };
+  });
+  return new DomainError(error.code, detailOf(error, errors), { ...error.details, errors, action: index });
+}
+
+/** What the engine calls unknown has a field of its own where the action names one. */
+function whole({ code, message }: DomainError, action: SimulationAction): FieldError {
+  return { path: code === 'item_unknown' && 'key' in action ? 'key' : '', code, message };
+}
+
+/** A sentence that begins with the path of its field begins with where that is now. */
+function detailOf({ code, message }: DomainError, [first]: readonly FieldError[]): string {
+  return code === 'validation_failed' && first ? `${first.path}: ${first.message}` : message;
+}
