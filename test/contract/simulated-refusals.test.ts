@@ -224,6 +224,7 @@ function gold(version: number): Offered {
     planVersion: version,
     subscriptionId: null,
     itemId: item,
+    meterId: null,
     intervalUnit: interval?.unit ?? null,
     intervalCount: interval?.count ?? null,
     createdAt: new Date(0),
