@@ -1,4 +1,5 @@
-import { Decimal } from './money.ts';
+import { Decimal, sum } from './money.ts';
+import type { Usage, UsageEvent } from './price-terms.ts';
 import type { Metadata } from './tenant.ts';
 
 /** How the events of a stretch of time become one number (billing rule 19b). `weighted_sum` comes later. */
@@ -12,7 +13,7 @@ export type MeterBucket = (typeof METER_BUCKETS)[number];
 export type MeterFilter = { property: string; values: readonly string[] };
 
 export const QUANTITY_ROUNDINGS = ['round', 'ceil', 'floor'] as const;
-/** What becomes of a counted quantity before it is priced: `digits` after the point are left. */
+/** What becomes of a counted quantity before it is priced: `digits` after the point are left, of `-2` whole hundreds. */
 export type QuantityRounding = { mode: (typeof QUANTITY_ROUNDINGS)[number]; digits: number };
 
 /** What is counted, under a name that stays; how it is counted stands in its versions. */
@@ -48,6 +49,52 @@ export type MeterVersion = {
   createdAt: Date;
 };
 
+/** Everything that counting needs of a meter at one version. */
+export type CountingRule = Omit<MeterVersion, 'effectiveAt' | 'createdAt'> & Pick<Meter, 'eventName'>;
+
+/**
+ * What was counted, before any rounding of the meter. `groups` and `events` where they were asked for, `buckets` where the
+ * meter prices by hours or days: those in which something was counted, in order. `snapshot` tells which events were seen; `eventCount` are those that were worth something.
+ */
+export type UsageCount = {
+  quantity: Decimal;
+  eventCount: number;
+  groups: readonly { values: readonly string[]; quantity: Decimal }[] | null;
+  buckets: readonly Decimal[] | null;
+  events: readonly UsageEvent[] | null;
+  snapshot: string;
+};
+
+/**
+ * What was counted as a price looks at it: each quantity that is priced is rounded as the meter says. `by` are the
+ * properties the groups were told apart by; a matrix then sees each group as one event, and the quantity is the sum of
+ * what is priced.
+ */
+export function usageOfCount(
+  { quantity, groups, buckets, events }: UsageCount,
+  { rounding }: Pick<MeterVersion, 'rounding'>,
+  by: readonly string[] = [],
+): Usage {
+  const apart = groups?.map((group) => ({
+    at: null,
+    quantity: billableQuantity(group.quantity, rounding),
+    properties: namedValues(by, group.values),
+  }));
+  const priced = buckets?.map((bucket) => billableQuantity(bucket, rounding)) ?? null;
+  const parts = priced ?? apart?.map((group) => group.quantity);
+  return {
+    quantity: parts ? sum(parts) : billableQuantity(quantity, rounding),
+    events: events ?? apart ?? [],
+    buckets: priced,
+  };
+}
+
+/** The values of a group under the names of their properties, without those that are missing. */
+export function namedValues(by: readonly string[], values: readonly string[]): Record<string, string> {
+  const named = by.map((property, index) => [property, values[index] ?? ''] as const);
+  return Object.fromEntries(named.filter(([, value]) => value !== ''));
+}
+
 /** Whether hourly sub-totals of it can be put together again; distinct values cannot. */
 export function canRollUp({ aggregation }: Pick<MeterVersion, 'aggregation'>): boolean {
   return aggregation !== 'unique_count';
@@ -57,8 +104,12 @@ export function canRollUp({ aggregation }: Pick<MeterVersion, 'aggregation'>): b
 export function billableQuantity(counted: Decimal, rounding: QuantityRounding | null): Decimal {
   const positive = Decimal.max(counted, 0);
   if (!rounding) return positive;
-  const modes = { round: Decimal.ROUND_HALF_UP, ceil: Decimal.ROUND_CEIL, floor: Decimal.ROUND_FLOOR };
-  return positive.toDecimalPlaces(rounding.digits, modes[rounding.mode]);
+  const modes = {
+    round: Decimal.ROUND_HALF_UP,
+    ceil: Decimal.ROUND_CEIL,
+    floor: Decimal.ROUND_FLOOR,
+  } as const;
+  return positive.toNearest(new Decimal(10).pow(-rounding.digits), modes[rounding.mode]);
 }
 
 /** The version that counts a period which begins at `start`: the latest that is in force then, else the first there is. */

@@ -1,10 +1,12 @@
 import { BalanceEntrySchema, CustomerBalanceSchema } from './balances.ts';
+import { CollectorSchema } from './collectors.ts';
 import { CommandSchema } from './commands.ts';
 import { CreditNoteLineSchema, CreditNoteSchema } from './credit-notes.ts';
 import { CustomerSchema, GatewayConnectionSchema, PaymentMethodSchema } from './customers.ts';
 import { EventSchema } from './events.ts';
 import { InvoiceLineSchema, InvoiceSchema } from './invoices.ts';
 import { ItemSchema } from './items.ts';
+import { MeterSchema, MeterVersionSchema } from './meters.ts';
 import {
   CollectionSchema,
   PaymentAllocationSchema,
@@ -39,6 +41,8 @@ export const ENTITIES = [
   PlanSchema,
   PlanVersionSchema,
   PriceSchema,
+  MeterSchema,
+  MeterVersionSchema,
   SubscriptionSchema,
   SubscriptionItemSchema,
   ItemSegmentSchema,
@@ -47,6 +51,7 @@ export const ENTITIES = [
   BilledPeriodSchema,
   PendingItemSchema,
   PlanMigrationSchema,
+  CollectorSchema,
   CommandSchema,
   MigrationSubscriberSchema,
   InvoiceSchema,

@@ -1,0 +1,213 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { billableQuantity, type CountingRule, usageOfCount } from '../../src/domain/meter.ts';
+import { Decimal } from '../../src/domain/money.ts';
+import { countUsage, type UsageQuestion } from '../../src/persistence/count-usage.ts';
+import { connect } from '../../src/persistence/database.ts';
+import type { Database } from '../../src/persistence/doors.ts';
+import { goldenCase } from '../golden/read-cases.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  dice,
+  naiveCount,
+  type PlantedEvent,
+  plantEvents,
+  randomEvent,
+  randomQuestion,
+  restoreEvent,
+  ruleOf,
+  rulesOfAllKinds,
+  voidEvent,
+} from '../support/usage.ts';
+import { seedTenant } from '../support/webhooks.ts';
+
+let testDatabase: TestDatabase;
+let database: Database;
+let tenantId: string;
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase();
+  database = await connect({ url: testDatabase.url, poolSize: 3, applicationName: 'count usage test' });
+  tenantId = await seedTenant(database);
+});
+afterAll(async () => {
+  await database?.close();
+  await testDatabase?.[Symbol.asyncDispose]();
+});
+
+async function counted(rule: CountingRule, question: UsageQuestion) {
+  const count = await database.withTenant(tenantId, (tx) => countUsage(tx, rule, question));
+  const groups = (count.groups ?? []).map(({ values, quantity }) => [
+    JSON.stringify(values),
+    quantity.toFixed(),
+  ]);
+  return {
+    snapshot: count.snapshot,
+    told: {
+      quantity: count.quantity.toFixed(),
+      eventCount: count.eventCount,
+      groups: Object.fromEntries(groups),
+      buckets: (count.buckets ?? []).map((bucket) => bucket.toFixed()),
+    },
+  };
+}
+
+describe('counting usage', () => {
+  test('comes to what counting by hand comes to, for every aggregation, and stays so at its snapshot', async () => {
+    const roll = dice(20_261_121);
+    const standing = new Map<PlantedEvent, boolean>();
+    const plant = async (count: number, from: number) => {
+      const events = Array.from({ length: count }, (_, n) => randomEvent(roll, `key-${from + n}`));
+      await database.withTenant(tenantId, (tx) => plantEvents(tx, tenantId, events));
+      for (const event of events) standing.set(event, true);
+    };
+    const say = async (stands: boolean, count: number) => {
+      const some = [...standing].filter(([, is]) => is !== stands).map(([event]) => event);
+      for (const event of some.slice(0, count)) {
+        await database.withTenant(tenantId, (tx) => (stands ? restoreEvent : voidEvent)(tx, tenantId, event));
+        standing.set(event, stands);
+      }
+    };
+    const answers: { rule: CountingRule; question: UsageQuestion; told: unknown }[] = [];
+    const ask = async () => {
+      const events = [...standing].filter(([, is]) => is).map(([event]) => event);
+      for (const rule of rulesOfAllKinds(tenantId)) {
+        for (let round = 0; round < 4; round += 1) {
+          const question = randomQuestion(roll);
+          const { told, snapshot } = await counted(rule, question);
+          expect({ rule, question, told }).toEqual({
+            rule,
+            question,
+            told: naiveCount(events, rule, question),
+          });
+          answers.push({ rule, question: { ...question, snapshot }, told });
+        }
+      }
+    };
+
+    await plant(400, 0);
+    await ask();
+    await say(false, 60);
+    await plant(100, 400);
+    await ask();
+    await say(true, 30);
+    await say(false, 10);
+    await plant(100, 500);
+    await ask();
+    for (const { rule, question, told } of answers) {
+      const again = await counted(rule, question);
+      expect({ rule, question, ...again }).toEqual({ rule, question, told, snapshot: question.snapshot });
+    }
+  });
+
+  test('does not see what another transaction has not committed, nor later, at its snapshot', async () => {
+    const rule = ruleOf(tenantId, 'count', { eventName: 'open' });
+    const event = (key: string): PlantedEvent => ({
+      key,
+      revision: 0,
+      eventName: 'open',
+      customerId: 'cus_open',
+      subscriptionId: null,
+      at: new Date('2026-04-01T00:00:00Z'),
+      properties: {},
+    });
+    const question: UsageQuestion = {
+      customerId: 'cus_open',
+      subscription: null,
+      start: new Date('2026-04-01T00:00:00Z'),
+      end: new Date('2026-05-01T00:00:00Z'),
+      timeZone: 'UTC',
+    };
+    const during = await database.withTenant(tenantId, async (tx) => {
+      await plantEvents(tx, tenantId, [event('first')]);
+      // Begun later and committed sooner: no high-water mark of ids could tell the two apart.
+      await database.withTenant(tenantId, (other) => plantEvents(other, tenantId, [event('second')]));
+      return counted(rule, question);
+    });
+    expect(during.told.eventCount).toBe(1);
+    expect((await counted(rule, question)).told.eventCount).toBe(2);
+    expect((await counted(rule, { ...question, snapshot: during.snapshot })).told.eventCount).toBe(1);
+  });
+
+  test('gives the events with what each is worth, oldest first', async () => {
+    const rule = ruleOf(tenantId, 'sum', { eventName: 'paid' });
+    const at = (day: string) => new Date(`2026-04-${day}T00:00:00.250Z`);
+    const event = (key: string, day: string, properties: Record<string, unknown>): PlantedEvent => ({
+      ...{ key, revision: 0, eventName: 'paid', customerId: 'cus_paid', subscriptionId: null },
+      at: at(day),
+      properties,
+    });
+    await database.withTenant(tenantId, (tx) =>
+      plantEvents(tx, tenantId, [
+        event('b', '02', { size: '2.50', card: 'visa' }),
+        event('a', '02', { size: 1 }),
+        event('c', '01', { size: 'none', card: 'visa' }),
+        event('d', '01', { size: 4 }),
+      ]),
+    );
+    const question = {
+      customerId: 'cus_paid',
+      subscription: null,
+      start: at('01'),
+      end: at('03'),
+      timeZone: 'UTC',
+    };
+    const count = await database.withTenant(tenantId, (tx) =>
+      countUsage(tx, rule, { ...question, perEvent: true, by: ['card'] }),
+    );
+    expect(count.events).toEqual([
+      { at: at('01'), quantity: new Decimal(4), properties: {} },
+      { at: at('02'), quantity: new Decimal(1), properties: {} },
+      { at: at('02'), quantity: new Decimal('2.5'), properties: { card: 'visa' } },
+    ]);
+    expect(
+      usageOfCount({ ...count, events: null }, { rounding: { mode: 'ceil', digits: 0 } }, ['card']),
+    ).toEqual({
+      quantity: new Decimal(8),
+      events: [
+        { at: null, quantity: new Decimal(5), properties: {} },
+        { at: null, quantity: new Decimal(3), properties: { card: 'visa' } },
+      ],
+      buckets: null,
+    });
+  });
+
+  test('follows the worked examples', async () => {
+    type Event = { user: string; value: number };
+    const same = goldenCase<{ events: Event[] }, Record<string, number>>('H01');
+    await database.withTenant(tenantId, (tx) =>
+      plantEvents(
+        tx,
+        tenantId,
+        same.inputs.events.map(({ user, value }, n) => ({
+          ...{ key: `golden-${n}`, revision: 0, eventName: 'golden', customerId: 'cus_golden' },
+          subscriptionId: null,
+          at: new Date('2026-04-01T00:00:00Z'),
+          properties: { user, value },
+        })),
+      ),
+    );
+    const question: UsageQuestion = {
+      customerId: 'cus_golden',
+      subscription: null,
+      start: new Date('2026-04-01T00:00:00Z'),
+      end: new Date('2026-05-01T00:00:00Z'),
+      timeZone: 'UTC',
+    };
+    for (const aggregation of ['count', 'sum', 'max', 'unique_count'] as const) {
+      const property = { count: null, sum: 'value', max: 'value', unique_count: 'user' }[aggregation];
+      const { told } = await counted(
+        ruleOf(tenantId, aggregation, { eventName: 'golden', property }),
+        question,
+      );
+      expect([aggregation, told.quantity]).toEqual([aggregation, String(same.expected[aggregation])]);
+    }
+
+    const rounding = goldenCase<{ value: string; functions: string[] }, { values: string[] }>('H04');
+    const rounded = rounding.inputs.functions.map((words) => {
+      const [mode, digits] = words.split(' ');
+      if (mode !== 'round' && mode !== 'ceil' && mode !== 'floor') throw new Error(`what is ${words}?`);
+      return billableQuantity(new Decimal(rounding.inputs.value), { mode, digits: Number(digits) }).toFixed();
+    });
+    expect(rounded).toEqual(rounding.expected.values);
+  });
+});
