@@ -27,6 +27,7 @@ const TAGS: Record<Tag, string> = {
   'Payment methods': 'How customers pay. Card numbers never come here, only what the gateway made of them.',
   Plans: 'What is sold: plans with immutable versions and prices.',
   Subscriptions: 'What runs: each is a long-running workflow. Changes are commands, applied in order.',
+  Usage: 'What was used: events, and the meters that count them.',
   Invoices: 'What is owed, with a trace of every amount.',
   Payments: 'What was tried and what was paid.',
   Webhooks: 'Where events are sent, signed by Standard Webhooks.',
@@ -47,12 +48,8 @@ const EVERY_ROUTE: readonly ErrorCode[] = [
 ];
 const EVERY_KEY: readonly ErrorCode[] = ['unauthorized', 'key_expired'];
 const EVERY_SCOPE: readonly ErrorCode[] = ['insufficient_scope'];
-const EVERY_BODY: readonly ErrorCode[] = [
-  'body_too_large',
-  'unsupported_media_type',
-  'idempotency_key_reused',
-  'idempotency_key_in_use',
-];
+const EVERY_BODY: readonly ErrorCode[] = ['body_too_large', 'unsupported_media_type'];
+const EVERY_KEYED_BODY: readonly ErrorCode[] = ['idempotency_key_reused', 'idempotency_key_in_use'];
 
 /** The description of all routes, in OpenAPI 3.1, with nothing in it that depends on where it runs. */
 export function buildOpenApi(routes: readonly Route[]) {
@@ -166,6 +163,7 @@ function errorsOf(route: Route): ErrorCode[] {
     ...(route.auth === 'public' ? [] : EVERY_KEY),
     ...(route.scope ? EVERY_SCOPE : []),
     ...(route.body ? EVERY_BODY : []),
+    ...(route.body && route.work.kind !== 'raw' ? EVERY_KEYED_BODY : []),
     ...(route.errors ?? []),
   ];
 }

@@ -9,12 +9,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * `malformed_request` with the reason.
  */
 export function parseJson(bytes: Buffer): unknown {
-  let text: string;
-  try {
-    text = decoder.decode(bytes);
-  } catch {
-    throw malformed('The body is not valid UTF-8.');
-  }
+  const text = decodeBody(bytes);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -25,6 +20,21 @@ export function parseJson(bytes: Buffer): unknown {
   }
   checkStructure(text);
   return value;
+}
+
+/** Throws `malformed_request` for what is not valid UTF-8. */
+export function decodeBody(bytes: Buffer): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw malformed('The body is not valid UTF-8.');
+  }
+}
+
+/** Throws `unsupported_media_type`. */
+export function refuseOtherThanJson(contentType: string | undefined): void {
+  if (/^application\/(json|[\w.-]+\+json)\s*(;\s*charset="?utf-8"?\s*)?$/i.test(contentType ?? '')) return;
+  throw new DomainError('unsupported_media_type', 'Send the body as application/json in UTF-8.');
 }
 
 /** Throws `malformed_request` for text that cannot be stored. */

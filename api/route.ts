@@ -26,6 +26,7 @@ export type Tag =
   | 'Payment methods'
   | 'Plans'
   | 'Subscriptions'
+  | 'Usage'
   | 'Invoices'
   | 'Payments'
   | 'Webhooks'
@@ -183,6 +184,8 @@ export function rawRoute<P extends z.ZodType = typeof nothing, Q extends z.ZodTy
   spec: Described & {
     params?: P;
     query?: Q;
+    /** What the bytes hold, for the reference; the handler reads them by itself. */
+    body?: z.ZodType;
     bodyLimitBytes?: number;
     response: { status?: 200; description: string; schema?: z.ZodType; contentType: string };
     handler: (call: RawCall<z.output<P>, z.output<Q>>) => Promise<RawAnswer>;
@@ -192,7 +195,7 @@ export function rawRoute<P extends z.ZodType = typeof nothing, Q extends z.ZodTy
     ...described(spec),
     params: spec.params ?? nothing,
     query: spec.query ?? nothing,
-    body: null,
+    body: spec.body ?? null,
     bodyLimitBytes: spec.bodyLimitBytes ?? 0,
     response: { status: 200, schema: null, ...spec.response },
     work: { kind: 'raw', handler: (call) => spec.handler(call as RawCall<z.output<P>, z.output<Q>>) },

@@ -3,7 +3,7 @@ import { DomainError } from '../src/domain/errors.ts';
 import { type Authenticator, authorize, type Principal } from './authenticate.ts';
 import type { ApiDeps } from './deps.ts';
 import { type Answer, fingerprintOf, idempotencyKeyOf, looking, runWrite } from './idempotency.ts';
-import { checkText, parseJson } from './parse-json.ts';
+import { checkText, parseJson, refuseOtherThanJson } from './parse-json.ts';
 import type { Call, Route } from './route.ts';
 import { runCommand } from './send-command.ts';
 import { validate } from './validate.ts';
@@ -31,7 +31,8 @@ export async function runRoute(
 ): Promise<Result> {
   authorize(principal, route.scope);
   const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  const bodyValue = route.body ? readJson(request, rawBody) : undefined;
+  const bodyIsRead = route.body !== null && route.work.kind !== 'raw';
+  const bodyValue = bodyIsRead ? readJson(request, rawBody) : undefined;
   const committed: (() => void)[] = [];
   const call: Call = {
     deps,
@@ -47,7 +48,7 @@ export async function runRoute(
     afterCommit: (work) => committed.push(work),
     params: validate(route.params, storable(request.params)),
     query: validate(route.query, storable(request.query)),
-    body: route.body ? validate(route.body, bodyValue ?? {}) : undefined,
+    body: route.body && bodyIsRead ? validate(route.body, bodyValue ?? {}) : undefined,
   };
   if (route.work.kind === 'raw') {
     const rawAnswer = await route.work.handler({
@@ -106,13 +107,7 @@ async function perform(
 /** An absent body is an empty one: what is required is then named field by field. */
 function readJson(request: Request, rawBody: Buffer): unknown {
   if (rawBody.length === 0) return undefined;
-  if (
-    !/^application\/(json|[\w.-]+\+json)\s*(;\s*charset="?utf-8"?\s*)?$/i.test(
-      request.get('content-type') ?? '',
-    )
-  ) {
-    throw new DomainError('unsupported_media_type', 'Send the body as application/json in UTF-8.');
-  }
+  refuseOtherThanJson(request.get('content-type'));
   return parseJson(rawBody);
 }
 

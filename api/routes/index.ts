@@ -2,6 +2,8 @@ import type { Route } from '../route.ts';
 import { addOnRoutes } from './add-ons.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { balanceRoutes } from './balances.ts';
+import { collectorInboxRoutes } from './collector-inbox.ts';
+import { collectorRoutes } from './collectors.ts';
 import { creditNoteRoutes } from './credit-notes.ts';
 import { customerRoutes } from './customers.ts';
 import { deliveryRoutes } from './deliveries.ts';
@@ -27,6 +29,7 @@ import { subscriptionPreviewRoutes } from './subscription-previews.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { tenantRoutes } from './tenants.ts';
 import { testClockRoutes } from './test-clocks.ts';
+import { usageEventRoutes } from './usage-events.ts';
 import { usageRoutes } from './usage.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
@@ -45,6 +48,9 @@ const described: readonly Route[] = [
   ...subscriptionPreviewRoutes,
   ...scheduledChangeRoutes,
   ...usageRoutes,
+  ...usageEventRoutes,
+  ...collectorRoutes,
+  ...collectorInboxRoutes,
   ...subscriptionDiagnosisRoutes,
   ...simulationRoutes,
   ...invoiceRoutes,

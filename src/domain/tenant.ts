@@ -44,6 +44,7 @@ export const SCOPES = [
   'customers:write',
   'catalog:write',
   'subscriptions:write',
+  'usage:write',
   'invoices:write',
   'webhooks:write',
   'test_clocks:write',

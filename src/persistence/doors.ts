@@ -4,7 +4,7 @@ import { isId } from '../domain/ids.ts';
 import { type Mapping, mappingOf } from './mapping.ts';
 import type { Outcome } from './pipeline.ts';
 import { Prepared } from './prepared.ts';
-import { Reading, type Session, Transaction } from './session.ts';
+import { Reading, type Session, Transaction, Writing } from './session.ts';
 
 /**
  * One open transaction. Only persistence looks inside; everybody else hands it on, and it never outlives the call
@@ -44,6 +44,11 @@ export interface Database extends AsyncDisposable {
   withTenant<T>(tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Looks at one tenant's rows, statement by statement; a write is refused. What must not move meanwhile needs `withTenant`. */
   lookAsTenant<T>(tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * Writes one tenant's rows, statement by statement, each committed when it is answered: for what is a single statement,
+   * in a single round trip.
+   */
+  writeAsTenant<T>(tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T>;
   /** A transaction across tenants. `reason` names the caller in `pg_stat_activity`, for whoever looks there. */
   asSystem<T>(reason: string, work: (tx: Tx) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -77,6 +82,8 @@ export function doorsOf(orm: MikroORM, pool: Pool): Database {
     withTenant: async (tenantId, work) => open(tenant(tenantId), work),
     lookAsTenant: async (tenantId, work) =>
       work(new Tx(new Reading(pool, tenant(tenantId), prepared), mappings)),
+    writeAsTenant: async (tenantId, work) =>
+      work(new Tx(new Writing(pool, tenant(tenantId), prepared), mappings)),
     asSystem: (reason, work) =>
       open({ role: 'perennial_system', 'app.tenant_id': '', application_name: `perennial ${reason}` }, work),
     close,

@@ -123,12 +123,8 @@ export class Transaction extends Session {
   }
 }
 
-/**
- * Statements that only look. What is asked at once is a transaction of its own, because to the isolation level in use
- * (read committed) several statements in one transaction see no more of one moment than apart. So a reading costs one
- * round trip a question and nothing else, and holds no connection in between. The server refuses it any write.
- */
-export class Reading extends Session {
+/** Each message is a transaction of its own, committed when it is answered, and the connection is held no longer. */
+abstract class MessageByMessage extends Session {
   readonly #pool: Pool;
   readonly #standing: Statement;
   readonly #prepared: Prepared;
@@ -136,12 +132,8 @@ export class Reading extends Session {
   constructor(pool: Pool, settings: Settings, prepared: Prepared) {
     super();
     this.#pool = pool;
-    this.#standing = standingOf({ ...settings, transaction_read_only: 'on' });
+    this.#standing = standingOf(settings);
     this.#prepared = prepared;
-  }
-
-  override later(): void {
-    throw new Error('this door only looks');
   }
 
   protected override async send(statements: readonly Statement[]): Promise<Outcome[]> {
@@ -156,6 +148,28 @@ export class Reading extends Session {
       client.release();
     }
     return this.send(statements);
+  }
+}
+
+/**
+ * Statements that only look. To the isolation level in use (read committed) several statements in one transaction see
+ * no more of one moment than apart. So a reading costs one round trip a question and nothing else, and holds no
+ * connection in between. The server refuses it any write.
+ */
+export class Reading extends MessageByMessage {
+  constructor(pool: Pool, settings: Settings, prepared: Prepared) {
+    super(pool, { ...settings, transaction_read_only: 'on' }, prepared);
+  }
+
+  override later(): void {
+    throw new Error('this door only looks');
+  }
+}
+
+/** Writes that need no more than one message: a round trip, with the commit in it. */
+export class Writing extends MessageByMessage {
+  override later(): void {
+    throw new Error('through this door every statement is waited for');
   }
 }
 

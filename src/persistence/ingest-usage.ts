@@ -1,0 +1,148 @@
+import { hash } from 'node:crypto';
+import {
+  type IncomingUsage,
+  type IngestOutcome,
+  USAGE_AHEAD_MINUTES,
+  USAGE_REFUSALS,
+  type UsageRefusal,
+} from '../domain/usage-event.ts';
+import type { Tx } from './doors.ts';
+
+/**
+ * Takes events, in one statement for all of them: each counts once, however often its key is sent. What is answered as
+ * accepted or duplicate is stored when the transaction of `tx` commits, or was already.
+ *
+ * @param now the present by which events are too old or too far ahead; for customers on a test clock it is the clock's.
+ * @returns an outcome for each event, in the order in which they came.
+ */
+export async function ingestUsage(
+  tx: Tx,
+  tenantId: string,
+  events: readonly IncomingUsage[],
+  now: Date,
+): Promise<IngestOutcome[]> {
+  const outcomes: IngestOutcome[] = [];
+  const digests = events.map(digestOf);
+  let round = events.map((_event, index) => index);
+  while (round.length > 0) {
+    const { first, again } = apart(events, round);
+    await ingestApart(tx, { tenantId, events, digests, now, first, outcomes });
+    // The same key a second time: known by now, unless the first event was not taken.
+    round = again;
+  }
+  return outcomes;
+}
+
+/** Of several events with one key the first; the others come again. */
+function apart(
+  events: readonly IncomingUsage[],
+  round: readonly number[],
+): Record<'first' | 'again', number[]> {
+  const keys = new Set<string>();
+  const first: number[] = [];
+  const again: number[] = [];
+  for (const index of round) {
+    const key = events[index]?.key ?? '';
+    if (keys.has(key)) again.push(index);
+    else first.push(index);
+    keys.add(key);
+  }
+  return { first, again };
+}
+
+type Batch = {
+  tenantId: string;
+  events: readonly IncomingUsage[];
+  digests: readonly string[];
+  now: Date;
+  /** Which of the events, no two of them with the same key. */
+  first: readonly number[];
+  /** Where their outcomes are written. */
+  outcomes: IngestOutcome[];
+};
+
+async function ingestApart(
+  tx: Tx,
+  { tenantId, events, digests, now, first, outcomes }: Batch,
+): Promise<void> {
+  const columns: (string | null)[][] = [[], [], [], [], [], [], [], []];
+  for (const index of first) {
+    const event = events[index];
+    if (!event) continue;
+    columns[0]?.push(event.key);
+    columns[1]?.push(digests[index] ?? null);
+    columns[2]?.push(event.eventName);
+    columns[3]?.push(event.customerId);
+    columns[4]?.push(event.externalCustomerId);
+    columns[5]?.push(event.subscriptionId);
+    columns[6]?.push(event.at.toISOString());
+    columns[7]?.push(JSON.stringify(event.properties));
+  }
+  const { rows } = await tx.run(INGEST, [tenantId, now, ...columns]);
+  const known: number[] = [];
+  for (const [n, refusal, isFresh] of rows) {
+    const index = first[Number(n) - 1];
+    if (index === undefined) continue;
+    if (refusal !== null) outcomes[index] = refused(refusal as UsageRefusal);
+    else if (isFresh) outcomes[index] = 'accepted';
+    else known.push(index);
+  }
+  if (known.length === 0) return;
+  // Asked apart: what another transaction committed while this statement waited for it, only the next one sees.
+  const keys = known.map((index) => events[index]?.key ?? '');
+  const stored = await tx.run(DIGESTS, [tenantId, keys]);
+  const digestOfKey = new Map(stored.rows.map(([key, digest]) => [key, digest]));
+  for (const index of known) {
+    const isSame = digestOfKey.get(events[index]?.key) === digests[index];
+    outcomes[index] = isSame ? 'duplicate' : refused('idempotency_key_reused');
+  }
+}
+
+/**
+ * Keys are taken in their order, so that batches that share some wait for each other and never in a circle. Who has the
+ * event is looked up here and once: a customer that appears later is found by `attributeUsage`.
+ */
+const INGEST = `
+  with sent as materialized (
+    select * from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::text[])
+      with ordinality as sent (key, digest, event_name, customer_id, external_customer_id, subscription_id, at, properties, n)
+  ), judged as materialized (
+    select sent.*, coalesce(named.id, known.id) as owner,
+      case
+        when sent.customer_id is not null and named.id is null then 'customer_not_found'
+        when named.deleted_at is not null then 'customer_deleted'
+        when sent.subscription_id is not null and subscription.id is null then 'subscription_not_found'
+        when sent.at < coalesce(clock.now_at, $2) - tenant.late_window_days * interval '1 day' then 'too_old'
+        when sent.at > coalesce(clock.now_at, $2) + interval '${USAGE_AHEAD_MINUTES} minutes' then 'in_future'
+      end as refusal
+    from (select late_window_days from tenants where id = $1) tenant cross join sent
+      left join customers named on named.tenant_id = $1 and named.id = sent.customer_id
+      left join customers known on known.tenant_id = $1 and known.external_id = sent.external_customer_id and known.deleted_at is null
+      left join test_clocks clock on clock.tenant_id = $1 and clock.id = coalesce(named.test_clock_id, known.test_clock_id)
+      left join subscriptions subscription on subscription.tenant_id = $1 and subscription.id = sent.subscription_id
+        and subscription.customer_id = coalesce(named.id, known.id)
+  ), fresh as (
+    insert into usage_event_keys (tenant_id, key, digest, event_at)
+    select $1, key, decode(digest, 'hex'), at from judged where refusal is null order by key collate "C"
+    on conflict do nothing returning key
+  ), stored as (
+    insert into usage_events (tenant_id, key, event_name, customer_id, external_customer_id, subscription_id, event_at, properties, ingested_at)
+    select $1, judged.key, event_name, owner, external_customer_id, subscription_id, at, properties::jsonb, $2
+    from judged join fresh on fresh.key = judged.key
+  )
+  select judged.n, judged.refusal, fresh.key is not null from judged left join fresh on fresh.key = judged.key`;
+
+const DIGESTS = `select key, encode(digest, 'hex') from usage_event_keys where tenant_id = $1 and key = any($2::text[])`;
+
+function refused(refusal: UsageRefusal): IngestOutcome {
+  return { rejected: refusal, message: USAGE_REFUSALS[refusal].message };
+}
+
+/** Of all that an event says but its key, whatever the order of its properties; in hex. It guards against mistakes, not against forgery. */
+function digestOf(event: IncomingUsage): string {
+  const { eventName, customerId, externalCustomerId, subscriptionId, at, properties } = event;
+  const names = Object.keys(properties).sort();
+  const said: unknown[] = [eventName, customerId, externalCustomerId, subscriptionId, at.getTime()];
+  for (const name of names) said.push(name, properties[name]);
+  return hash('sha1', JSON.stringify(said));
+}
