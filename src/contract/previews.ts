@@ -51,7 +51,9 @@ export const previewOut = z
           amount: moneyOut,
         }),
       )
-      .meta({ description: 'What credit notes take off invoices that are still open.' }),
+      .meta({
+        description: 'What credit notes take off invoices that are still open, and lines off drafts.',
+      }),
     balance_after: moneyOut.meta({ description: 'What the customer has to his credit afterwards.' }),
     items: z
       .array(

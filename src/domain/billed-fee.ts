@@ -23,8 +23,8 @@ export type BilledFee = {
   /** What credits took of it so far. */
   credited: Decimal;
   /**
-   * What is still owed on its invoice when that is open and nobody is being charged for it; zero when it is paid. A credit
-   * takes from this first, because money that was never paid never becomes spendable.
+   * What is still owed on its invoice when that is a draft, or open and nobody is being charged for it; zero when it is
+   * paid. A credit takes from this first, because money that was never paid never becomes spendable.
    */
   owed: Decimal;
 };

@@ -16,7 +16,7 @@ const DECIMALS_MAX = 24;
 /**
  * Gives back the time from `from` on that an item's fees were billed for (billing rules 12 to 14): of each fee what its
  * own calculation comes to for the days left of its whole contractual period, never more than what is left of it. What
- * is still owed on an open invoice is reduced there first; only money that was paid, or will be with this decision,
+ * is still owed on an invoice, open or a draft, is reduced there first; only money that was paid, or will be with this decision,
  * becomes a negative line. `owed` knows what credits of the same decision have left of each invoice, and is updated.
  *
  * Throws `RangeError` when the fees were not loaded.
@@ -74,30 +74,30 @@ function give(
   const name = priceId === entry.price.id ? nameOf(entry.price, fee.quantity) : entry.price.name;
   const isWhole = fraction.numerator === fraction.denominator;
   const description = `Unused time: ${name}${isWhole ? '' : partText(fraction, prorationBasis)}`;
-  const left = invoiceId === null ? new Decimal(0) : (owed.get(invoiceId) ?? fee.owed);
-  const noted = lineId === null ? new Decimal(0) : Decimal.min(amount, left);
-  if (invoiceId !== null && lineId !== null && noted.gt(0)) {
-    owed.set(invoiceId, left.minus(noted));
-    credit.credits.push({ invoiceId, lineId, amount: noted, description });
-  }
-  const rest = amount.minus(noted);
-  if (rest.isZero()) return;
   const { fraction: _of, limits: _limits, ...calculation } = fee.trace;
-  credit.lines.push({
+  const lineOf = (given: Decimal): LineDraft => ({
     itemId: entry.item.id,
     priceId,
     description,
     quantity: fee.quantity,
     unitAmount: fee.unitAmount,
-    amount: rest.negated(),
+    amount: given.negated(),
     period,
     proration: true,
     trace: {
       ...calculation,
       ...(isWhole ? {} : { fraction: inUnits(fraction, prorationBasis) }),
       exact: exact.negated().toFixed(),
-      rounded: rest.negated().toFixed(),
+      rounded: given.negated().toFixed(),
     },
     reverses: { lineId, pendingId },
   });
+  const left = invoiceId === null ? new Decimal(0) : (owed.get(invoiceId) ?? fee.owed);
+  const noted = lineId === null ? new Decimal(0) : Decimal.min(amount, left);
+  if (invoiceId !== null && lineId !== null && noted.gt(0)) {
+    owed.set(invoiceId, left.minus(noted));
+    credit.credits.push({ invoiceId, lineId, amount: noted, description, line: lineOf(noted) });
+  }
+  const rest = amount.minus(noted);
+  if (!rest.isZero()) credit.lines.push(lineOf(rest));
 }

@@ -22,7 +22,7 @@ export type Decision = {
   pending: readonly LineDraft[];
   /** Whether the invoice takes the lines that were pending before; they stand in `invoice.lines` already. */
   takesPending: boolean;
-  /** Reductions of open invoices, which never become spendable (billing rule 13). */
+  /** Reductions of drafts and open invoices, which never become spendable (billing rule 13). */
   credits: readonly CreditDraft[];
   coverage: readonly Coverage[];
   /** Stretches of coverage that end early; what began at or after `at` is freed altogether. */
@@ -51,8 +51,17 @@ export type Coverage = Pick<BilledPeriod, 'itemId' | 'side' | 'period' | 'reason
   pendingLine: number | null;
 };
 
-/** What an open invoice is reduced by, because a line of it stands for time that was not used. */
-export type CreditDraft = { invoiceId: string; lineId: string; amount: Decimal; description: string };
+/**
+ * What an invoice that is not paid is reduced by, because a line of it stands for time that was not used: an open one by
+ * a credit note, a draft by `line`, which has the same amount with its sign turned.
+ */
+export type CreditDraft = {
+  invoiceId: string;
+  lineId: string;
+  amount: Decimal;
+  description: string;
+  line: LineDraft;
+};
 
 /** A decision that changes nothing but what is named beside it. */
 export const NOTHING = {

@@ -146,6 +146,18 @@ export function creditedInvoice(invoice: Invoice, amount: Decimal, at: Date): In
     : credited;
 }
 
+/** What can be taken off an invoice that nobody is being charged for: what is still to be paid of it (billing rule 13). */
+export function reducible(invoice: Parameters<typeof amountDue>[0]): Decimal {
+  const { status } = invoice;
+  return status === 'open' || status === 'draft' ? Decimal.max(amountDue(invoice), 0) : new Decimal(0);
+}
+
+/** A draft that lines take `amount` off: as nothing of it is final yet, it needs no credit note. */
+export function reducedDraft(draft: Invoice, amount: Decimal, at: Date): Invoice {
+  const total = draft.total.minus(amount);
+  return { ...draft, subtotal: total, total, updatedAt: at };
+}
+
 /** Open to void: nothing of it is owed any more. */
 export function voidedInvoice(invoice: Invoice, at: Date): Invoice {
   return { ...invoice, status: 'void', voidedAt: at, overdueSince: null, collectAt: null, updatedAt: at };

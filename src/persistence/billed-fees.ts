@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import type { BilledFee } from '../domain/billed-fee.ts';
 import { contractualPeriod } from '../domain/calendar.ts';
-import { amountDue, type Invoice, type LineTrace } from '../domain/invoice.ts';
+import type { Invoice, LineTrace } from '../domain/invoice.ts';
 import { Decimal } from '../domain/money.ts';
+import { reducible } from '../domain/open-invoice.ts';
 import { intervalOf, type Price } from '../domain/plan.ts';
 import { cadenceOf, type PricedItem, type Subscription } from '../domain/subscription.ts';
 import { periodColumn } from './column-types.ts';
@@ -109,9 +110,9 @@ function feeOf(row: Row, subscription: Subscription, prices: ReadonlyMap<string,
 }
 
 function owedOn(row: Row): Decimal {
-  if (row.status !== 'open' || row.under_way) return new Decimal(0);
+  if (row.status === null || row.under_way) return new Decimal(0);
   const amount = (text: string | null) => new Decimal(text ?? 0);
-  return amountDue({
+  return reducible({
     status: row.status,
     total: amount(row.total),
     amountPaid: amount(row.amount_paid),

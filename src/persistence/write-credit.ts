@@ -14,10 +14,10 @@ import { isUnderWay } from './lock-owed.ts';
 import { nudgeInvoice } from './nudge-workflows.ts';
 import { insertRowsLater } from './rows.ts';
 import { tell, type Write } from './write.ts';
-import { endCollection, tellOfInvoice } from './write-invoice.ts';
+import { endCollection, reduceDraft, tellOfInvoice } from './write-invoice.ts';
 
 /**
- * Takes what was decided off open invoices, by one credit note for each (billing rule 13). One on which nothing is left
+ * Takes what was decided off drafts and off open invoices, by one credit note for each of these (billing rule 13). One on which nothing is left
  * to pay is paid, and its dunning is over. The caller holds the customer's lock.
  */
 export async function creditInvoices(
@@ -32,13 +32,16 @@ export async function creditInvoices(
   for (const [invoiceId, drafts] of byInvoice)
     credited.push([await lockCreditable(write, invoiceId), drafts]);
   // All of them are locked before the first number is taken: counters come last.
-  for (const [facts, drafts] of credited) await credit(write, facts, drafts, timeZone);
+  for (const [facts, drafts] of credited) {
+    if (facts.invoice.status === 'draft') await reduceDraft(write, facts.invoice, drafts);
+    else await credit(write, facts, drafts, timeZone);
+  }
 }
 
 async function lockCreditable(write: Write, invoiceId: string): Promise<InvoiceFacts> {
   const facts = await lockInvoice(write.tx, invoiceId);
-  if (facts?.invoice.status !== 'open')
-    throw new Error(`invoice ${invoiceId} is not open and takes no credit`);
+  if (facts?.invoice.status !== 'open' && facts?.invoice.status !== 'draft')
+    throw new Error(`invoice ${invoiceId} is neither open nor a draft and takes no credit`);
   if (isUnderWay(facts)) throw chargeUnderWay();
   return facts;
 }

@@ -1,14 +1,16 @@
 import type { InvoiceDraft, LineDraft } from '../domain/build-invoice.ts';
+import type { CreditDraft } from '../domain/decision.ts';
 import type { EventType } from '../domain/event.ts';
 import { endedCollection } from '../domain/follow-payment.ts';
 import { amountDue, type Invoice, type InvoiceLine } from '../domain/invoice.ts';
 import type { LedgerAccount, LedgerKind } from '../domain/ledger.ts';
 import type { PendingLine } from '../domain/life.ts';
-import type { Decimal } from '../domain/money.ts';
+import { type Decimal, sum } from '../domain/money.ts';
 import {
   draftInvoice,
   finalizedInvoice,
   type Opening,
+  reducedDraft,
   voidedInvoice,
   writtenOffInvoice,
 } from '../domain/open-invoice.ts';
@@ -25,7 +27,9 @@ import {
   saveInvoice,
   takeInvoiceNumber,
 } from './invoice-facts.ts';
+import { InvoiceLineSchema } from './invoices.ts';
 import { postLedger } from './ledger.ts';
+import { insertRowsLater } from './rows.ts';
 import { tellAll, type Write } from './write.ts';
 
 /** What became of a built invoice: its row, the ids of its lines in order, and where waiting lines went on it. */
@@ -190,6 +194,19 @@ async function post(
     currency,
     at: write.at,
   });
+}
+
+/** A draft with lines more that take off it what is given back; as nothing of it is final, it needs no credit note. */
+export async function reduceDraft(
+  write: Write,
+  draft: Invoice,
+  credits: readonly CreditDraft[],
+): Promise<void> {
+  const before = await linesOf(write.tx, draft.id);
+  const ids = [...before.map(({ id }) => id), ...credits.map(() => newId('il'))];
+  const lines = credits.map(({ line }, n) => lineRow(draft, ids, before.length + n, line, []));
+  insertRowsLater(write.tx, InvoiceLineSchema, lines);
+  await saveInvoice(write.tx, reducedDraft(draft, sum(credits.map(({ amount }) => amount)), write.at));
 }
 
 function lineRow(

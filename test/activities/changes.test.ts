@@ -7,6 +7,7 @@ import { findRows } from '../../src/persistence/rows.ts';
 import { scheduledChangesOf } from '../../src/persistence/scheduled-changes.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { becoming, bills, promisesKept, seats, toPlan } from '../support/change-commands.ts';
+import { moneyOf } from '../support/money.ts';
 import { subscriptionOf, underClock } from '../support/stories.ts';
 import { createWorld, type World } from '../support/world.ts';
 
@@ -205,4 +206,36 @@ test('a fixed number of cycles ends by itself', async () => {
   expect(await subscriptionOf(world, id)).toMatchObject({ status: 'expired' });
   expect(await bills(world, id)).toHaveLength(2);
   await promisesKept(world);
+});
+
+test('what is given back of a draft reduces the draft, and is never spendable', async () => {
+  const setGrace = (invoiceGraceHours: number) => moneyOf(world).tenantSetting({ invoiceGraceHours });
+  await setGrace(24);
+  const ada = await underClock(world, '2026-04-01T00:00:00.000Z');
+  const [small, big] = [await world.plan([{ unitAmount: '31' }]), await world.plan([{ unitAmount: '62' }])];
+  const id = await ada.subscribe(big);
+  await ada.advance('2026-05-01T12:00:00.000Z');
+  expect(await ada.command(id, 'change', becoming(toPlan(small)))).toMatchObject({ outcome: 'applied' });
+  expect(await bills(world, id)).toEqual([
+    'subscription_create paid 62 = 62',
+    'subscription_cycle draft 0 = 62 + -62',
+    'subscription_update paid 31 = 31',
+  ]);
+  await promisesKept(world);
+  await ada.advance('2026-06-01T12:00:00.000Z');
+  expect((await bills(world, id)).slice(1)).toEqual([
+    'subscription_cycle paid 0 = 62 + -62',
+    'subscription_update paid 31 = 31',
+    'subscription_cycle draft 31 = 31',
+  ]);
+  // 1 June is billed, 29 of its 30 days are not.
+  await ada.command(id, 'cancel', { mode: 'now', at: null, reason: null, credit: 'prorate' });
+  await ada.advance('2026-06-10T00:00:00.000Z');
+  expect((await bills(world, id)).slice(3)).toEqual(['subscription_cycle paid 1.03 = 31 + -29.97']);
+  expect(await world.inTenant((tx) => balancesOf(tx, ada.customerId))).toEqual([]);
+  expect(
+    await world.inTenant((tx) => findRows(tx, CreditNoteSchema, { customerId: ada.customerId })),
+  ).toEqual([]);
+  await promisesKept(world);
+  await setGrace(0);
 });

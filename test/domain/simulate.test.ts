@@ -239,6 +239,38 @@ describe('a life in the simulator', () => {
     expect(answer.invoices.map(({ status }) => status)).toEqual(['paid', 'paid', 'paid', 'paid']);
   });
 
+  test('what is given back of a draft reduces the draft, and is never spendable', () => {
+    const subscribe = { at: '2027-01-01', action: 'subscribe', plan: 'pro' };
+    const tenant = { invoice_grace_hours: 24 };
+    const changed = lifeOf(
+      [basic, pro],
+      [subscribe, { at: '2027-02-01T12:00', action: 'change', plan: 'basic', effective: 'now' }],
+      '2027-02-01T18:00',
+      { tenant },
+    );
+    expect(billsOf(changed)).toEqual([
+      ['2027-01-01', '90.00'],
+      ['2027-02-01', '90.00', '-90.00'],
+      ['2027-02-01', '30.00'],
+    ]);
+    expect(changed.invoices.map(({ status, total }) => [status, total.amount])).toEqual([
+      ['paid', '90.00'],
+      ['draft', '0.00'],
+      ['paid', '30.00'],
+    ]);
+    expect([changed.balances, changed.credit_notes]).toEqual([[], []]);
+    const canceled = lifeOf(
+      [pro],
+      [subscribe, { at: '2027-02-01T12:00', action: 'cancel', mode: 'now', credit: 'prorate' }],
+      '2027-02-04',
+      { tenant },
+    );
+    // The day of the cancellation is billed: 1 of 28 days, rounded by the credit for the other 27.
+    expect(billsOf(canceled).slice(1)).toEqual([['2027-02-01', '90.00', '-86.79']]);
+    expect(canceled.invoices[1]).toMatchObject({ status: 'paid', total: { amount: '3.21' } });
+    expect(canceled.balances).toEqual([]);
+  });
+
   test('what the engine refuses changes nothing and is named with its place', () => {
     const answer = lifeOf(
       [basic],

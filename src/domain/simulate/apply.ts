@@ -13,6 +13,7 @@ import {
   draftInvoice,
   finalizedInvoice,
   openingOf,
+  reducedDraft,
   releasedDrafts,
   voidedInvoice,
 } from '../open-invoice.ts';
@@ -175,7 +176,7 @@ function noteReversals(world: World, life: Life, { invoice, pending, takesPendin
   }
 }
 
-/** Reduces open invoices. A subscription that owes less may not be past due any more. */
+/** Reduces drafts and open invoices. A subscription that owes less may not be past due any more. */
 function giveCredit(world: World, lived: Lived, { subscription, credits }: Decision, at: Date): Subscription {
   if (credits.length === 0) return subscription;
   for (const [invoiceId, drafts] of Map.groupBy(credits, (draft) => draft.invoiceId))
@@ -184,7 +185,24 @@ function giveCredit(world: World, lived: Lived, { subscription, credits }: Decis
   return followInvoices(subscription, overdue, 'unchanged')?.subscription ?? subscription;
 }
 
+/** A draft gets the lines that take off it what is given back. */
+function reduceDraft(world: World, held: Held, drafts: readonly CreditDraft[], at: Date): void {
+  const { invoice } = held;
+  const owner = world.ownerOf(held);
+  const lines = drafts.map(({ line }, n) => lineOf(world, invoice.id, held.lines.length + n + 1, line));
+  for (const [n, { lineId, amount, line }] of drafts.entries()) {
+    world.noteCredit(lineId, amount);
+    owner.lines.push({ ...line, id: lines[n]?.id ?? '', invoiceId: invoice.id });
+  }
+  const reduced = reducedDraft(invoice, sum(drafts.map(({ amount }) => amount)), at);
+  world.save({ ...held, invoice: reduced, lines: [...held.lines, ...lines] });
+}
+
 function credit(world: World, held: Held, drafts: readonly CreditDraft[], at: Date): void {
+  if (held.invoice.status === 'draft') {
+    reduceDraft(world, held, drafts, at);
+    return;
+  }
   const amount = sum(drafts.map((draft) => draft.amount));
   const lines = drafts.map(({ lineId, description, amount: part }) => ({
     lineId,

@@ -1,6 +1,6 @@
-import { amountDue } from '../invoice.ts';
 import type { Life } from '../life.ts';
 import { Decimal, sum } from '../money.ts';
+import { reducible } from '../open-invoice.ts';
 import type { PricedItem } from '../subscription.ts';
 import { usageOf } from '../usage-record.ts';
 import type { Lived, World } from './world.ts';
@@ -23,7 +23,7 @@ function withFacts(world: World, lived: Lived, entry: PricedItem, at: Date): Pri
     if (fee.invoiceId === null) return [fee];
     const { invoice } = world.held(fee.invoiceId);
     if (invoice.status === 'void') return [];
-    return [{ ...fee, owed: invoice.status === 'open' ? amountDue(invoice) : NOTHING }];
+    return [{ ...fee, owed: reducible(invoice) }];
   });
   const own = lived.used.filter((used) => used.at < at);
   return {
