@@ -418,7 +418,10 @@ create table invoice_lines (
   period_end timestamp(3) with time zone not null,
   proration boolean not null,
   trace jsonb not null,
-  reverses_line_id text collate "C"
+  reverses_line_id text collate "C",
+  meter_id text collate "C",
+  meter_version integer,
+  event_count bigint
 );
 alter table invoice_lines add constraint invoice_lines_pkey PRIMARY KEY (id);
 alter table invoice_lines add constraint invoice_lines_invoice_id_n_key UNIQUE (invoice_id, n);
@@ -426,10 +429,14 @@ alter table invoice_lines add constraint invoice_lines_tenant_id_id_key UNIQUE (
 alter table invoice_lines add constraint invoice_lines_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table invoice_lines add constraint invoice_lines_tenant_id_invoice_id_fkey FOREIGN KEY (tenant_id, invoice_id) REFERENCES invoices(tenant_id, id);
 alter table invoice_lines add constraint invoice_lines_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES subscription_items(tenant_id, id);
+alter table invoice_lines add constraint invoice_lines_tenant_id_meter_id_meter_version_fkey FOREIGN KEY (tenant_id, meter_id, meter_version) REFERENCES meter_versions(tenant_id, meter_id, version);
 alter table invoice_lines add constraint invoice_lines_tenant_id_price_id_fkey FOREIGN KEY (tenant_id, price_id) REFERENCES prices(tenant_id, id);
 alter table invoice_lines add constraint invoice_lines_tenant_id_reverses_line_id_fkey FOREIGN KEY (tenant_id, reverses_line_id) REFERENCES invoice_lines(tenant_id, id);
 alter table invoice_lines add constraint invoice_lines_check CHECK ((period_start < period_end));
+alter table invoice_lines add constraint invoice_lines_check1 CHECK ((num_nonnulls(meter_id, meter_version, event_count) = ANY (ARRAY[0, 3])));
+alter table invoice_lines add constraint invoice_lines_event_count_check CHECK ((event_count >= 0));
 alter table invoice_lines add constraint invoice_lines_n_check CHECK ((n >= 1));
+CREATE INDEX invoice_lines_of_item ON public.invoice_lines USING btree (item_id, period_start) WHERE (item_id IS NOT NULL);
 CREATE INDEX invoice_lines_reverses ON public.invoice_lines USING btree (reverses_line_id) WHERE (reverses_line_id IS NOT NULL);
 CREATE CONSTRAINT TRIGGER invoice_lines_credited AFTER INSERT ON public.invoice_lines DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.reverses_line_id IS NOT NULL)) EXECUTE FUNCTION check_credited();
 CREATE TRIGGER invoice_lines_freeze BEFORE INSERT OR DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION freeze_invoice_line();
@@ -482,7 +489,7 @@ alter table invoices add constraint invoices_tenant_id_customer_id_fkey FOREIGN 
 alter table invoices add constraint invoices_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table invoices add constraint invoices_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
 alter table invoices add constraint invoices_amount_credited_check CHECK ((amount_credited >= (0)::numeric));
-alter table invoices add constraint invoices_billing_reason_check CHECK ((billing_reason = ANY (ARRAY['subscription_create'::text, 'subscription_cycle'::text, 'subscription_update'::text, 'trial_end'::text, 'subscription_cancel'::text])));
+alter table invoices add constraint invoices_billing_reason_check CHECK ((billing_reason = ANY (ARRAY['subscription_create'::text, 'subscription_cycle'::text, 'subscription_update'::text, 'trial_end'::text, 'subscription_cancel'::text, 'threshold'::text, 'late_usage'::text])));
 alter table invoices add constraint invoices_check CHECK (((status = 'draft'::text) = (number IS NULL)));
 alter table invoices add constraint invoices_check1 CHECK (((status = 'draft'::text) = (finalized_at IS NULL)));
 alter table invoices add constraint invoices_check2 CHECK (((status = 'paid'::text) = (paid_at IS NOT NULL)));
@@ -670,7 +677,7 @@ create table nudges (
 );
 alter table nudges add constraint nudges_pkey PRIMARY KEY (workflow_id);
 alter table nudges add constraint nudges_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
-alter table nudges add constraint nudges_kind_check CHECK ((kind = ANY (ARRAY['subscription'::text, 'invoice'::text, 'test_clock'::text, 'plan_migration'::text])));
+alter table nudges add constraint nudges_kind_check CHECK ((kind = ANY (ARRAY['subscription'::text, 'invoice'::text, 'test_clock'::text, 'plan_migration'::text, 'usage_import'::text])));
 CREATE INDEX nudges_due ON public.nudges USING btree (next_attempt_at);
 alter table nudges enable row level security;
 alter table nudges force row level security;
@@ -827,7 +834,10 @@ create table pending_items (
   reverses_pending_id text collate "C",
   invoice_line_id text collate "C",
   dropped_at timestamp(3) with time zone,
-  created_at timestamp(3) with time zone not null
+  created_at timestamp(3) with time zone not null,
+  meter_id text collate "C",
+  meter_version integer,
+  event_count bigint
 );
 alter table pending_items add constraint pending_items_pkey PRIMARY KEY (id);
 alter table pending_items add constraint pending_items_invoice_line_id_key UNIQUE (invoice_line_id);
@@ -835,6 +845,7 @@ alter table pending_items add constraint pending_items_tenant_id_id_key UNIQUE (
 alter table pending_items add constraint pending_items_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table pending_items add constraint pending_items_tenant_id_invoice_line_id_fkey FOREIGN KEY (tenant_id, invoice_line_id) REFERENCES invoice_lines(tenant_id, id);
 alter table pending_items add constraint pending_items_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES subscription_items(tenant_id, id);
+alter table pending_items add constraint pending_items_tenant_id_meter_id_meter_version_fkey FOREIGN KEY (tenant_id, meter_id, meter_version) REFERENCES meter_versions(tenant_id, meter_id, version);
 alter table pending_items add constraint pending_items_tenant_id_price_id_fkey FOREIGN KEY (tenant_id, price_id) REFERENCES prices(tenant_id, id);
 alter table pending_items add constraint pending_items_tenant_id_reverses_line_id_fkey FOREIGN KEY (tenant_id, reverses_line_id) REFERENCES invoice_lines(tenant_id, id);
 alter table pending_items add constraint pending_items_tenant_id_reverses_pending_id_fkey FOREIGN KEY (tenant_id, reverses_pending_id) REFERENCES pending_items(tenant_id, id);
@@ -842,6 +853,8 @@ alter table pending_items add constraint pending_items_tenant_id_subscription_id
 alter table pending_items add constraint pending_items_check CHECK ((period_start < period_end));
 alter table pending_items add constraint pending_items_check1 CHECK ((num_nonnulls(invoice_line_id, dropped_at) <= 1));
 alter table pending_items add constraint pending_items_check2 CHECK ((num_nonnulls(reverses_line_id, reverses_pending_id) <= 1));
+alter table pending_items add constraint pending_items_check3 CHECK ((num_nonnulls(meter_id, meter_version, event_count) = ANY (ARRAY[0, 3])));
+alter table pending_items add constraint pending_items_event_count_check CHECK ((event_count >= 0));
 CREATE INDEX pending_items_reverses_line ON public.pending_items USING btree (reverses_line_id) WHERE (reverses_line_id IS NOT NULL);
 CREATE INDEX pending_items_reverses_pending ON public.pending_items USING btree (reverses_pending_id) WHERE (reverses_pending_id IS NOT NULL);
 CREATE INDEX pending_items_waiting ON public.pending_items USING btree (subscription_id, id) WHERE ((invoice_line_id IS NULL) AND (dropped_at IS NULL));
@@ -930,13 +943,17 @@ create table plan_versions (
   tenant_id text collate "C" not null,
   active boolean not null,
   trial_days integer,
-  created_at timestamp(3) with time zone not null
+  created_at timestamp(3) with time zone not null,
+  usage_thresholds jsonb default '[]'::jsonb not null,
+  invoice_grace_hours integer
 );
 alter table plan_versions add constraint plan_versions_pkey PRIMARY KEY (plan_id, version);
 alter table plan_versions add constraint plan_versions_tenant_id_plan_id_version_key UNIQUE (tenant_id, plan_id, version);
 alter table plan_versions add constraint plan_versions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table plan_versions add constraint plan_versions_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES plans(tenant_id, id);
+alter table plan_versions add constraint plan_versions_invoice_grace_hours_check CHECK (((invoice_grace_hours >= 0) AND (invoice_grace_hours <= 720)));
 alter table plan_versions add constraint plan_versions_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 730)));
+alter table plan_versions add constraint plan_versions_usage_thresholds_check CHECK ((jsonb_typeof(usage_thresholds) = 'array'::text));
 alter table plan_versions add constraint plan_versions_version_check CHECK ((version >= 1));
 CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (plan_id) WHERE active;
 alter table plan_versions enable row level security;
@@ -1144,6 +1161,9 @@ create table subscriptions (
   trial_usage text default 'free'::text not null,
   cycles integer,
   ends_at timestamp(3) with time zone,
+  threshold_at timestamp(3) with time zone,
+  threshold_billed_at timestamp(3) with time zone,
+  threshold_passed numeric(20,4),
   usage_scope text default 'customer'::text not null
 );
 alter table subscriptions add constraint subscriptions_pkey PRIMARY KEY (id);
@@ -1167,13 +1187,15 @@ alter table subscriptions add constraint subscriptions_collection_method_check C
 alter table subscriptions add constraint subscriptions_cycles_check CHECK (((cycles >= 1) AND (cycles <= 10000)));
 alter table subscriptions add constraint subscriptions_end_reason_check CHECK ((end_reason = ANY (ARRAY['canceled'::text, 'expired'::text])));
 alter table subscriptions add constraint subscriptions_ended_without_change CHECK (((ended_at IS NULL) OR (change_at IS NULL)));
+alter table subscriptions add constraint subscriptions_ended_without_threshold CHECK (((ended_at IS NULL) OR (threshold_at IS NULL)));
 alter table subscriptions add constraint subscriptions_net_days_check CHECK (((net_days >= 0) AND (net_days <= 365)));
-alter table subscriptions add constraint subscriptions_next_step_check CHECK ((next_step = ANY (ARRAY['activate'::text, 'remind_trial'::text, 'apply_change'::text, 'end_trial'::text, 'cancel'::text, 'expire'::text, 'close_period'::text])));
+alter table subscriptions add constraint subscriptions_next_step_check CHECK ((next_step = ANY (ARRAY['activate'::text, 'bill_threshold'::text, 'remind_trial'::text, 'apply_change'::text, 'end_trial'::text, 'cancel'::text, 'expire'::text, 'close_period'::text])));
 alter table subscriptions add constraint subscriptions_overdue_count_check CHECK ((overdue_count >= 0));
 alter table subscriptions add constraint subscriptions_payment_behavior_check CHECK ((payment_behavior = ANY (ARRAY['allow_incomplete'::text, 'default_active'::text, 'error_if_incomplete'::text, 'default_incomplete'::text])));
 alter table subscriptions add constraint subscriptions_proration_basis_check CHECK ((proration_basis = ANY (ARRAY['day'::text, 'second'::text])));
 alter table subscriptions add constraint subscriptions_revision_check CHECK ((revision >= 1));
 alter table subscriptions add constraint subscriptions_status_check CHECK ((status = ANY (ARRAY['scheduled'::text, 'trialing'::text, 'incomplete'::text, 'active'::text, 'past_due'::text, 'unpaid'::text, 'paused'::text, 'canceled'::text, 'expired'::text])));
+alter table subscriptions add constraint subscriptions_threshold_passed_check CHECK ((threshold_passed > (0)::numeric));
 alter table subscriptions add constraint subscriptions_trial_end_behavior_check CHECK ((trial_end_behavior = ANY (ARRAY['activate'::text, 'pause'::text, 'cancel'::text])));
 alter table subscriptions add constraint subscriptions_trial_usage_check CHECK ((trial_usage = ANY (ARRAY['free'::text, 'billed'::text])));
 alter table subscriptions add constraint subscriptions_usage_scope_check CHECK ((usage_scope = ANY (ARRAY['customer'::text, 'subscription'::text])));
@@ -1249,6 +1271,65 @@ create policy system_all on test_clocks to perennial_system using (true) with ch
 grant insert, select, update on test_clocks to perennial_app;
 grant insert, select, update on test_clocks to perennial_system;
 
+create table usage_backfill_events (
+  backfill_id text collate "C" not null,
+  key text collate "C" not null,
+  tenant_id text collate "C" not null,
+  digest bytea not null,
+  event_name text not null,
+  customer_id text collate "C",
+  external_customer_id text,
+  subscription_id text collate "C",
+  event_at timestamp(3) with time zone not null,
+  properties jsonb not null
+);
+alter table usage_backfill_events add constraint usage_backfill_events_pkey PRIMARY KEY (backfill_id, key);
+alter table usage_backfill_events add constraint usage_backfill_events_tenant_id_backfill_id_fkey FOREIGN KEY (tenant_id, backfill_id) REFERENCES usage_backfills(tenant_id, id);
+alter table usage_backfill_events add constraint usage_backfill_events_check CHECK (((customer_id IS NOT NULL) OR (external_customer_id IS NOT NULL)));
+alter table usage_backfill_events add constraint usage_backfill_events_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)));
+alter table usage_backfill_events enable row level security;
+alter table usage_backfill_events force row level security;
+create policy app_own_tenant on usage_backfill_events to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_backfill_events to perennial_system using (true) with check (true);
+grant delete, insert, select on usage_backfill_events to perennial_app;
+grant delete, insert, select on usage_backfill_events to perennial_system;
+
+create table usage_backfills (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  customer_id text collate "C",
+  event_names text[],
+  timeframe_start timestamp(3) with time zone not null,
+  timeframe_end timestamp(3) with time zone not null,
+  replaces boolean not null,
+  status text not null,
+  voided integer default 0 not null,
+  inserted integer default 0 not null,
+  duplicates integer default 0 not null,
+  note text,
+  created_by text,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null,
+  closed_at timestamp(3) with time zone,
+  reverted_at timestamp(3) with time zone
+);
+alter table usage_backfills add constraint usage_backfills_pkey PRIMARY KEY (id);
+alter table usage_backfills add constraint usage_backfills_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table usage_backfills add constraint usage_backfills_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table usage_backfills add constraint usage_backfills_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table usage_backfills add constraint usage_backfills_check CHECK ((timeframe_start < timeframe_end));
+alter table usage_backfills add constraint usage_backfills_check1 CHECK (((status = ANY (ARRAY['closed'::text, 'reverted'::text])) = (closed_at IS NOT NULL)));
+alter table usage_backfills add constraint usage_backfills_check2 CHECK (((status = 'reverted'::text) = (reverted_at IS NOT NULL)));
+alter table usage_backfills add constraint usage_backfills_status_check CHECK ((status = ANY (ARRAY['open'::text, 'closed'::text, 'reverted'::text, 'canceled'::text])));
+CREATE INDEX usage_backfills_of ON public.usage_backfills USING btree (tenant_id, customer_id, id);
+alter table usage_backfills enable row level security;
+alter table usage_backfills force row level security;
+create policy app_own_tenant on usage_backfills to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_backfills to perennial_system using (true) with check (true);
+grant insert, select, update on usage_backfills to perennial_app;
+grant insert, select, update on usage_backfills to perennial_system;
+
 create table usage_claims (
   tenant_id text collate "C" not null,
   customer_id text collate "C" not null,
@@ -1259,6 +1340,7 @@ alter table usage_claims add constraint usage_claims_pkey PRIMARY KEY (customer_
 alter table usage_claims add constraint usage_claims_item_id_fkey FOREIGN KEY (item_id) REFERENCES subscription_items(id);
 alter table usage_claims add constraint usage_claims_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
 alter table usage_claims add constraint usage_claims_tenant_id_meter_id_fkey FOREIGN KEY (tenant_id, meter_id) REFERENCES meters(tenant_id, id);
+CREATE INDEX usage_claims_of_item ON public.usage_claims USING btree (item_id);
 alter table usage_claims enable row level security;
 alter table usage_claims force row level security;
 create policy app_own_tenant on usage_claims to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
@@ -1283,7 +1365,10 @@ create table usage_closures (
   snapshot pg_snapshot not null,
   line_id text collate "C",
   pending_item_id text collate "C",
-  closed_at timestamp(3) with time zone not null
+  closed_at timestamp(3) with time zone not null,
+  fraction jsonb,
+  looked_at timestamp(3) with time zone,
+  final_at timestamp(3) with time zone
 );
 alter table usage_closures add constraint usage_closures_pkey PRIMARY KEY (item_id, period_start, revision);
 alter table usage_closures add constraint usage_closures_item_id_fkey FOREIGN KEY (item_id) REFERENCES subscription_items(id);
@@ -1294,12 +1379,57 @@ alter table usage_closures add constraint usage_closures_check CHECK ((period_st
 alter table usage_closures add constraint usage_closures_event_count_check CHECK ((event_count >= 0));
 CREATE INDEX usage_closures_line ON public.usage_closures USING btree (line_id);
 CREATE INDEX usage_closures_of ON public.usage_closures USING btree (tenant_id, subscription_id, period_end);
+CREATE UNIQUE INDEX usage_closures_open ON public.usage_closures USING btree (subscription_id, item_id, period_start) WHERE (final_at IS NULL);
 alter table usage_closures enable row level security;
 alter table usage_closures force row level security;
 create policy app_own_tenant on usage_closures to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
 create policy system_all on usage_closures to perennial_system using (true) with check (true);
 grant insert, select, update on usage_closures to perennial_app;
 grant insert, select, update on usage_closures to perennial_system;
+
+create table usage_collectors (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  name text not null,
+  status text not null,
+  mapping jsonb not null,
+  scheme text not null,
+  signature_header text,
+  token_hash bytea not null,
+  token_last4 text not null,
+  previous_token_hash bytea,
+  previous_token_expires_at timestamp(3) with time zone,
+  secret_sealed text,
+  previous_secret_sealed text,
+  previous_secret_expires_at timestamp(3) with time zone,
+  accepted bigint default 0 not null,
+  duplicates bigint default 0 not null,
+  rejected bigint default 0 not null,
+  refused bigint default 0 not null,
+  last_received_at timestamp(3) with time zone,
+  last_error jsonb,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null,
+  deleted_at timestamp(3) with time zone
+);
+alter table usage_collectors add constraint usage_collectors_pkey PRIMARY KEY (id);
+alter table usage_collectors add constraint usage_collectors_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table usage_collectors add constraint usage_collectors_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table usage_collectors add constraint usage_collectors_check CHECK (((scheme = 'none'::text) = (secret_sealed IS NULL)));
+alter table usage_collectors add constraint usage_collectors_check1 CHECK (((scheme = 'hmac_sha256'::text) = (signature_header IS NOT NULL)));
+alter table usage_collectors add constraint usage_collectors_check2 CHECK (((previous_token_hash IS NULL) = (previous_token_expires_at IS NULL)));
+alter table usage_collectors add constraint usage_collectors_check3 CHECK (((previous_secret_sealed IS NULL) = (previous_secret_expires_at IS NULL)));
+alter table usage_collectors add constraint usage_collectors_scheme_check CHECK ((scheme = ANY (ARRAY['standard_webhooks'::text, 'hmac_sha256'::text, 'none'::text])));
+alter table usage_collectors add constraint usage_collectors_status_check CHECK ((status = ANY (ARRAY['enabled'::text, 'disabled'::text])));
+CREATE INDEX usage_collectors_former_token ON public.usage_collectors USING btree (previous_token_hash) WHERE (previous_token_hash IS NOT NULL);
+CREATE UNIQUE INDEX usage_collectors_token ON public.usage_collectors USING btree (token_hash);
+alter table usage_collectors enable row level security;
+alter table usage_collectors force row level security;
+create policy app_own_tenant on usage_collectors to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_collectors to perennial_system using (true) with check (true);
+grant insert, select, update on usage_collectors to perennial_app;
+grant insert, select, update on usage_collectors to perennial_system;
 
 create table usage_event_keys (
   tenant_id text collate "C" not null,
@@ -1332,8 +1462,10 @@ create table usage_events (
   ingested_at timestamp(3) with time zone not null
 ) partition by RANGE (event_at);
 alter table usage_events add constraint usage_events_check CHECK (((customer_id IS NOT NULL) OR (external_customer_id IS NOT NULL)));
+CREATE INDEX usage_events_by_key ON ONLY public.usage_events USING btree (tenant_id, key);
 CREATE INDEX usage_events_new ON ONLY public.usage_events USING btree (ingest_xid);
 CREATE INDEX usage_events_of ON ONLY public.usage_events USING btree (tenant_id, customer_id, event_name, event_at);
+CREATE INDEX usage_events_of_backfill ON ONLY public.usage_events USING btree (backfill_id) WHERE (backfill_id IS NOT NULL);
 CREATE INDEX usage_events_strange ON ONLY public.usage_events USING btree (tenant_id, external_customer_id) WHERE (customer_id IS NULL);
 alter table usage_events enable row level security;
 alter table usage_events force row level security;
@@ -1359,9 +1491,87 @@ create table usage_events_other (
   ingested_at timestamp(3) with time zone not null
 );
 alter table usage_events_other add constraint usage_events_check CHECK (((customer_id IS NOT NULL) OR (external_customer_id IS NOT NULL)));
+CREATE INDEX usage_events_other_backfill_id_idx ON public.usage_events_other USING btree (backfill_id) WHERE (backfill_id IS NOT NULL);
 CREATE INDEX usage_events_other_ingest_xid_idx ON public.usage_events_other USING btree (ingest_xid);
 CREATE INDEX usage_events_other_tenant_id_customer_id_event_name_event_a_idx ON public.usage_events_other USING btree (tenant_id, customer_id, event_name, event_at);
 CREATE INDEX usage_events_other_tenant_id_external_customer_id_idx ON public.usage_events_other USING btree (tenant_id, external_customer_id) WHERE (customer_id IS NULL);
+CREATE INDEX usage_events_other_tenant_id_key_idx ON public.usage_events_other USING btree (tenant_id, key);
+
+create table usage_import_chunks (
+  import_id text collate "C" not null,
+  n integer not null,
+  tenant_id text collate "C" not null,
+  first_row integer not null,
+  rows integer not null,
+  content bytea,
+  accepted integer,
+  duplicates integer,
+  rejected integer,
+  done_at timestamp(3) with time zone
+);
+alter table usage_import_chunks add constraint usage_import_chunks_pkey PRIMARY KEY (import_id, n);
+alter table usage_import_chunks add constraint usage_import_chunks_tenant_id_import_id_fkey FOREIGN KEY (tenant_id, import_id) REFERENCES usage_imports(tenant_id, id);
+alter table usage_import_chunks add constraint usage_import_chunks_check CHECK (((done_at IS NULL) = (accepted IS NULL)));
+alter table usage_import_chunks add constraint usage_import_chunks_check1 CHECK (((done_at IS NULL) OR (((accepted + duplicates) + rejected) = rows)));
+alter table usage_import_chunks add constraint usage_import_chunks_rows_check CHECK ((rows > 0));
+CREATE INDEX usage_import_chunks_pending ON public.usage_import_chunks USING btree (import_id, n) WHERE (done_at IS NULL);
+alter table usage_import_chunks enable row level security;
+alter table usage_import_chunks force row level security;
+create policy app_own_tenant on usage_import_chunks to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_import_chunks to perennial_system using (true) with check (true);
+grant insert, select, update on usage_import_chunks to perennial_app;
+grant insert, select, update on usage_import_chunks to perennial_system;
+
+create table usage_import_errors (
+  import_id text collate "C" not null,
+  "row" integer not null,
+  tenant_id text collate "C" not null,
+  key text,
+  code text not null,
+  path text,
+  message text not null
+);
+alter table usage_import_errors add constraint usage_import_errors_pkey PRIMARY KEY (import_id, "row");
+alter table usage_import_errors add constraint usage_import_errors_tenant_id_import_id_fkey FOREIGN KEY (tenant_id, import_id) REFERENCES usage_imports(tenant_id, id);
+alter table usage_import_errors enable row level security;
+alter table usage_import_errors force row level security;
+create policy app_own_tenant on usage_import_errors to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_import_errors to perennial_system using (true) with check (true);
+grant insert, select on usage_import_errors to perennial_app;
+grant insert, select on usage_import_errors to perennial_system;
+
+create table usage_imports (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  format text not null,
+  status text not null,
+  columns text[] default '{}'::text[] not null,
+  idempotency_key text,
+  digest text,
+  bytes bigint default 0 not null,
+  rows integer default 0 not null,
+  chunks integer default 0 not null,
+  failure text,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null,
+  finished_at timestamp(3) with time zone
+);
+alter table usage_imports add constraint usage_imports_pkey PRIMARY KEY (id);
+alter table usage_imports add constraint usage_imports_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table usage_imports add constraint usage_imports_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table usage_imports add constraint usage_imports_check CHECK (((status = ANY (ARRAY['completed'::text, 'canceled'::text, 'failed'::text])) = (finished_at IS NOT NULL)));
+alter table usage_imports add constraint usage_imports_check1 CHECK (((status = 'failed'::text) = (failure IS NOT NULL)));
+alter table usage_imports add constraint usage_imports_format_check CHECK ((format = ANY (ARRAY['csv'::text, 'ndjson'::text])));
+alter table usage_imports add constraint usage_imports_status_check CHECK ((status = ANY (ARRAY['uploading'::text, 'running'::text, 'paused'::text, 'completed'::text, 'canceled'::text, 'failed'::text])));
+CREATE INDEX usage_imports_left ON public.usage_imports USING btree (tenant_id, updated_at) WHERE (status = 'uploading'::text);
+CREATE UNIQUE INDEX usage_imports_once ON public.usage_imports USING btree (tenant_id, idempotency_key);
+alter table usage_imports enable row level security;
+alter table usage_imports force row level security;
+create policy app_own_tenant on usage_imports to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_imports to perennial_system using (true) with check (true);
+grant insert, select, update on usage_imports to perennial_app;
+grant insert, select, update on usage_imports to perennial_system;
 
 create table usage_records (
   id text collate "C" not null,
@@ -1449,6 +1659,7 @@ alter table usage_voids add constraint usage_voids_reason_check CHECK ((reason =
 CREATE INDEX usage_voids_back ON public.usage_voids USING btree (restored_xid) WHERE (restored_xid IS NOT NULL);
 CREATE INDEX usage_voids_new ON public.usage_voids USING btree (voided_xid);
 CREATE INDEX usage_voids_of ON public.usage_voids USING btree (tenant_id, customer_id, event_name, event_at);
+CREATE INDEX usage_voids_of_backfill ON public.usage_voids USING btree (backfill_id) WHERE (backfill_id IS NOT NULL);
 CREATE UNIQUE INDEX usage_voids_once ON public.usage_voids USING btree (tenant_id, key, revision) WHERE (restored_xid IS NULL);
 alter table usage_voids enable row level security;
 alter table usage_voids force row level security;

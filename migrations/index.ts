@@ -17,7 +17,12 @@ import { Migration20261121101700_report_usage } from './Migration20261121101700_
 import { Migration20261121101800_sell_add_ons } from './Migration20261121101800_sell_add_ons.ts';
 import { Migration20261121101900_bound_backdated_starts } from './Migration20261121101900_bound_backdated_starts.ts';
 import { Migration20261121102100_move_subscribers } from './Migration20261121102100_move_subscribers.ts';
+import { Migration20261121102200_set_thresholds } from './Migration20261121102200_set_thresholds.ts';
 import { Migration20261121102300_meter_usage } from './Migration20261121102300_meter_usage.ts';
+import { Migration20261121102320_bill_metered_usage } from './Migration20261121102320_bill_metered_usage.ts';
+import { Migration20261121102330_collect_usage } from './Migration20261121102330_collect_usage.ts';
+import { Migration20261121102335_import_usage } from './Migration20261121102335_import_usage.ts';
+import { Migration20261121102340_backfill_usage } from './Migration20261121102340_backfill_usage.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
 export const migrationsList = [
@@ -40,5 +45,10 @@ export const migrationsList = [
   Migration20261121101800_sell_add_ons,
   Migration20261121101900_bound_backdated_starts,
   Migration20261121102100_move_subscribers,
+  Migration20261121102200_set_thresholds,
   Migration20261121102300_meter_usage,
+  Migration20261121102320_bill_metered_usage,
+  Migration20261121102330_collect_usage,
+  Migration20261121102335_import_usage,
+  Migration20261121102340_backfill_usage,
 ].map((migration) => ({ name: migration.name, class: migration }));

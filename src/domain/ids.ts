@@ -17,6 +17,9 @@ export const ID_PREFIXES = [
   'chg', // scheduled change
   'pl', // pending line
   'use', // usage record
+  'col', // collector
+  'imp', // usage import
+  'bf', // backfill
   'mig', // plan migration
   'cmd', // command
   'inv', // invoice
