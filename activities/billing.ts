@@ -4,7 +4,7 @@ import { DomainError } from '../src/domain/errors.ts';
 import { isFinished } from '../src/domain/payment.ts';
 import { putOffCredits } from '../src/domain/put-off-credits.ts';
 import type { SubscriptionAnswer, SubscriptionState } from '../src/domain/step-answer.ts';
-import type { StepName } from '../src/domain/subscription.ts';
+import { FOREVER, type StepName } from '../src/domain/subscription.ts';
 import type { Tenant } from '../src/domain/tenant.ts';
 import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
@@ -47,6 +47,7 @@ export function createBillingActivities(deps: ActivityDeps) {
       }
     },
     activate: step('activate'),
+    billThreshold: step('bill_threshold'),
     remindTrial: step('remind_trial'),
     applyChange: step('apply_change'),
     endTrial: step('end_trial'),
@@ -135,7 +136,9 @@ async function decide(write: Write, facts: SubscriptionFacts, step: StepName): P
   const { customerId } = facts.subscription;
   const asksForMethod = step === 'end_trial' || step === 'apply_change';
   const hasMethod = asksForMethod && (await findDefaultMethod(tx, customerId)) !== null;
-  if (step !== 'apply_change') return decideStep(await withUsage(tx, facts, at), { step, at }, hasMethod);
+  // Everything that was used by now is billed at once: nothing that is reported meanwhile can pass unnoticed.
+  const until = step === 'bill_threshold' ? FOREVER : at;
+  if (step !== 'apply_change') return decideStep(await withUsage(tx, facts, until), { step, at }, hasMethod);
   const known = await withFees(tx, facts, at);
   const underWay = known.fees.flatMap((fee) => (fee.underWay && fee.lineId ? [fee.lineId] : []));
   return putOffCredits(decideStep(known, { step, at }, hasMethod), new Set(underWay), facts.pending.length);

@@ -8,6 +8,7 @@ import {
   presentPlan,
 } from '../src/contract/plans.ts';
 import type { PriceDraft } from '../src/contract/price-draft.ts';
+import { readThresholds, type usageThresholds } from '../src/contract/usage-thresholds.ts';
 import { DomainError, type FieldError } from '../src/domain/errors.ts';
 import type { Plan, PlanKind, Price } from '../src/domain/plan.ts';
 import type { Tx } from '../src/persistence/doors.ts';
@@ -34,7 +35,11 @@ import { invalid } from './validate.ts';
 
 type Shown = z.infer<typeof planOut>;
 type Described = z.output<typeof planCreate> | z.output<typeof addOnCreate>;
-type Published = { trial_days?: number | null | undefined; prices: readonly PriceDraft[] };
+type Published = {
+  trial_days?: number | null | undefined;
+  usage_thresholds?: z.output<typeof usageThresholds> | undefined;
+  prices: readonly PriceDraft[];
+};
 type Where = Pick<Call, 'tenantId' | 'cause'>;
 
 const NOUNS: Record<PlanKind, string> = { plan: 'plan', add_on: 'add-on' };
@@ -171,6 +176,7 @@ async function publish(
     tenantId: plan.tenantId,
     active: true,
     trialDays: asked.trial_days ?? null,
+    usageThresholds: readThresholds(asked),
     createdAt: now,
   };
   await insertPlanVersion(tx, published, prices);

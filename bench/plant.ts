@@ -89,7 +89,15 @@ async function plantPlan({ tenantId, database }: Stage, at: Date): Promise<Price
       createdAt: at,
       updatedAt: at,
     });
-    const version = { planId, version: 1, tenantId, active: true, trialDays: null, createdAt: at };
+    const version = {
+      planId,
+      version: 1,
+      tenantId,
+      active: true,
+      trialDays: null,
+      usageThresholds: [],
+      createdAt: at,
+    };
     await insertRow(tx, PlanVersionSchema, version);
     await insertRow(tx, PriceSchema, price);
   });

@@ -20,6 +20,7 @@ import { searchAttributes, showChanges, showDetails, words } from './visibility.
 /** The activity of each step, so that an operator reads `closePeriod` in the history and not a parameter. */
 const ACTIVITY: Record<StepName, Exclude<keyof BillingActivities, 'loadSubscription'>> = {
   activate: 'activate',
+  bill_threshold: 'billThreshold',
   remind_trial: 'remindTrial',
   apply_change: 'applyChange',
   end_trial: 'endTrial',

@@ -73,6 +73,7 @@ async function findOffered(tx: Tx, { kind, reference, version }: StoredReference
     version: at.version.version,
     name: plan.name,
     trialDays: at.version.trialDays,
+    thresholds: at.version.usageThresholds,
     prices: at.prices,
     archived: plan.archivedAt !== null,
   };

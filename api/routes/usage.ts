@@ -6,6 +6,7 @@ import { DomainError } from '../../src/domain/errors.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import type { UsageRecord } from '../../src/domain/usage-record.ts';
 import { findSubscriptionByReference, found } from '../../src/persistence/find-by-reference.ts';
+import { noteThreshold } from '../../src/persistence/note-threshold.ts';
 import {
   findUsage,
   lockForUsage,
@@ -13,11 +14,12 @@ import {
   UsageRecordSchema,
 } from '../../src/persistence/reported-usage.ts';
 import { findSubscription } from '../../src/persistence/subscription-facts.ts';
+import { thresholdsOf } from '../../src/persistence/thresholds.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { listRows, pageOf, presentList } from '../list.ts';
 import { type Route, route } from '../route.ts';
 import { invalid } from '../validate.ts';
-import { timeFor } from '../write.ts';
+import { timeFor, writeFor } from '../write.ts';
 
 const report = route({
   method: 'post',
@@ -34,10 +36,13 @@ const report = route({
   response: { status: 201, description: 'The record.', schema: usageOut },
   errors: ['not_found', 'item_unknown', 'usage_not_accepted', 'usage_key_reused', 'clock_advancing'],
   kind: 'write',
-  async handler(tx, { tenantId, params, body }) {
-    const { id } = found(await findSubscriptionByReference(tx, params.id), 'subscription');
+  async handler(tx, call) {
+    const { tenantId, params, body } = call;
+    const before = found(await findSubscriptionByReference(tx, params.id), 'subscription');
+    const { id } = before;
+    const watched = (await thresholdsOf(tx, before)).length > 0;
     // Whoever closes the period waits for this lock, so what is taken here is billed there.
-    await lockForUsage(tx, id);
+    await lockForUsage(tx, id, { watched });
     const life = found(await findSubscription(tx, id), 'subscription');
     const { at: now, wallNow } = await timeFor(tx, life.subscription);
     const at = body.timestamp === undefined ? now : new Date(body.timestamp);
@@ -61,6 +66,7 @@ const report = route({
     if (known) return presentUsage(sameRecord(known, record, body.timestamp !== undefined));
     assertUsageAccepted(life, body.key, at);
     const taken = await recordUsage(tx, record);
+    if (taken.isNew && watched) await noteThreshold(await writeFor(tx, call, life.subscription), id);
     return presentUsage(
       taken.isNew ? taken.record : sameRecord(taken.record, record, body.timestamp !== undefined),
     );

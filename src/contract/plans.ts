@@ -13,6 +13,7 @@ import {
   presentOptionalInstant,
 } from './common.ts';
 import { addOnPriceCreate, presentPrice, priceCreate, priceOut } from './prices.ts';
+import { checkThresholds, presentThreshold, usageThresholdOut, usageThresholds } from './usage-thresholds.ts';
 
 const prices = z
   .array(priceCreate)
@@ -41,8 +42,10 @@ export const planCreate = z
       .optional()
       .meta({ description: 'The trial of new subscriptions that do not say otherwise.' }),
     prices,
+    usage_thresholds: usageThresholds.optional(),
     metadata: metadataIn.optional(),
   })
+  .superRefine(checkThresholds)
   .meta({
     id: 'PlanCreate',
     examples: [
@@ -63,7 +66,12 @@ export const planCreate = z
   });
 
 export const planVersionCreate = z
-  .strictObject({ trial_days: trialDays.nullable().optional(), prices })
+  .strictObject({
+    trial_days: trialDays.nullable().optional(),
+    prices,
+    usage_thresholds: usageThresholds.optional(),
+  })
+  .superRefine(checkThresholds)
   .meta({
     id: 'PlanVersionCreate',
     description: 'The whole new price list; subscribers of earlier versions stay where they are.',
@@ -124,6 +132,7 @@ export const planOut = z
     version: z.int(),
     latest_version: z.int(),
     trial_days: z.int().nullable(),
+    usage_thresholds: z.array(usageThresholdOut),
     prices: z.array(priceOut),
     archived_at: instantOut.nullable(),
     metadata: metadataOut,
@@ -148,6 +157,7 @@ export function presentPlan(
     version: version.version,
     latest_version: latestVersion,
     trial_days: version.trialDays,
+    usage_thresholds: version.usageThresholds.map(presentThreshold),
     prices: prices.map(presentPrice),
     archived_at: presentOptionalInstant(plan.archivedAt),
     metadata: plan.metadata,

@@ -76,7 +76,7 @@ function presentLived(world: World, lived: Lived): SimulationAnswer['subscriptio
         ? [
             {
               key: item.key,
-              quantity: usageOf(lived.used, item.key, item.currentPeriodStart).quantity.toFixed(),
+              quantity: usageOf(lived.used, item).quantity.toFixed(),
             },
           ]
         : [],

@@ -75,7 +75,7 @@ export function readSimulation(
   return { settings: settingsOf(reader), actions, until, stepsMax: SIMULATION_STEPS_MAX };
 }
 
-function settingsOf({ body, defaults }: Reader): Script['settings'] {
+function settingsOf({ body, catalogue, defaults }: Reader): Script['settings'] {
   const { customer, tenant } = body;
   return {
     method: methodOf(customer.payment_method),
@@ -84,6 +84,7 @@ function settingsOf({ body, defaults }: Reader): Script['settings'] {
     ),
     invoiceGraceHours: tenant.invoice_grace_hours ?? defaults.invoiceGraceHours,
     trialReminderDays: defaults.trialReminderDays,
+    thresholdsOf: (subscription) => catalogue.current(subscription).thresholds,
     dunningPolicy:
       tenant.dunning_policy === undefined
         ? defaults.dunningPolicy

@@ -2,12 +2,20 @@ import type { Sold, WantedPrice } from '../domain/compose-change.ts';
 import type { FieldError } from '../domain/errors.ts';
 import type { PlanKind, Price } from '../domain/plan.ts';
 import type { Subscription } from '../domain/subscription.ts';
+import type { UsageThreshold } from '../domain/threshold.ts';
 import type { PriceDraft } from './price-draft.ts';
 import { overrideDraft, type PriceOverride, problemsOfOverride } from './price-overrides.ts';
 import type { SimulationBody } from './simulations.ts';
 
+import { readThresholds } from './usage-thresholds.ts';
 /** A plan or add-on that a simulation can name. */
-export type Offered = Sold & { kind: PlanKind; name: string; trialDays: number | null; archived: boolean };
+export type Offered = Sold & {
+  kind: PlanKind;
+  name: string;
+  trialDays: number | null;
+  thresholds: readonly UsageThreshold[];
+  archived: boolean;
+};
 
 /** A reference to something stored, and the version that is meant; null: the one that is sold. */
 export type StoredReference = { kind: PlanKind; reference: string; version: number | null };
@@ -31,8 +39,16 @@ export class SimulatedCatalogue {
     const { plans, add_ons: addOns } = body.catalogue;
     this.findStored = findStored;
     this.offered = [
-      ...plans.map((plan) => offeredOf('plan', { ...plan, trialDays: plan.trial_days ?? null }, createdAt)),
-      ...addOns.map((addOn) => offeredOf('add_on', { ...addOn, version: 1, trialDays: null }, createdAt)),
+      ...plans.map((plan) =>
+        offeredOf(
+          'plan',
+          { ...plan, trialDays: plan.trial_days ?? null, thresholds: readThresholds(plan) },
+          createdAt,
+        ),
+      ),
+      ...addOns.map((addOn) =>
+        offeredOf('add_on', { ...addOn, version: 1, trialDays: null, thresholds: [] }, createdAt),
+      ),
     ];
   }
 
@@ -128,10 +144,11 @@ type Given = {
   name?: string | undefined;
   trialDays: number | null;
   prices: readonly PriceDraft[];
+  thresholds: readonly UsageThreshold[];
 };
 
 function offeredOf(kind: PlanKind, given: Given, createdAt: Date): Offered {
-  const { id: planId, version, name = planId, trialDays } = given;
+  const { id: planId, version, name = planId, trialDays, thresholds } = given;
   const prices = given.prices.map((draft) =>
     priceOf(draft, {
       id: `${kind}:${planId}:${version}:${draft.key}:${draft.currency}`,
@@ -140,7 +157,7 @@ function offeredOf(kind: PlanKind, given: Given, createdAt: Date): Offered {
       createdAt,
     }),
   );
-  return { kind, planId, version, name, trialDays, prices, archived: false };
+  return { kind, planId, version, name, trialDays, thresholds, prices, archived: false };
 }
 
 function priceOf(

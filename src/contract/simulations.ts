@@ -6,6 +6,7 @@ import { addOnCreate, planCreate } from './plans.ts';
 import { handle, simulationAction, when } from './simulation-actions.ts';
 import { dunningPolicyIn } from './tenants.ts';
 import { traceOut } from './traces.ts';
+import { checkThresholds } from './usage-thresholds.ts';
 
 /**
  * `POST /v1/simulations`: a catalogue, a customer and a dated timeline in, every invoice and state to come out. Nothing
@@ -23,14 +24,16 @@ const { external_id: _planId, metadata: _planMetadata, ...planFields } = planCre
 const { external_id: _addOnId, metadata: _addOnMetadata, ...addOnFields } = addOnCreate.shape;
 
 /** A plan as `POST /v1/plans` takes it, with a name of its own to call it by. */
-const simulatedPlan = z.strictObject({
-  id: called,
-  version: z.int().min(1).default(1).meta({
-    description: 'The same plan may be given in several versions; the highest is the one that is sold.',
-  }),
-  ...planFields,
-  name: planFields.name.optional(),
-});
+const simulatedPlan = z
+  .strictObject({
+    id: called,
+    version: z.int().min(1).default(1).meta({
+      description: 'The same plan may be given in several versions; the highest is the one that is sold.',
+    }),
+    ...planFields,
+    name: planFields.name.optional(),
+  })
+  .superRefine(checkThresholds);
 
 const simulatedAddOn = z.strictObject({ id: called, ...addOnFields, name: addOnFields.name.optional() });
 

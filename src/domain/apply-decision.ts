@@ -75,16 +75,23 @@ export function lifeAfter(life: Life, decided: Decision, given: Given): Life {
   const fees = new FeesAfter(life, decision, { ...given, pendingIds });
   return {
     subscription,
-    priced: pricedAfter(life.priced, decision).map(({ usage: _usage, spent: _spent, ...entry }) => ({
-      ...entry,
-      fees: fees.of(entry),
-    })),
+    priced: pricedAfter(life.priced, decision).map((entry) => ({ ...asNew(entry), fees: fees.of(entry) })),
     changes: changesAfter(life, decision),
     pending: [
       ...(decision.takesPending ? [] : life.pending),
       ...decision.pending.map((line, n) => ({ id: pendingIds[n] ?? '', line })),
     ],
   };
+}
+
+/** Without what was known of the period that ran. */
+function asNew({
+  usage: _usage,
+  instalments: _instalments,
+  spent: _spent,
+  ...entry
+}: PricedItem): PricedItem {
+  return entry;
 }
 
 function changesAfter(life: Life, { finished, scheduled, moved }: Decision): Life['changes'] {

@@ -38,6 +38,11 @@ export class Bill {
     this.lines.push(feeLine(subscription, measured, period, options));
   }
 
+  /** Bills a part of a period that runs on; nothing of the item's life is accounted for before the period ends. */
+  chargeInstalment(line: LineDraft): void {
+    this.lines.push(line);
+  }
+
   chargeOnce(subscription: Subscription, target: { price: Price; quantity: Decimal }, at: Date): void {
     this.lines.push(onceLine(subscription, target, at));
   }

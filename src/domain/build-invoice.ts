@@ -7,7 +7,7 @@ import { priceAmount } from './price-amount.ts';
 import { type Fraction, fractionOf } from './proration.ts';
 import { rate } from './rating/rate.ts';
 import { quantityUsage } from './rating/usage.ts';
-import { cadenceOf, type PricedItem, type Subscription } from './subscription.ts';
+import { cadenceOf, mayHaveInstalments, type PricedItem, type Subscription } from './subscription.ts';
 
 /** A line before it has an id and an invoice. */
 export type LineDraft = {
@@ -58,7 +58,8 @@ export function invoiceOf(
  * is a part of it, usage as it was used, a minimum commitment as far as `spent` does not reach it; rounded once (rule 2),
  * with the trace that explains it (rule 22). `throughDayOf` bills the civil day of a cancellation (rule 12).
  *
- * Throws `RangeError` for more than one period, and for usage or spending that was not loaded.
+ * What threshold invoices billed of it is taken off. Throws `RangeError` for more than one period, and for usage, spending
+ * or such invoices that were not loaded.
  */
 export function feeLine(
   subscription: Subscription,
@@ -74,7 +75,7 @@ export function feeLine(
     usage: priced.usage ?? null,
     spent: priced.spent ?? null,
     fraction: isWhole ? null : fraction,
-    alreadyBilled: null,
+    alreadyBilled: instalmentsOf(subscription, priced),
   });
   const amount = roundToMinor(exact, subscription.currency);
   const shown = prorated ? inUnits(fraction, subscription.prorationBasis) : null;
@@ -96,6 +97,13 @@ export function feeLine(
     },
     reverses: null,
   };
+}
+
+/** What threshold invoices billed of the item's running period; null where that is nothing. */
+function instalmentsOf(subscription: Subscription, { item, price, instalments }: PricedItem): Decimal | null {
+  if (price.billing !== 'usage' || !mayHaveInstalments(subscription, item)) return null;
+  if (!instalments) throw new RangeError('what was billed of a running period was not loaded');
+  return instalments.isZero() ? null : instalments;
 }
 
 /**

@@ -120,6 +120,7 @@ export function ended(
       expiresAt: null,
       blockedReason: null,
       changeAt: null,
+      thresholdAt: null,
     },
     items: priced.map(({ item }) => ({ ...item, endedAt: at })),
   };

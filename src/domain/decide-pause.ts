@@ -39,7 +39,7 @@ export function decidePause(
   const action = { kind: 'resume' } as const;
   return conclude(life, {
     ...beside,
-    subscription: { ...subscription, pausedAt: at, ...periodOf(items) },
+    subscription: { ...subscription, pausedAt: at, thresholdAt: null, ...periodOf(items) },
     items,
     at,
     bill,

@@ -1,6 +1,7 @@
 import { decideCancel, decideExpire } from './decide-end.ts';
 import { decideApplyChange } from './decide-scheduled.ts';
 import { decideActivate, decideClosePeriod, decideEndTrial, decideRemindTrial } from './decide-step.ts';
+import { decideBillThreshold } from './decide-threshold.ts';
 import type { Decision } from './decision.ts';
 import type { Life } from './life.ts';
 import type { NextStep } from './next-step.ts';
@@ -13,6 +14,8 @@ export function decideStep(life: Life, { step, at }: NextStep, hasPaymentMethod:
   switch (step) {
     case 'activate':
       return decideActivate(life, at);
+    case 'bill_threshold':
+      return decideBillThreshold(life, at);
     case 'remind_trial':
       return decideRemindTrial(life, at);
     case 'apply_change':

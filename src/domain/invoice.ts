@@ -11,6 +11,7 @@ export const BILLING_REASONS = [
   'subscription_update',
   'trial_end',
   'subscription_cancel',
+  'threshold',
 ] as const;
 export type BillingReason = (typeof BILLING_REASONS)[number];
 

@@ -1,6 +1,7 @@
 import type { LineDraft } from './build-invoice.ts';
 import type { ScheduledChange } from './change.ts';
 import type { PricedItem, Subscription } from './subscription.ts';
+import type { UsageThreshold } from './threshold.ts';
 
 /**
  * A subscription with everything that a decision about it may look at: the same shape whether it was read from rows
@@ -14,6 +15,8 @@ export type Life = {
   changes: readonly ScheduledChange[];
   /** Lines that wait for the next invoice. */
   pending: readonly PendingLine[];
+  /** Those of its plan's version; loaded where a decision may ask for them. */
+  thresholds?: readonly UsageThreshold[];
 };
 
 /** A line that was decided and waits for the subscription's next invoice. */

@@ -15,7 +15,8 @@ export function derived(facts: Subscription): Subscription {
  * Equal instants run in the order of the list. A cancellation comes before the end of a trial, so that a trial
  * canceled at its end is never billed; it comes before the close of a period, because the cancellation itself bills
  * what is owed in arrears (billing rule 31c). A change comes before the end of a trial, which then bills the new plan,
- * and before the close of a period, because at a boundary it is that close as well.
+ * and before the close of a period, because at a boundary it is that close as well. A threshold comes before whatever
+ * ends the period that it belongs to.
  */
 export function nextStep(subscription: Subscription): NextStep | null {
   if (isEnded(subscription.status)) return null;
@@ -24,10 +25,11 @@ export function nextStep(subscription: Subscription): NextStep | null {
     ['cancel', subscription.cancelAt],
     ['expire', expiryOf(subscription)],
     ['activate', subscription.startedAt ? null : subscription.startsAt],
+    ['bill_threshold', periodsGoBy(subscription) ? subscription.thresholdAt : null],
     ['remind_trial', status === 'trialing' ? subscription.trialReminderAt : null],
     ['apply_change', status === 'scheduled' || status === 'incomplete' ? null : subscription.changeAt],
     ['end_trial', status === 'trialing' ? subscription.trialEndsAt : null],
-    ['close_period', closes(subscription) ? subscription.currentPeriodEnd : null],
+    ['close_period', periodsGoBy(subscription) ? subscription.currentPeriodEnd : null],
   ];
   let next: NextStep | null = null;
   for (const [step, at] of due) {
@@ -43,7 +45,7 @@ function expiryOf({ incompleteSince, expiresAt, startedAt, endsAt }: Subscriptio
 }
 
 /** Periods go by while billing runs, and in a trial for what is used in it, where that is billed. */
-function closes(subscription: Subscription): boolean {
+export function periodsGoBy(subscription: Subscription): boolean {
   return (
     isBilling(subscription) || (subscription.status === 'trialing' && subscription.trialUsage === 'billed')
   );

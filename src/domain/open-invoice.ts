@@ -1,7 +1,7 @@
 import { settleWithBalance } from './balance.ts';
 import { type InvoiceDraft, totalOf } from './build-invoice.ts';
 import { addCivilDays } from './calendar.ts';
-import { amountDue, type Invoice } from './invoice.ts';
+import { amountDue, type BillingReason, type Invoice } from './invoice.ts';
 import { Decimal } from './money.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -45,6 +45,12 @@ function isWithheld({ unpaidSince, endedAt }: Subscription): boolean {
   return unpaidSince !== null && endedAt === null;
 }
 
+/** A cancellation and a threshold may make a second invoice at the very instant of a renewal, so they name themselves. */
+const BESIDE: Partial<Record<BillingReason, string>> = {
+  subscription_cancel: '/cancel',
+  threshold: '/threshold',
+};
+
 /** An invoice as it is before it has a number. */
 export function draftInvoice(
   subscription: Subscription,
@@ -54,14 +60,12 @@ export function draftInvoice(
   at: Date,
 ): Invoice {
   const total = totalOf(built);
-  const cancels = built.billingReason === 'subscription_cancel';
   return {
     id,
     tenantId: subscription.tenantId,
     customerId: subscription.customerId,
     subscriptionId: subscription.id,
-    // A cancellation at the very instant of a renewal makes a second invoice, so it names itself.
-    originKey: `${subscription.id}:${built.at.toISOString()}${cancels ? '/cancel' : ''}`,
+    originKey: `${subscription.id}:${built.at.toISOString()}${BESIDE[built.billingReason] ?? ''}`,
     number: null,
     status: 'draft',
     billingReason: built.billingReason,

@@ -3,6 +3,7 @@ import type { Life } from './life.ts';
 import { Decimal } from './money.ts';
 import { quantityUsage } from './rating/usage.ts';
 import type { PricedItem } from './subscription.ts';
+import { isInstalment } from './threshold.ts';
 
 /**
  * A life that is lived ahead, or was from its start: what it bills on the way is not stored anywhere, so what its
@@ -10,11 +11,13 @@ import type { PricedItem } from './subscription.ts';
  * the periods that ran then.
  */
 export class LivedAhead {
+  private readonly begun: Life;
   private readonly loaded: ReadonlyMap<string, PricedItem>;
   private readonly lines: LineDraft[] = [];
 
-  constructor({ priced }: Life) {
-    this.loaded = new Map(priced.map((entry) => [entry.item.id, entry]));
+  constructor(begun: Life) {
+    this.begun = begun;
+    this.loaded = new Map(begun.priced.map((entry) => [entry.item.id, entry]));
   }
 
   /** Lines that were decided on the way, those for the next invoice included, each once. */
@@ -26,15 +29,32 @@ export class LivedAhead {
   known(life: Life, at: Date): Life {
     return {
       ...life,
+      thresholds: life.thresholds ?? this.thresholdsOf(life),
       priced: life.priced.map((entry) => ({
         ...entry,
         fees: entry.fees ?? [],
         ...(entry.price.billing === 'usage'
-          ? { usage: entry.usage ?? this.first(entry)?.usage ?? quantityUsage(new Decimal(0)) }
+          ? {
+              usage: entry.usage ?? this.first(entry)?.usage ?? quantityUsage(new Decimal(0)),
+              instalments: entry.instalments ?? this.instalments(entry),
+            }
           : {}),
         ...(entry.price.terms.model === 'minimum_commitment' ? { spent: this.spent(entry, at) } : {}),
       })),
     };
+  }
+
+  /** What was billed of the running period, before and on the way. */
+  private instalments(entry: PricedItem): Decimal {
+    const before = this.first(entry)?.instalments ?? new Decimal(0);
+    const made = this.lines.filter((line) => isInstalment(entry.item, line));
+    return made.reduce((total, { amount }) => total.plus(amount), before);
+  }
+
+  /** Those that were loaded, as long as it is on the same plan; what is lived ahead uses nothing that would reach others. */
+  private thresholdsOf({ subscription: { planId, planVersion } }: Life): NonNullable<Life['thresholds']> {
+    const { subscription: then, thresholds = [] } = this.begun;
+    return planId === then.planId && planVersion === then.planVersion ? thresholds : [];
   }
 
   /** The item as it was loaded, while the period still runs that ran then. */

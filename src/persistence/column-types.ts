@@ -2,6 +2,7 @@ import { type EntityProperty, Type } from '@mikro-orm/core';
 import type { Period } from '../domain/calendar.ts';
 import { Decimal } from '../domain/money.ts';
 import { type PriceTerms, readTerms, type StoredTerms, storeTerms } from '../domain/price-terms.ts';
+import type { UsageThreshold } from '../domain/threshold.ts';
 
 /** `numeric(precision, scale)` as an exact Decimal. Throws instead of letting PostgreSQL round a value away. */
 export class DecimalColumn extends Type<Decimal, string> {
@@ -89,3 +90,27 @@ export class TermsColumn extends Type<PriceTerms, string | StoredTerms> {
 }
 
 export const termsColumn = new TermsColumn();
+
+type StoredThreshold = Omit<UsageThreshold, 'amount'> & { amount: string };
+
+/** A plan's usage thresholds as `jsonb`, decimals as strings. */
+export class ThresholdsColumn extends Type<readonly UsageThreshold[], string | StoredThreshold[]> {
+  override convertToDatabaseValue(value: readonly UsageThreshold[]): string {
+    return JSON.stringify(value.map((threshold) => ({ ...threshold, amount: threshold.amount.toFixed() })));
+  }
+
+  override convertToJSValue(value: string | StoredThreshold[]): readonly UsageThreshold[] {
+    const stored = typeof value === 'string' ? (JSON.parse(value) as StoredThreshold[]) : value;
+    return stored.map((threshold) => ({ ...threshold, amount: new Decimal(threshold.amount) }));
+  }
+
+  override compareAsType(): string {
+    return 'string';
+  }
+
+  override getColumnType(): string {
+    return 'jsonb';
+  }
+}
+
+export const thresholdsColumn = new ThresholdsColumn();

@@ -1,4 +1,4 @@
-import { amountColumn, periodColumn, rateColumn, termsColumn } from './column-types.ts';
+import { amountColumn, periodColumn, rateColumn, termsColumn, thresholdsColumn } from './column-types.ts';
 
 /** The column kinds of `data.md`, so that a mapping reads like the table. */
 export const id = { type: 'text', primary: true } as const;
@@ -20,4 +20,5 @@ export const optionalAmount = { type: amountColumn, nullable: true } as const;
 export const rate = { type: rateColumn } as const;
 export const optionalRate = { type: rateColumn, nullable: true } as const;
 export const terms = { type: termsColumn } as const;
+export const thresholds = { type: thresholdsColumn } as const;
 export const period = { type: periodColumn } as const;

@@ -6,6 +6,7 @@ import type { Tx } from './doors.ts';
 import { usageUntil } from './reported-usage.ts';
 import { query } from './rows.ts';
 import type { SubscriptionFacts } from './subscription-facts.ts';
+import { instalmentsOf, thresholdsOf } from './thresholds.ts';
 
 /**
  * Locks what a change of a subscription may touch besides it, before the subscription itself: its customer and every
@@ -35,15 +36,19 @@ export async function withUsage(tx: Tx, facts: SubscriptionFacts, at: Date): Pro
   const isMetered = priced.some(({ price }) => price.billing === 'usage');
   const isCommitted = priced.some(isCommitment);
   if (!isMetered && !isCommitted) return facts;
-  const [usage, spent] = await Promise.all([
+  const [usage, spent, instalments, thresholds] = await Promise.all([
     isMetered ? usageUntil(tx, subscription.id, priced, at) : null,
     isCommitted ? spentUntil(tx, subscription.id, priced, at) : null,
+    isMetered ? instalmentsOf(tx, subscription, priced) : null,
+    subscription.thresholdAt ? thresholdsOf(tx, subscription) : null,
   ]);
   return {
     ...facts,
+    ...optional('thresholds', thresholds ?? facts.thresholds),
     priced: priced.map((entry) => ({
       ...entry,
       ...optional('usage', usage?.get(entry.item.id)),
+      ...optional('instalments', instalments?.get(entry.item.id)),
       ...optional('spent', spent?.get(entry.item.id)),
     })),
   };

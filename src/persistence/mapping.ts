@@ -1,5 +1,5 @@
 import type { EntityMetadata, EntityProperty } from '@mikro-orm/core';
-import { DecimalColumn, PeriodColumn, TermsColumn } from './column-types.ts';
+import { DecimalColumn, PeriodColumn, TermsColumn, ThresholdsColumn } from './column-types.ts';
 
 /** How a property becomes a column and back. `null` passes through both ways unseen. */
 export type Column = {
@@ -58,7 +58,8 @@ function conversions(
   if (
     customType instanceof DecimalColumn ||
     customType instanceof PeriodColumn ||
-    customType instanceof TermsColumn
+    customType instanceof TermsColumn ||
+    customType instanceof ThresholdsColumn
   ) {
     return {
       toDatabase: (value) => customType.convertToDatabaseValue(value as never),

@@ -13,6 +13,7 @@ import {
   optionalText,
   terms,
   text,
+  thresholds,
 } from './columns.ts';
 
 export const PlanSchema = new EntitySchema<Plan>({
@@ -41,6 +42,7 @@ export const PlanVersionSchema = new EntitySchema<PlanVersion>({
     tenantId: text,
     active: flag,
     trialDays: optionalInteger,
+    usageThresholds: thresholds,
     createdAt: instant,
   },
 });

@@ -44,7 +44,7 @@ export async function usageUntil(
           sql`subscription_id = ${subscriptionId} and key = any(${metered.map(({ item }) => item.key)}::text[])
             and at >= ${new Date(Math.min(...starts)).toISOString()} and at < ${at.toISOString()} order by at, id`,
         );
-  return new Map(metered.map(({ item }) => [item.id, usageOf(records, item.key, item.currentPeriodStart)]));
+  return new Map(metered.map(({ item }) => [item.id, usageOf(records, item)]));
 }
 
 /**
@@ -73,7 +73,15 @@ export function findUsage(
   return findRow(tx, UsageRecordSchema, { subscriptionId, idempotencyKey });
 }
 
-/** Keeps the subscription as it is until the transaction ends, without keeping others from reporting as well. */
-export async function lockForUsage(tx: Tx, subscriptionId: string): Promise<void> {
-  await query(tx, sql`select id from subscriptions where id = ${subscriptionId} for share`);
+/**
+ * Keeps the subscription as it is until the transaction ends. Others may report as well meanwhile, unless what is reported
+ * may come to a threshold and so change the subscription: two that share a lock could not both go on to that.
+ */
+export async function lockForUsage(
+  tx: Tx,
+  subscriptionId: string,
+  { watched }: { watched: boolean },
+): Promise<void> {
+  const strength = watched ? sql`for update` : sql`for share`;
+  await query(tx, sql`select id from subscriptions where id = ${subscriptionId} ${strength}`);
 }

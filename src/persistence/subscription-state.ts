@@ -49,9 +49,9 @@ async function oldestOwed(tx: Tx, subscriptionId: string): Promise<{ id: string;
   return row ? { id: row.id, attempt: row.attempt ?? 0 } : null;
 }
 
-/** A fixed delay per subscription, from its id; anniversaries are spread already. */
-function jitterOf({ id, billingCycle, testClockId }: Subscription): number {
-  if (billingCycle !== 'calendar' || testClockId) return 0;
+/** A fixed delay per subscription, from its id; anniversaries and thresholds are spread already. */
+function jitterOf({ id, billingCycle, testClockId, nextStep }: Subscription): number {
+  if (billingCycle !== 'calendar' || testClockId || nextStep === 'bill_threshold') return 0;
   let hash = 0;
   for (const char of id) hash = (hash * 31 + char.charCodeAt(0)) >>> 0;
   return hash % (CALENDAR_JITTER_MINUTES + 1);

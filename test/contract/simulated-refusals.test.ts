@@ -235,6 +235,7 @@ function gold(version: number): Offered {
     version,
     name: 'Gold',
     trialDays: null,
+    thresholds: [],
     archived: false,
     prices: [price],
   };

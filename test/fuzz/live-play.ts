@@ -61,10 +61,12 @@ async function createCatalogue(send: Send, { catalogue = {} }: Body): Promise<vo
     const sorted = versions.toSorted((a, b) => (a.version ?? 1) - (b.version ?? 1));
     for (const [n, { id, name, version = 1, ...plan }] of sorted.entries()) {
       if (version !== n + 1) throw new Unplayable(`plan ${id} has no version ${n + 1}`);
-      const { trial_days, prices } = plan;
+      const { trial_days, usage_thresholds, prices } = plan;
       const created = { ...plan, name: name ?? id, external_id: id };
       const [path, body] =
-        n === 0 ? ['/v1/plans', created] : [`/v1/plans/external:${id}/versions`, { trial_days, prices }];
+        n === 0
+          ? ['/v1/plans', created]
+          : [`/v1/plans/external:${id}/versions`, { trial_days, usage_thresholds, prices }];
       expectOk(await send('POST', path, body));
     }
   }

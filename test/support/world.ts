@@ -10,6 +10,7 @@ import type { CommandKind } from '../../src/domain/command.ts';
 import type { Customer } from '../../src/domain/customer.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import type { Price } from '../../src/domain/plan.ts';
+import type { UsageThreshold } from '../../src/domain/threshold.ts';
 import { gateways } from '../../src/gateways/registry.ts';
 import { startSandboxGateway } from '../../src/gateways/sandbox/server.ts';
 import { runWorker } from '../../src/main/run-worker.ts';
@@ -163,6 +164,7 @@ export async function createWorld(
     async plan(
       prices: (Partial<Price> & { model?: 'flat' | 'per_unit'; unitAmount?: string })[],
       trialDays: number | null = null,
+      usageThresholds: readonly UsageThreshold[] = [],
     ) {
       const planId = newId('plan');
       const rows: Price[] = prices.map(({ model = 'flat', unitAmount = '20', ...price }, index) => ({
@@ -205,6 +207,7 @@ export async function createWorld(
           tenantId,
           active: true,
           trialDays,
+          usageThresholds,
           createdAt: now,
         });
         for (const row of rows) await insertRow(tx, PriceSchema, row);

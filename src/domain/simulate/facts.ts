@@ -1,7 +1,8 @@
 import type { Life } from '../life.ts';
 import { Decimal, sum } from '../money.ts';
 import { reducible } from '../open-invoice.ts';
-import type { PricedItem } from '../subscription.ts';
+import { mayHaveInstalments, type PricedItem, type SubscriptionItem } from '../subscription.ts';
+import { isInstalment } from '../threshold.ts';
 import { usageOf } from '../usage-record.ts';
 import type { Lived, World } from './world.ts';
 
@@ -13,7 +14,11 @@ export function lifeAt(world: World, lived: Lived, at: Date): Life {
   forgetUsed(lived);
   forgetFees(lived);
   const { life } = lived;
-  return { ...life, priced: life.priced.map((entry) => withFacts(world, lived, entry, at)) };
+  return {
+    ...life,
+    thresholds: world.settings.thresholdsOf(life.subscription),
+    priced: life.priced.map((entry) => withFacts(world, lived, entry, at)),
+  };
 }
 
 function withFacts(world: World, lived: Lived, entry: PricedItem, at: Date): PricedItem {
@@ -29,7 +34,9 @@ function withFacts(world: World, lived: Lived, entry: PricedItem, at: Date): Pri
   return {
     ...entry,
     fees,
-    ...(price.billing === 'usage' ? { usage: usageOf(own, item.key, item.currentPeriodStart) } : {}),
+    ...(price.billing === 'usage'
+      ? { usage: usageOf(own, item), instalments: instalmentsOf(world, lived, item) }
+      : {}),
     ...(price.terms.model === 'minimum_commitment' ? { spent: spentOn(world, lived, entry, at) } : {}),
   };
 }
@@ -55,6 +62,15 @@ function forgetUsed(lived: Lived): void {
   const earliest = Math.min(...starts);
   if (starts.length > 0 && first.at.getTime() < earliest)
     lived.used = lived.used.filter(({ at }) => at.getTime() >= earliest);
+}
+
+/** What threshold invoices billed of the item's running period. */
+function instalmentsOf(world: World, { life, lines }: Lived, item: SubscriptionItem): Decimal {
+  if (!mayHaveInstalments(life.subscription, item)) return NOTHING;
+  const own = lines.filter(
+    (line) => isInstalment(item, line) && world.held(line.invoiceId).invoice.status !== 'void',
+  );
+  return sum(own.map(({ amount }) => amount));
 }
 
 /** What the subscription's other lines of a commitment's running period come to, net of credits, pending ones too. */

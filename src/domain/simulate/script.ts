@@ -3,6 +3,8 @@ import type { SubscriptionTerms } from '../decide-create.ts';
 import type { DunningPolicy } from '../dunning.ts';
 import type { Life } from '../life.ts';
 import type { Decimal } from '../money.ts';
+import type { Subscription } from '../subscription.ts';
+import type { UsageThreshold } from '../threshold.ts';
 
 /** How the simulated customer's payment method behaves; its gateway answers every charge at once. */
 export type SimulatedMethod =
@@ -28,6 +30,8 @@ export type SimulationSettings = {
   invoiceGraceHours: number;
   dunningPolicy: DunningPolicy | null;
   trialReminderDays: number | null;
+  /** The usage thresholds of the plan that a subscription is on. */
+  thresholdsOf: (subscription: Pick<Subscription, 'planId' | 'planVersion'>) => readonly UsageThreshold[];
 };
 
 /** `index` is the action's place in the timeline as it was written. */

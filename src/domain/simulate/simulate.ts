@@ -5,6 +5,7 @@ import { decideStart } from '../decide-start.ts';
 import type { Decision } from '../decision.ts';
 import { DomainError, isDomainError } from '../errors.ts';
 import { derived, type NextStep } from '../next-step.ts';
+import { usageCountsUntil } from '../threshold.ts';
 import { apply } from './apply.ts';
 import { changeMethod, charge, takeInvoiceStep } from './collect.ts';
 import { lifeAt } from './facts.ts';
@@ -93,7 +94,8 @@ function earliest(world: World): Due | null {
 }
 
 function takeStep(world: World, lived: Lived, next: NextStep): void {
-  make(world, lived, decideStep(lifeAt(world, lived, next.at), next, hasMethod(world)), next.at);
+  const known = lifeAt(world, lived, usageCountsUntil(next));
+  make(world, lived, decideStep(known, next, hasMethod(world)), next.at);
 }
 
 /** Makes a decision true and charges its invoice at once where that is due. */
@@ -116,7 +118,7 @@ function perform(world: World, action: Action): void {
       return;
     }
     case 'use':
-      use(named(world, action.name), action);
+      use(world, named(world, action.name), action, at);
       return;
     case 'invoices': {
       const owner = action.name === null ? null : named(world, action.name).life.subscription.id;

@@ -1,19 +1,30 @@
 import { assertUsageAccepted } from '../accept-usage.ts';
 import type { Decimal } from '../money.ts';
-import type { Lived } from './world.ts';
+import { noteCrossing } from '../threshold.ts';
+import { change } from './apply.ts';
+import { lifeAt } from './facts.ts';
+import type { Lived, World } from './world.ts';
 
-/** Notes what was used, in the order of time, unless the subscription takes no usage of that kind and instant any more. */
+/**
+ * Notes what was used, in the order of time, unless the subscription takes no usage of that kind and instant any more,
+ * and the threshold that it reaches.
+ */
 export function use(
+  world: World,
   lived: Lived,
   used: { key: string; quantity: Decimal; properties: Readonly<Record<string, string>>; usedAt: Date },
+  at: Date,
 ): void {
-  const { key, quantity, properties, usedAt: at } = used;
-  assertUsageAccepted(lived.life, key, at);
-  const later = lived.used.findIndex((other) => other.at > at);
-  lived.used.splice(later < 0 ? lived.used.length : later, 0, {
+  const { key, quantity, properties, usedAt } = used;
+  assertUsageAccepted(lived.life, key, usedAt);
+  const next = lived.used.findIndex((other) => other.at > usedAt);
+  lived.used.splice(next < 0 ? lived.used.length : next, 0, {
     key,
-    at,
+    at: usedAt,
     quantity,
     properties: { ...properties },
   });
+  if (world.settings.thresholdsOf(lived.life.subscription).length === 0) return;
+  const noted = noteCrossing(lifeAt(world, lived, new Date(at.getTime() + 1)), at);
+  if (noted) change(lived, noted, at);
 }

@@ -85,10 +85,37 @@ export const PERIOD_PROMISES: readonly Promised[] = [
       select line.tenant_id, line.item_id, null, tstzrange(line.period_start, line.period_end)::text,
         line.id, line.invoice_id, invoice.status, null
       from invoice_lines line join invoices invoice on invoice.id = line.invoice_id
-      where line.item_id is not null and line.reverses_line_id is null
+      where line.item_id is not null and line.reverses_line_id is null and not ${IS_INSTALMENT}
         and not exists (select from billed_periods period where period.line_id = line.id)`,
   },
+  {
+    // A line that takes off what was billed before says how much that was, and an instalment is taken off whatever was
+    // billed of the period behind it; one that was void by then was not.
+    promise: 'instalments_are_taken_off',
+    sentence:
+      'What threshold invoices billed of a period is taken off, once, by the line that bills its rest.',
+    query: () => sql`
+      with behind as (
+        select line.id, line.tenant_id, line.item_id, line.period_start, line.trace, invoice.created_at, line.invoice_id
+        from invoice_lines line join invoices invoice on invoice.id = line.invoice_id join prices on prices.id = line.price_id
+        where prices.billing = 'usage' and line.item_id is not null and line.reverses_line_id is null
+          and exists (select from subscriptions sub where sub.id = invoice.subscription_id and sub.threshold_billed_at is not null)
+          and not exists (select from pending_items pending where pending.invoice_line_id = line.id))
+      select behind.tenant_id, behind.item_id, behind.id as line_id, behind.invoice_id,
+        behind.trace -> 'limits' ->> 'alreadyBilled' as taken_off, before.billed
+      from behind
+      cross join lateral (
+        select coalesce(sum(line.amount), 0) as billed from invoice_lines line
+        join invoices invoice on invoice.id = line.invoice_id
+        where line.item_id = behind.item_id and line.period_start = behind.period_start and line.id < behind.id
+          and line.reverses_line_id is null and (invoice.voided_at is null or invoice.voided_at > behind.created_at)) before
+      where coalesce((behind.trace -> 'limits' ->> 'alreadyBilled')::numeric, 0) <> before.billed`,
+  },
 ];
+
+/** Whether `line` bills a part of a period that went on behind it: what closed the period is in `billed_periods`. */
+const IS_INSTALMENT = sql`(invoice.billing_reason = 'threshold'
+  and exists (select from prices where prices.id = line.price_id and prices.billing = 'usage'))`;
 
 /** Whether something of `line` was given back. */
 const GIVEN_BACK = sql`(
