@@ -19,7 +19,7 @@ import { createWorld, type World } from '../support/world.ts';
 let world: World;
 beforeAll(async () => {
   world = await createWorld();
-}, 60_000);
+});
 afterAll(() => world?.[Symbol.asyncDispose]());
 
 test('a preview is what the command then does; a token is refused once the outcome is another', async () => {

@@ -15,7 +15,7 @@ import { createWorld, type World } from '../support/world.ts';
 let world: World;
 beforeAll(async () => {
   world = await createWorld();
-}, 60_000);
+});
 afterAll(() => world?.[Symbol.asyncDispose]());
 
 test('an upgrade now credits the unused old, charges the rest of the new, and is paid at once', async () => {

@@ -36,12 +36,12 @@ beforeAll(async () => {
   ]);
   await addOn('backup', [{ key: 'backup', model: 'per_unit', unit_amount: '3.10', ...month }]);
   await addOn('euro', [{ key: 'euro', model: 'flat', unit_amount: '1.00', ...month, currency: 'EUR' }]);
-}, 90_000);
+});
 afterAll(async () => {
   expect(await brokenPromises(world)).toEqual([]);
   await api[Symbol.asyncDispose]();
   await world[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 type Json = Record<string, unknown>;
 type Line = { description: string; amount: Json; period: Json };
@@ -78,7 +78,7 @@ async function team(body: Json = {}): Promise<{ path: string; until: (instant: s
   });
   const until = async (instant: string): Promise<void> => {
     await post(`/v1/test_clocks/${String(clock['id'])}/advance`, { to: instant });
-    for (let attempt = 0; attempt < 300; attempt += 1) {
+    for (let attempt = 0; attempt < 1_200; attempt += 1) {
       const { status } = await get(`/v1/test_clocks/${String(clock['id'])}`);
       if (status === 'ready') return;
       if (status === 'failed') break;
@@ -152,7 +152,7 @@ describe('a preview is what the command does', () => {
       object: 'explanation',
       sentences: expect.arrayContaining(['10 seats × 12.00 for 17 of 31 days (15 Mar – 31 Mar): 65.81']),
     });
-  }, 60_000);
+  });
 
   test('when seats come, and the money waits for the next invoice', async () => {
     const { path, until } = await team();
@@ -168,7 +168,7 @@ describe('a preview is what the command does', () => {
     await until('2027-04-01T04:00:00Z');
     const [invoice] = await list(`/v1/invoices?subscription=${idOf(path)}`);
     expect(invoice).toMatchObject({ billing_reason: 'subscription_cycle', total: money('167.88') });
-  }, 60_000);
+  });
 
   test('when it is worth less: at the end of the period, and a later change takes its place', async () => {
     const { path, until } = await team({ plan: 'external:business' });
@@ -200,7 +200,7 @@ describe('a preview is what the command does', () => {
     const statuses = (await list(`${path}/scheduled_changes`)).map(({ status }) => status);
     expect(statuses).toEqual(['canceled', 'replaced']);
     expect(await get(path)).toMatchObject({ change_at: null });
-  }, 60_000);
+  });
 
   test('when it rests, and when it goes on', async () => {
     const { path, until } = await team();
@@ -218,7 +218,7 @@ describe('a preview is what the command does', () => {
     expect(resume.after).toMatchObject({ status: 'active' });
     const entries = await list(`/v1/customers/${String(customer)}/balance/entries`);
     expect(entries.map(({ kind }) => kind)).toEqual(['applied', 'granted']);
-  }, 60_000);
+  });
 
   test('when it ends at once and gives back what is left', async () => {
     const { path, until } = await team();
@@ -226,7 +226,7 @@ describe('a preview is what the command does', () => {
     const { preview, after } = await previewed(path, 'cancel', { mode: 'now', credit: 'prorate' });
     expect(preview).toMatchObject({ total: { amount: expect.stringMatching(/^-/) } });
     expect(after).toMatchObject({ status: 'canceled' });
-  }, 60_000);
+  });
 
   test('when add-ons join, one is charged once, and a price is agreed', async () => {
     const { path, until } = await team();
@@ -247,7 +247,7 @@ describe('a preview is what the command does', () => {
     });
     const removed = await post(`${path}/change`, { remove: ['backup'], effective: 'now' });
     expect(removed.body['items']).toHaveLength(3);
-  }, 60_000);
+  });
 
   test('when phases follow each other', async () => {
     const { path, until } = await team();
@@ -266,7 +266,7 @@ describe('a preview is what the command does', () => {
       'applied',
       'applied',
     ]);
-  }, 60_000);
+  });
 });
 
 describe('what was used', () => {
@@ -293,7 +293,7 @@ describe('what was used', () => {
     const [invoice] = await list(`/v1/invoices?subscription=${idOf(path)}`);
     const { lines } = await get(`/v1/invoices/${String(invoice?.['id'])}`);
     expect(shown(lines).map(({ amount }) => amount['amount'])).toEqual(['50.00', '90.00', '12.34']);
-  }, 60_000);
+  });
 });
 
 describe('what is refused', () => {
@@ -345,7 +345,7 @@ describe('what is refused', () => {
         if (field) expect(reply.body['errors']).toMatchObject([{ path: field, message: expect.any(String) }]);
       }
     }
-  }, 60_000);
+  });
 
   test('a token of a preview that no longer holds', async () => {
     const { path, until } = await team();
@@ -363,7 +363,7 @@ describe('what is refused', () => {
     expect([late.status, late.body['code']]).toEqual([409, 'preview_outdated']);
     const nonsense = await post(`${path}/change`, { ...body, preview_token: 'nonsense' });
     expect(nonsense.body).toMatchObject({ code: 'preview_outdated' });
-  }, 60_000);
+  });
 
   test('a start that lies too long ago; one that does not bills every elapsed period at once', async () => {
     const clock = await made('/v1/test_clocks', { now: '2027-03-15T00:00:00Z' });
@@ -387,5 +387,5 @@ describe('what is refused', () => {
     ]);
     const [invoice, ...others] = await list(`/v1/invoices?subscription=${String(begun.body['id'])}`);
     expect([invoice, others]).toMatchObject([{ total: money('150.00') }, []]);
-  }, 60_000);
+  });
 });

@@ -52,7 +52,7 @@ async function makeOneOfEach(): Promise<void> {
   const post = async (path: string, body: object) =>
     String((await send('post', path, { key, body })).body['id']);
   const newest = async (path: string): Promise<string> => {
-    for (let attempt = 0; attempt < 100; attempt += 1) {
+    for (let attempt = 0; attempt < 1_200; attempt += 1) {
       const { data } = (await send('get', path, { key })).body as { data: { id: string }[] };
       if (data[0]) return data[0].id;
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -108,7 +108,7 @@ async function makeOneOfEach(): Promise<void> {
   const invoice = await send('get', `/v1/invoices/${objects['invoices']}`, { key });
   inner['line'] = (invoice.body['lines'] as { id: string }[])[0]?.id ?? '';
   objects['payments'] = await newest('/v1/payments');
-  objects['events'] = await newest('/v1/events');
+  objects['events'] = await newest('/v1/webhook_events');
   objects['deliveries'] = await newest('/v1/deliveries?status=pending');
 }
 

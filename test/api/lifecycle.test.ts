@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runApi } from '../../src/main/run-api.ts';
 import { freePort } from '../../src/platform/port.ts';
 import { type Reply, sender, type TestApi } from '../support/api.ts';
+import { eventually } from '../support/money.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 /** Lives told over HTTP alone: the API, the worker, Temporal, the gateway and PostgreSQL as they run in production. */
@@ -51,14 +52,6 @@ async function customer(token: string | null, more: object = {}): Promise<string
   const { id } = await post('/v1/customers', { name: 'Ada', ...more });
   if (token) expect((await post(`/v1/customers/${id}/payment_methods`, { token })).status).toBe(201);
   return id;
-}
-
-async function waitUntil(done: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    if (await done()) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error('it did not happen within 10 seconds');
 }
 
 describe('a subscription over HTTP', () => {
@@ -169,18 +162,18 @@ describe('a subscription over HTTP', () => {
     expect(body['status']).toBe('incomplete');
     expect((await post(`/v1/subscriptions/${id}/pay`)).code).toBe('payment_declined');
     await post(`/v1/customers/${ada}/payment_methods`, { token: 'tok_succeeds', default: true });
-    await waitUntil(async () => (await get(`/v1/subscriptions/${id}`)).body['status'] === 'active');
+    await eventually(async () => (await get(`/v1/subscriptions/${id}`)).body['status'] === 'active');
     expect((await post(`/v1/subscriptions/${id}/pay`)).code).toBe('nothing_to_pay');
   });
 
   test('hears from the gateway by callback when a payment was pending', async () => {
     const ada = await customer('tok_pending_succeeds');
     const { id } = await post('/v1/subscriptions', { customer: ada, plan });
-    await waitUntil(async () => {
+    await eventually(async () => {
       const [payment] = (await get(`/v1/payments?subscription=${id}`)).body['data'] as { status: string }[];
       return payment?.status === 'succeeded';
     });
-    await waitUntil(async () => (await get(`/v1/subscriptions/${id}`)).body['status'] === 'active');
+    await eventually(async () => (await get(`/v1/subscriptions/${id}`)).body['status'] === 'active');
   });
 
   test('tells what its workflow waits for', async () => {

@@ -117,7 +117,7 @@ describe('a migration of a plan', () => {
     ]);
     const refused = await page(`/v1/plan_migrations/${id}/subscriptions?status=refused`);
     expect(refused.data).toMatchObject([{ subscription: poor.id, reason: 'change_not_allowed' }]);
-  }, 60_000);
+  });
 
   test('is one for one key, and the only one of its plan while it runs', async () => {
     const { plan } = await cast();
@@ -142,7 +142,7 @@ describe('a migration of a plan', () => {
     } finally {
       await world.startWorker();
     }
-  }, 60_000);
+  });
 
   test('is canceled: who was not moved stays, and each is told of in the report', async () => {
     const { plan, ada } = await cast();
@@ -156,7 +156,7 @@ describe('a migration of a plan', () => {
     } finally {
       await world.startWorker();
     }
-  }, 60_000);
+  });
 });
 
 describe('a migration is for those that its filter says', () => {

@@ -75,7 +75,7 @@ describe('webhook endpoints', () => {
     });
     await post(`/v1/webhook_endpoints/${id}/disable`);
     await relay();
-    const events = await get('/v1/events');
+    const events = await get('/v1/webhook_events');
     expect(dataOf(events)).toHaveLength(1);
     for (const { text } of [shown, await get('/v1/webhook_endpoints'), events]) {
       expect(text).not.toContain('whsec_');
@@ -164,7 +164,7 @@ describe('webhook endpoints', () => {
     await seedEvents(api.database, tenantId, 1);
     await work(id);
     const [delivery] = dataOf(await get('/v1/deliveries'));
-    const [event] = dataOf(await get('/v1/events'));
+    const [event] = dataOf(await get('/v1/webhook_events'));
     const stranger = (await api.tenant()).key;
     const asked = [
       ['get', `/v1/webhook_endpoints/${id}`],
@@ -176,14 +176,19 @@ describe('webhook endpoints', () => {
       ]),
       ['get', `/v1/deliveries/${delivery?.id}`],
       ['post', `/v1/deliveries/${delivery?.id}/resend`],
-      ['get', `/v1/events/${event?.id}`],
+      ['get', `/v1/webhook_events/${event?.id}`],
     ] as [string, string][];
     for (const [method, path] of asked) {
       const body = method === 'get' || method === 'delete' ? {} : { body: {} };
       const reply = await api.send(method, path, { key: stranger, ...body });
       expect([method, path, reply.status]).toEqual([method, path, 404]);
     }
-    for (const path of ['/v1/webhook_endpoints', '/v1/deliveries', '/v1/events', '/v1/events?after=0']) {
+    for (const path of [
+      '/v1/webhook_endpoints',
+      '/v1/deliveries',
+      '/v1/webhook_events',
+      '/v1/webhook_events?after=0',
+    ]) {
       expect(dataOf(await api.send('get', path, { key: stranger }))).toEqual([]);
     }
   });
@@ -277,7 +282,7 @@ describe('disabled', () => {
     await post(`/v1/webhook_endpoints/${id}/disable`);
     await post(`/v1/webhook_endpoints/${id}/disable`);
     await relay();
-    expect(dataOf(await get('/v1/events?type=webhook_endpoint.disabled'))).toHaveLength(1);
+    expect(dataOf(await get('/v1/webhook_events?type=webhook_endpoint.disabled'))).toHaveLength(1);
   });
 });
 
@@ -289,7 +294,7 @@ describe('events', () => {
     const seen: string[] = [];
     let after = '0';
     for (;;) {
-      const page = dataOf(await get(`/v1/events?after=${after}&limit=3&object_id=${customerId}`));
+      const page = dataOf(await get(`/v1/webhook_events?after=${after}&limit=3&object_id=${customerId}`));
       const last = page.at(-1);
       if (!last) break;
       seen.push(...page.map((event) => String(event['sequence'])));
@@ -301,15 +306,17 @@ describe('events', () => {
     let cursor: string | null = '';
     do {
       const page: Reply = await get(
-        `/v1/events?type=customer.updated&limit=3${cursor ? `&cursor=${cursor}` : ''}`,
+        `/v1/webhook_events?type=customer.updated&limit=3${cursor ? `&cursor=${cursor}` : ''}`,
       );
       byCursor.push(...dataOf(page).map((event) => event['sequence']));
       cursor = page.body['next_cursor'] as string | null;
     } while (cursor);
     expect(byCursor).toEqual([7, 6, 5, 4, 3, 2, 1]);
 
-    const forward = await get('/v1/events?after=0&limit=5');
-    const rest = await get(`/v1/events?after=0&limit=5&cursor=${String(forward.body['next_cursor'])}`);
+    const forward = await get('/v1/webhook_events?after=0&limit=5');
+    const rest = await get(
+      `/v1/webhook_events?after=0&limit=5&cursor=${String(forward.body['next_cursor'])}`,
+    );
     expect(dataOf(forward).length + dataOf(rest).length).toBe(8);
     expect(rest.body).toMatchObject({ has_more: false, next_cursor: null });
   });
@@ -323,9 +330,9 @@ describe('events', () => {
       'cursor=abc',
       'limit=0',
     ]) {
-      const refused = await get(`/v1/events?${asked}`);
+      const refused = await get(`/v1/webhook_events?${asked}`);
       expect([asked, refused.status, refused.body['code']]).toEqual([asked, 422, 'validation_failed']);
     }
-    expect((await get('/v1/events/evt_nothing')).status).toBe(404);
+    expect((await get('/v1/webhook_events/evt_nothing')).status).toBe(404);
   });
 });

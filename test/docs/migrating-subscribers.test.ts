@@ -65,4 +65,4 @@ test('a version is published, its migration tried dry and then made', async () =
     ({ data }) => Array.isArray(data) && data[0]?.status === 'completed',
   );
   expect(followed).toMatchObject({ data: [{ id: started['id'], counts: { total: 2, applied: 2 } }] });
-}, 60_000);
+});

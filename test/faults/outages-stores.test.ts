@@ -15,5 +15,5 @@ test.each(PLAYED)(
     const outage = STORES.find((candidate) => candidate.name === name);
     expect(await outage?.run({ short: true, say: () => {} })).toMatchObject({ broken: [] });
   },
-  300_000,
+  1_200_000,
 );

@@ -26,7 +26,7 @@ type Body = WireCharge & {
 
 /** A running sandbox gateway with its adapter and a receiver of callbacks, all on loopback, gone when disposed. */
 export async function stage(options: Partial<SandboxGatewayOptions> & { timeoutMs?: number } = {}) {
-  const { timeoutMs = 5_000, ...serverOptions } = options;
+  const { timeoutMs = 30_000, ...serverOptions } = options;
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'perennial-gateway-')));
   const settings = { settleAfterMs: 50, callbackDelaysMs: [0, 20, 20, 20], ...serverOptions, dataDir };
   const receiver = await receiveCallbacks();
@@ -142,18 +142,11 @@ export async function serve(
   };
 }
 
-/** Waits for something another process of events brings about; fails by name after five seconds. */
+/** Waits for something another process of events brings about; fails by name after a minute. */
 export async function eventually(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 5_000; waitedMs += 10) {
+  for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 10) {
     if (await holds()) return;
     await sleep(10);
   }
-  throw new Error(`did not happen within 5 s: ${what}`);
-}
-
-/** A port that was free a moment ago. */
-export async function freeTestPort(): Promise<number> {
-  const probe = await serve(() => {});
-  await probe[Symbol.asyncDispose]();
-  return Number(new URL(probe.url).port);
+  throw new Error(`did not happen within a minute: ${what}`);
 }

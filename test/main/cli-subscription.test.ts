@@ -5,6 +5,7 @@ import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
 import { freePort } from '../../src/platform/port.ts';
 import { runCli } from '../support/cli.ts';
 import { keptWorld } from '../support/kept-world.ts';
+import { soonMs } from '../support/soon.ts';
 import { billsOf, eventually, subscriptionOf, toldOf, underClock, workflowOf } from '../support/stories.ts';
 import type { World } from '../support/world.ts';
 
@@ -23,8 +24,9 @@ const paidSubscription = async (externalId: string | null = null) =>
 
 /** A subscription that no step can bill, set aside after five tries. */
 async function blockedSubscription(): Promise<string> {
+  const aheadMs = await soonMs(world, plan);
   const id = await world.subscribe(await world.customer(), plan, {
-    billing_anchor: new Date(Date.now() + 1_500).toISOString(),
+    billing_anchor: new Date(Date.now() + aheadMs).toISOString(),
     proration_basis: 'second',
   });
   await bend(id, 'Nowhere/Land');
@@ -124,7 +126,7 @@ describe('subscription retry', () => {
       'operator: subscription retry',
       'operator: subscription retry',
     ]);
-  }, 120_000);
+  });
 
   test('under a test clock it goes on when the clock does', async () => {
     const ada = await underClock(world, '2026-01-10T00:00:00Z');
@@ -140,7 +142,7 @@ describe('subscription retry', () => {
     expect(retried.out).toContain(`It goes on when its test clock ${ada.clockId} is advanced.`);
     await ada.advance('2026-03-15T00:00:00Z');
     expect(await billsOf(world, id)).toHaveLength(3);
-  }, 120_000);
+  });
 });
 
 describe('subscription recheck', () => {
@@ -181,7 +183,7 @@ describe('subscription recheck', () => {
       code: 1,
       err: expect.stringContaining('ended at'),
     });
-  }, 120_000);
+  });
 });
 
 describe('reconcile', () => {
@@ -210,7 +212,7 @@ describe('reconcile', () => {
       out: '',
       err: expect.stringContaining('Temporal does not answer'),
     });
-  }, 120_000);
+  });
 });
 
 describe('invoice show', () => {
@@ -237,5 +239,5 @@ describe('invoice show', () => {
     });
     const read = await cli(['invoice', 'show', String(owing.latestInvoiceId)]);
     expect(read.out).toMatch(/dunning +1 of 5 tries failed, next at/);
-  }, 120_000);
+  });
 });

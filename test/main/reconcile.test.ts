@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => world[Symbol.asyncDispose]());
 // Whatever a story left behind is no business of the next one.
-beforeEach(async () => expect(await repairs()).toEqual([]));
+beforeEach(() => eventually(async () => (await repairs(true)).length === 0));
 
 async function repairs(dryRun = false, at?: Date): Promise<Repair[]> {
   const { database, client } = world;
@@ -49,7 +49,7 @@ async function subscribed(token = 'tok_succeeds'): Promise<{ customer: string; i
   return { customer, id };
 }
 
-/** Until no nudge is owed and the list of workflows has caught up. */
+/** Until no nudge is owed, no workflow has a task before it, and the list of workflows has caught up. */
 async function settled(): Promise<void> {
   await eventually(async () => {
     const [row] = await world.inTenant((tx) =>
@@ -57,7 +57,26 @@ async function settled(): Promise<void> {
     );
     return row?.n === 0;
   });
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await listCaughtUp();
+}
+
+/** The server lists workflows from an index that follows; each workflow itself is always right. */
+async function listCaughtUp(): Promise<void> {
+  await eventually(async () => {
+    const listed = await all(world.client.workflow.list());
+    const said = listed.map(async ({ workflowId: id, runId, status, typedSearchAttributes }) => {
+      const truth = await world.client.workflow.getHandle(id, runId).describe();
+      const isSame =
+        truth.status.name === status.name &&
+        JSON.stringify(truth.typedSearchAttributes.getAll()) ===
+          JSON.stringify(typedSearchAttributes.getAll());
+      return isSame && !truth.raw.pendingWorkflowTask;
+    });
+    const newest = await world.inTenant((tx) => query<{ id: string }>(tx, sql`select id from subscriptions`));
+    const known = new Set(listed.map(({ workflowId: id }) => id));
+    const missing = newest.filter(({ id }) => !known.has(workflowId.subscription(id)));
+    return missing.length === 0 && (await Promise.all(said)).every(Boolean);
+  });
 }
 
 async function terminate(id: string): Promise<void> {
@@ -165,7 +184,7 @@ test('a workflow whose code cannot go on is named and left alone; once it is ter
   const workflow = workflowId.subscription(id);
   await terminate(workflow);
   await world.client.workflow.start('codeThatIsGone', { workflowId: workflow, taskQueue: 'billing' });
-  const found = await eventually(async () => (await repairs(true))[0], 50_000);
+  const found = await eventually(async () => (await repairs(true))[0]);
   expect(found).toMatchObject({
     kind: 'subscription_stuck',
     id,
@@ -257,6 +276,7 @@ test('what the relay left is carried: a nudge, events without a place, a test cl
   );
   const handle = world.client.workflow.getHandle(workflowId.testClock(clock));
   await handle.terminate('by hand');
+  await eventually(async () => (await repairs(true)).length > 0);
   expect(kinds(await repairs(true))).toEqual([`clock_lost ${clock}`]);
   expect(kinds(await repairs())).toEqual([`clock_lost ${clock}`]);
   await world.startWorker();
@@ -304,8 +324,10 @@ test('a worker that boots reconciles: the schedule is there, and its workflow ha
   const { spec, action } = await world.client.schedule.getHandle('reconcile').describe();
   expect(spec.intervals).toEqual([{ every: 3_600_000 }]);
   expect(action).toMatchObject({ workflowType: 'reconcile', taskQueue: 'billing' });
-  const runs = await all(world.client.workflow.list({ query: "WorkflowType = 'reconcile'" }));
-  expect(runs.length).toBeGreaterThanOrEqual(2);
+  const runs = await eventually(async () => {
+    const found = await all(world.client.workflow.list({ query: "WorkflowType = 'reconcile'" }));
+    return found.length >= 2 && found;
+  });
   await eventually(async () => (await statusOf(runs[0]?.workflowId ?? '')) === 'COMPLETED');
   await settled();
 });

@@ -28,7 +28,7 @@ beforeAll(async () => {
   if (!found.invoice || !found.attempt) throw new Error('the first invoice was not paid');
   paid = found.invoice;
   attempt = found.attempt;
-}, 60_000);
+});
 afterAll(() => world?.[Symbol.asyncDispose]());
 
 /** Whoever owns the tables is no exception. */

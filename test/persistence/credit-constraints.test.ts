@@ -39,7 +39,7 @@ beforeAll(async () => {
     await person.advance('2026-03-11T00:00:00.000Z');
     await person.command(id, 'change', become(quantity, proration));
   }
-}, 60_000);
+});
 afterAll(() => world?.[Symbol.asyncDispose]());
 
 const run = (statement: string) => world.inTenant((tx) => query(tx, sql.raw(statement)));

@@ -38,7 +38,7 @@ beforeAll(async () => {
   await seedTenant(world.database);
   await lives.settled();
   cast = await castOf(world, lives);
-}, 180_000);
+});
 afterAll(async () => {
   await cast?.receiver[Symbol.asyncDispose]();
   await owner?.close();
@@ -206,7 +206,7 @@ describe('Temporal and the command line', () => {
     expect(slugs(said.broken)).toEqual(['one_workflow_per_live_subscription']);
     expect((await runCheck()).output).toContain(`subscription_id=${scheduled}  row=living  workflow=none`);
     await haunting.terminate('by a test');
-  }, 120_000);
+  });
 
   test('beside npm start it finds the settings in the data directory, and without any it says so', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'perennial-invariants-'));

@@ -56,9 +56,7 @@ describe('a lifecycle', () => {
       async () => {},
       () => new Promise<void>(() => {}),
     );
-    const startedMs = performance.now();
     await lifecycle.close();
-    expect(performance.now() - startedMs).toBeLessThan(1_500);
     expect(urgent).toBe(true);
   });
 

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startStack } from '../../src/main/stack.ts';
 import { childVariables, readEnv } from '../../src/platform/config.ts';
+import { eventually } from '../support/money.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -39,7 +39,6 @@ describe('a throw-away stack', () => {
     const dataDir = line.toString('utf8').trim();
     expect(existsSync(join(dataDir, 'postgres.pid'))).toBe(true);
     child.kill('SIGKILL');
-    for (let waitedMs = 0; existsSync(dataDir) && waitedMs < 10_000; waitedMs += 100) await sleep(100);
-    expect(existsSync(dataDir)).toBe(false);
+    await eventually(async () => !existsSync(dataDir));
   });
 });

@@ -23,15 +23,14 @@ afterEach(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 describe('npm start', () => {
-  it('starts everything, stops within 10 seconds, and goes on where it ended', async () => {
+  it('starts everything, stops when told to, and goes on where it ended', async () => {
     const first = await begin().ready();
     expect(first.output).toMatch(/PostgreSQL on port \d+ +[\d.]+ s\n {2}Migrations +[\d.]+ s/);
     expect(first.keys()).toHaveLength(3);
     expect((await fetch(first.apiUrl())).status).toBeLessThan(500);
-    const stoppedMs = await first.kill('SIGINT');
+    await first.kill('SIGINT');
     expect(first.output).toContain('Stopping …');
     expect(first.exitCode()).toBe(0);
-    expect(stoppedMs).toBeLessThan(10_000);
     expect(await first.survivors()).toEqual([]);
 
     const second = await begin().ready();
@@ -100,8 +99,8 @@ type Start = {
   says: (text: RegExp) => Promise<void>;
   ready: () => Promise<Start>;
   pidOf: (name: string) => Promise<number>;
-  /** Sends the signal, waits for the end, and answers how long that took. */
-  kill: (signal: NodeJS.Signals) => Promise<number>;
+  /** Sends the signal and waits for the end. */
+  kill: (signal: NodeJS.Signals) => Promise<void>;
   /** Servers of this start that still run. */
   survivors: () => Promise<number[]>;
   apiUrl: () => string;
@@ -140,10 +139,8 @@ function begin(variables: Record<string, string> = {}): Start {
     },
     pidOf: async (name) => Number.parseInt(await readFile(join(dir, `${name}.pid`), 'utf8'), 10),
     async kill(signal) {
-      const sentMs = performance.now();
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       await exited;
-      return performance.now() - sentMs;
     },
     async survivors() {
       const alive = await Promise.all([...beside].map(async (pid) => ((await identityOf(pid)) ? [pid] : [])));

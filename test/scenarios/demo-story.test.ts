@@ -36,5 +36,4 @@ test('the demo plays to its end as the story says', async () => {
   const counts = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Record<string, number>;
   expect(counts).toMatchObject({ subscriptions: 10, invoices: 95, broken: 0 });
   expect(counts['webhooks_verified']).toBe(counts['events']);
-  expect(counts['seconds']).toBeLessThan(90);
-}, 150_000);
+});

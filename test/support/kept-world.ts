@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { diverging, historiesOf } from './replay.ts';
-import { brokenPromises } from './stories.ts';
+import { brokenPromises, eventually } from './stories.ts';
 import { createWorld, type World } from './world.ts';
 
 /**
@@ -18,7 +18,11 @@ export function keptWorld(options: Parameters<typeof createWorld>[0] = {}): () =
   });
   afterAll(async () => {
     try {
-      expect(await brokenPromises(get())).toEqual([]);
+      // What was begun by the last story may still be on its way.
+      await eventually(
+        () => brokenPromises(get()),
+        (broken) => broken.length === 0,
+      );
       expect(await diverging(historiesOf(get().client))).toEqual([]);
     } finally {
       await world?.[Symbol.asyncDispose]();

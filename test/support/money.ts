@@ -110,7 +110,7 @@ export function minuteOf(instant: Date): string {
 /** Looks again and again until `look` answers something, for what happens in real time. */
 export async function eventually<T>(
   look: () => Promise<T | null | undefined | false>,
-  withinMs = 45_000,
+  withinMs = 120_000,
 ): Promise<T> {
   const endsAt = Date.now() + withinMs;
   for (;;) {

@@ -108,7 +108,7 @@ export async function brokenPromises(world: World): Promise<string[]> {
 export async function eventually<T>(
   read: () => Promise<T>,
   isIt: (answer: T) => boolean,
-  seconds = 20,
+  seconds = 120,
 ): Promise<T> {
   const end = performance.now() + seconds * 1000;
   for (;;) {

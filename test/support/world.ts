@@ -44,14 +44,16 @@ export type World = Awaited<ReturnType<typeof createWorld>>;
  * write are written here directly, so that what is tested is the engine alone.
  */
 export async function createWorld(
-  options: { worker?: boolean; now?: Date; env?: Record<string, string> } = {},
+  options: { worker?: boolean; now?: Date; env?: Record<string, string>; settleAfterMs?: number } = {},
 ) {
   const stack = new AsyncDisposableStack();
   const testDatabase = stack.use(await createTestDatabase());
   const temporal = await createTestNamespace();
   const dataDir = await mkdtemp(join(tmpdir(), 'perennial-world-'));
   stack.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const gateway = stack.use(await startSandboxGateway({ dataDir, port: 0, settleAfterMs: 100 }));
+  const gateway = stack.use(
+    await startSandboxGateway({ dataDir, port: 0, settleAfterMs: options.settleAfterMs ?? 100 }),
+  );
   const config = worldConfig({
     databaseUrl: testDatabase.url,
     ownerUrl: testDatabase.ownerUrl,
@@ -280,11 +282,13 @@ export async function createWorld(
           }),
         });
       // A workflow between two runs takes the command a moment later; the API sends it again, too.
-      const { outcome } = await send().catch(async (error: unknown) => {
-        if (!(isGrpcServiceError(error) && isBetweenRuns(error))) throw error;
-        await sleep(100);
-        return send();
-      });
+      const insist = (tries: number): ReturnType<typeof send> =>
+        send().catch(async (error: unknown) => {
+          if (tries === 0 || !(isGrpcServiceError(error) && isBetweenRuns(error))) throw error;
+          await sleep(100);
+          return insist(tries - 1);
+        });
+      const { outcome } = await insist(100);
       const row = await inTenant((tx) => findRow(tx, CommandSchema, { id }));
       return { outcome, result: row?.result ?? null };
     },

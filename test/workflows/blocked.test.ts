@@ -10,6 +10,7 @@ import { workflowId } from '../../workflows/messages.ts';
 import { keptWorld } from '../support/kept-world.ts';
 import { startProxy } from '../support/proxy.ts';
 import { record } from '../support/record.ts';
+import { soonMs } from '../support/soon.ts';
 import {
   billsOf,
   eventually,
@@ -31,6 +32,13 @@ beforeAll(() => {
 const LAST_ERROR = defineSearchAttributeKey('BillingLastError', 'KEYWORD');
 const fee = () => world.plan([{ unitAmount: '31' }]);
 
+const eventsOf = async (id: string) => (await workflowOf(world, id).fetchHistory()).events ?? [];
+/** The regular activities that its workflow has scheduled. */
+const regularOf = async (id: string) =>
+  (await eventsOf(id)).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+    scheduled ? [scheduled.activityType?.name] : [],
+  );
+
 /** A row that no code of ours would write: its periods cannot be calculated. */
 const bend = (id: string, timeZone: string) =>
   world.inTenant((tx) => updateRows(tx, SubscriptionSchema, { id }, { timeZone }));
@@ -51,11 +59,12 @@ const unblock = (id: string, at = new Date()) =>
   );
 
 test('what always fails is set aside and says why; others are on time; mended, it goes on where it stood', async () => {
+  const plan = await fee();
+  const aheadMs = await soonMs(world, plan);
   const anchor = {
-    billing_anchor: new Date(Date.now() + 2_000).toISOString(),
+    billing_anchor: new Date(Date.now() + aheadMs).toISOString(),
     proration_basis: 'second',
   } as const;
-  const plan = await fee();
   const [broken, sound] = [
     await world.subscribe(await world.customer(), plan, anchor),
     await world.subscribe(await world.customer(), plan, anchor),
@@ -80,7 +89,10 @@ test('what always fails is set aside and says why; others are on time; mended, i
   expect(await waitingForOf(world, broken)).toMatchObject({
     waitingFor: 'a person: the subscription is blocked',
   });
-  expect((await billsOf(world, sound))[1]).toContain('paid 31');
+  await eventually(
+    () => billsOf(world, sound),
+    ([, renewal]) => renewal?.includes('paid 31') === true,
+  );
 
   // Nothing is decided on facts that are behind.
   expect(await world.command(broken, 'cancel', { mode: 'now', at: null, reason: null })).toMatchObject({
@@ -151,12 +163,17 @@ test('while the database is away a step waits as a regular activity and leaves n
     world.logger,
   );
   try {
-    const id = await world.subscribe(await world.customer(), await fee(), {
-      billing_anchor: new Date(Date.now() + 1_500).toISOString(),
+    const plan = await fee();
+    const aheadMs = await soonMs(world, plan);
+    const id = await world.subscribe(await world.customer(), plan, {
+      billing_anchor: new Date(Date.now() + aheadMs).toISOString(),
       proration_basis: 'second',
     });
     await proxy.cut();
-    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    await eventually(
+      () => regularOf(id),
+      (names) => names.includes('closePeriod'),
+    );
     expect(await billsOf(world, id)).toHaveLength(1);
     await proxy.restore();
     const bills = await eventually(
@@ -170,12 +187,7 @@ test('while the database is away a step waits as a regular activity and leaves n
       () => waitingForOf(world, id),
       ({ until }) => until === row.nextStepAt?.toISOString(),
     );
-    const { events } = await workflowOf(world, id).fetchHistory();
-    const regular = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
-      scheduled ? [scheduled.activityType?.name] : [],
-    );
-    expect(regular).toContain('closePeriod');
-    expect(events?.length).toBeLessThan(60);
+    expect((await eventsOf(id)).length).toBeLessThan(60);
     await record(world, 'database-away', workflowId.subscription(id));
   } finally {
     await worker[Symbol.asyncDispose]();

@@ -4,6 +4,7 @@ import { costOf, endsInWait, type HistoryEvent, partsBetweenWaits } from '../../
 import { readRuns, untilHistory } from '../../src/main/budget/history.ts';
 import { budgetTable, passedBounds } from '../../src/main/budget/report.ts';
 import { workflowId } from '../../workflows/messages.ts';
+import { soonMs } from '../support/soon.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 const events = (...types: string[]): HistoryEvent[] => types.map((type) => ({ type }));
@@ -90,7 +91,8 @@ describe('a renewal on a real timer', () => {
 
   test('stays within its budget, with a charge and without', async () => {
     const daily = { intervalUnit: 'day' } as const;
-    const soon = new Date(Date.now() + 6_000).toISOString();
+    const aheadMs = await soonMs(world, await world.plan([{ ...daily, unitAmount: '1' }]));
+    const soon = new Date(Date.now() + Math.max(6_000, aheadMs)).toISOString();
     const renewal = async (unitAmount: string) => {
       const plan = await world.plan([{ ...daily, unitAmount }]);
       const terms = { billing_anchor: soon, proration_basis: 'second' } as const;

@@ -21,6 +21,8 @@ beforeAll(async () => {
   const port = await freePort();
   world = await createWorld({
     env: { PORT: String(port), PERENNIAL_PUBLIC_URL: `http://127.0.0.1:${port}` },
+    // The bank is slower than the note of what it said first, also on a machine that has much else to do.
+    settleAfterMs: 3_000,
   });
   money = moneyOf(world);
   api = await runApi(world.config, world.logger);

@@ -4,6 +4,7 @@ import { newId } from '../../src/platform/ids.ts';
 import { WORKFLOWS, workflowId } from '../../workflows/messages.ts';
 import { keptWorld } from '../support/kept-world.ts';
 import { record } from '../support/record.ts';
+import { soonMs } from '../support/soon.ts';
 import {
   billsOf,
   eventually,
@@ -25,7 +26,6 @@ beforeAll(() => {
 
 const DAY_MS = 86_400_000;
 const ago = (ms: number) => new Date(Date.now() - ms);
-const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
 const fee = (unit: 'day' | 'month' = 'month') => world.plan([{ unitAmount: '31', intervalUnit: unit }]);
 const eventsOf = async (id: string) => (await workflowOf(world, id).fetchHistory()).events ?? [];
 /** Starts the workflow of a subscription with a memory, in place of the one that runs. */
@@ -41,15 +41,18 @@ async function restart(id: string, state: object): Promise<void> {
 }
 
 describe('in real time', () => {
-  /** By the second with an anchor in a moment: its first period ends while we watch. */
-  const soonDue = async (seconds: number) =>
-    world.subscribe(await world.customer(), await fee(), {
-      billing_anchor: inSeconds(seconds),
+  /** By the second with an anchor in a moment: its first period ends while we watch, and not before. */
+  const soonDue = async () => {
+    const plan = await fee();
+    const aheadMs = await soonMs(world, plan);
+    return world.subscribe(await world.customer(), plan, {
+      billing_anchor: new Date(Date.now() + aheadMs).toISOString(),
       proration_basis: 'second',
     });
+  };
 
   test('a period ends, is billed and charged, without anybody asking', async () => {
-    const id = await soonDue(2);
+    const id = await soonDue();
     expect(await billsOf(world, id)).toHaveLength(1);
     const bills = await eventually(
       () => billsOf(world, id),
@@ -62,9 +65,11 @@ describe('in real time', () => {
   });
 
   test('a workflow that got lost is started again by the next command, and due steps come first', async () => {
-    const id = await soonDue(1.5);
+    const id = await soonDue();
     await workflowOf(world, id).terminate('a test');
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const { nextStepAt } = await subscriptionOf(world, id);
+    const leftMs = (nextStepAt?.getTime() ?? 0) - Date.now();
+    await new Promise((resolve) => setTimeout(resolve, leftMs + 500));
     expect(await billsOf(world, id)).toHaveLength(1);
     expect(await world.command(id, 'cancel', { mode: 'now', at: null, reason: null })).toMatchObject({
       outcome: 'applied',
@@ -239,7 +244,8 @@ describe('a stampede', () => {
         const boundary = (await subscriptionOf(world, id)).nextStepAt?.getTime() ?? 0;
         expect(boundary % DAY_MS).toBe(0);
         const served = await timerOf(id);
-        expect(Math.abs(served - boundary / 1000 - state.jitterMinutes * 60)).toBeLessThan(5);
+        // The timer counts from the beginning of its workflow task, and is noted with the end of it.
+        expect(Math.abs(served - boundary / 1000 - state.jitterMinutes * 60)).toBeLessThan(30);
         return state.jitterMinutes;
       }),
     );

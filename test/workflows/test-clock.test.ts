@@ -44,7 +44,7 @@ test('a year of days in one go, in several runs of its workflow', async () => {
   });
   const { raw } = await workflowOf(world, id).describe();
   expect(raw.workflowExecutionInfo?.firstRunId).not.toBe(raw.workflowExecutionInfo?.execution?.runId);
-}, 120_000);
+});
 
 test('several customers arrive together, each in order, and who is not on the clock stays in the present', async () => {
   const ada = await underClock(world, '2026-01-10T00:00:00Z');
@@ -109,12 +109,15 @@ test('due at the same instant: the invoice comes before the subscription', async
 test('what is told has clock time, and happened now', async () => {
   const ada = await underClock(world, '2026-01-10T00:00:00Z');
   const id = await ada.subscribe(await fee());
+  const advancedMs = Date.now();
   await ada.advance('2026-02-10T00:00:00Z');
   const [renewed] = await world.inTenant((tx) =>
     findRows(tx, EventSchema, { objectId: id, type: 'subscription.renewed' }),
   );
   expect(renewed?.createdAt).toEqual(new Date('2026-02-10T00:00:00Z'));
-  expect(Math.abs((renewed?.recordedAt.getTime() ?? 0) - Date.now())).toBeLessThan(60_000);
+  // Servers on one machine have one clock, but for the last milliseconds.
+  expect(renewed?.recordedAt.getTime()).toBeGreaterThan(advancedMs - 1_000);
+  expect(renewed?.recordedAt.getTime()).toBeLessThan(Date.now() + 1_000);
 });
 
 test('a first payment that arrives late is followed by the periods that have gone by', async () => {

@@ -20,7 +20,7 @@ export async function untilHistory<T>(
   what: string,
   read: () => Promise<HistoryEvent[][]>,
   pick: (runs: HistoryEvent[][]) => T | null,
-  deadlineMs = 60_000,
+  deadlineMs = 180_000,
 ): Promise<T> {
   const startedMs = performance.now();
   for (;;) {

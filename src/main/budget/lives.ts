@@ -18,7 +18,7 @@ export type Measured = Cost & { segment: Segment; parts: readonly (readonly Hist
  * explicit and some seconds away; a first period of seconds is prorated by the second, and everything after that is what
  * a renewal does in production.
  */
-const SOON_MS = 8_000;
+const SOON_MS = 15_000;
 const DAY_MS = 86_400_000;
 const DAILY = { key: 'base', model: 'flat', currency: 'USD', interval: { unit: 'day', count: 1 } } as const;
 

