@@ -48,11 +48,11 @@ function partOf({ period, trace: { fraction } }: ExplainedLine, timeZone: string
   if (!period)
     return fraction ? ` for ${fraction.numerator} of ${fraction.denominator} ${fraction.unit}s` : '';
   if (fraction?.unit === 'second') {
-    const [from, until] = [momentText(period.start, timeZone), momentText(period.end, timeZone)];
-    return ` for ${fraction.numerator} of ${fraction.denominator} seconds (${from} – ${until})`;
+    const { numerator, denominator } = fraction;
+    return ` for ${numerator} of ${denominator} seconds (${momentsText(period, timeZone)})`;
   }
+  if (!fraction) return ` (${periodText(period, timeZone)})`;
   const first = civilDayOf(period.start, timeZone);
-  if (!fraction) return ` (${daysText(first, civilDayOf(new Date(period.end.getTime() - 1), timeZone))})`;
   // Counted from the first day on, because the day of the end is billed after a cancellation and is not after a change.
   const last = first + Math.max(fraction.numerator, 1) - 1;
   return ` for ${fraction.numerator} of ${fraction.denominator} days (${daysText(first, last)})`;
@@ -88,11 +88,13 @@ function roundingSentence({ exact, rounded }: PricedTrace, currency: string): st
   ];
 }
 
+/** What a description adds to the name of a price: how many units, which part of a period, that it came late. */
+const ADDED = /( × [\d.]+)?( \((\d+ of \d+ days|[\d.]+ % of the period|late, [^()]+)\))?$/;
+
 /** "Seats" of "Seats × 10 (17 of 31 days)". */
 function nameOf({ description }: ExplainedLine): string {
   // That it is given back is said at the beginning of the sentence.
-  const name = description.replace(/^Unused time: /, '');
-  return name.split(/ × | \(/, 1)[0] ?? name;
+  return description.replace(/^Unused time: /, '').replace(ADDED, '');
 }
 
 /** "seats" of "Seats", but "API calls" as they are. */
@@ -106,6 +108,15 @@ function capitalized(sentence: string): string {
 
 const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 
+/** "1 Mar – 31 Mar": the civil days of a period; with the time of day where it ends within a day. */
+export function periodText(period: Period, timeZone: string): string {
+  const { start, end } = period;
+  const last = civilDayOf(new Date(end.getTime() - 1), timeZone);
+  return civilDayOf(end, timeZone) === last
+    ? momentsText(period, timeZone)
+    : daysText(civilDayOf(start, timeZone), last);
+}
+
 /** The first and the last day that count; years only where there are two. */
 function daysText(first: number, last: number): string {
   const [from, until] = [new Date(first * DAY_MS), new Date(last * DAY_MS)];
@@ -115,9 +126,17 @@ function daysText(first: number, last: number): string {
   return `${dayText(from)}${year(from)} – ${dayText(until)}${year(until)}`;
 }
 
-function momentText(instant: Date, timeZone: string): string {
-  const wall = new Date(wallTimeOf(instant, timeZone));
-  return `${dayText(wall)} ${wall.toISOString().slice(11, 19)}`;
+/** "15 Mar 12:12 – 1 Apr 00:00"; years only where there are two. */
+function momentsText({ start, end }: Period, timeZone: string): string {
+  const [from, until] = [new Date(wallTimeOf(start, timeZone)), new Date(wallTimeOf(end, timeZone))];
+  const years = from.getUTCFullYear() !== until.getUTCFullYear();
+  return `${momentText(from, years)} – ${momentText(until, years)}`;
+}
+
+/** Seconds only where there are some. */
+function momentText(wall: Date, withYear: boolean): string {
+  const time = wall.toISOString().slice(11, 19).replace(/:00$/, '');
+  return `${dayText(wall)}${withYear ? ` ${wall.getUTCFullYear()}` : ''} ${time}`;
 }
 
 function dayText(day: Date): string {

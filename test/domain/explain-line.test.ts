@@ -97,8 +97,8 @@ describe('a line in words', () => {
       'packages are counted first',
       { terms: { model: 'package', unitAmount: d(5), size: d(1000) }, usage: used(4500) },
       [
-        '4500 API calls in packages of 1000, each paid whole once it is begun: 5.',
-        '5 × 5.00 (1 Mar – 31 Mar): 25.00',
+        '4500 API calls in packages of 1000: 5 packages, because one that is begun is paid whole.',
+        '5 packages × 5.00 (1 Mar – 31 Mar): 25.00',
       ],
     ],
     [
@@ -138,7 +138,7 @@ describe('a line in words', () => {
         description: 'Payments',
       },
       [
-        'Free: 30.00, with 1 event that cost nothing.',
+        'Free of charge: 30.00, which covers 1 event.',
         '1 event: 2 % of 100.00 plus 1 × 1.00: 3.00',
         '1 event at the minimum of 1.50 per event: 1.50',
         '1 event at the maximum of 12.00 per event: 12.00',
@@ -179,7 +179,7 @@ describe('a line in words', () => {
       },
       [
         'For eu, large: 5 machines × 2.00: 10.00',
-        'Everything else: 3 machines have no price and cost nothing.',
+        'Everything else: 3 machines, for which there is no price: 0.00',
         'Together (1 Mar – 31 Mar): 10.00',
       ],
     ],
@@ -187,6 +187,46 @@ describe('a line in words', () => {
       'a commitment says what the other lines come to',
       { terms: { model: 'minimum_commitment', unitAmount: d(100) }, usage: used('60.5') },
       ['100.00 agreed at least, less 60.50 on the other lines (1 Mar – 31 Mar): 39.50'],
+    ],
+    [
+      'a commitment that the other lines reach adds nothing',
+      { terms: { model: 'minimum_commitment', unitAmount: d(100) }, usage: used('160.5') },
+      [
+        '100.00 agreed at least, and the other lines come to 160.50, so nothing is added (1 Mar – 31 Mar): 0.00',
+      ],
+    ],
+    [
+      'an amount that is free ends within the first event',
+      {
+        terms: {
+          model: 'percentage',
+          rate: d(2),
+          fixedPerEvent: d(0),
+          freeEvents: null,
+          freeAmount: d(30),
+          eventMinimum: null,
+          eventMaximum: null,
+        },
+        usage: usedEvents(80),
+      },
+      [
+        'Free of charge: 30.00 of the first event.',
+        '1 event: 2 % of 50.00: 1.00',
+        'Together (1 Mar – 31 Mar): 1.00',
+      ],
+    ],
+    [
+      'a name may have parentheses and a cross',
+      {
+        terms: { model: 'flat', unitAmount: d(30) },
+        usage: used(1),
+        description: 'Licence (pro) × large (17 of 31 days)',
+        part: { numerator: 17, denominator: 31, unit: 'day' },
+      },
+      [
+        'Licence (pro) × large at 30.00 for 17 of 31 days (1 Mar – 17 Mar): 16.45',
+        '16.451612… is rounded once, half away from zero, to the 2 decimals of USD: 16.45.',
+      ],
     ],
     [
       'buckets are told one by one',
@@ -290,7 +330,23 @@ describe('the days of a line', () => {
         part: { numerator: 1_424_880, denominator: 2_678_400, unit: 'second' },
       },
       'UTC',
-      'for 1424880 of 2678400 seconds (15 Mar 12:12:00 – 1 Apr 00:00:00)',
+      'for 1424880 of 2678400 seconds (15 Mar 12:12 – 1 Apr 00:00)',
+    ],
+    [
+      'are moments with their years where there are two of those, and seconds where there are some',
+      {
+        ...flat,
+        period: { start: new Date('2027-09-01T00:00:07Z'), end: new Date('2028-07-15T09:30:00Z') },
+        part: { numerator: 27_509_393, denominator: 31_622_400, unit: 'second' },
+      },
+      'UTC',
+      '(1 Sep 2027 00:00:07 – 15 Jul 2028 09:30)',
+    ],
+    [
+      'are moments where a whole period, or the usage of one, ends within a day',
+      { ...flat, period: { start: march.start, end: new Date('2027-03-16T10:00:00Z') } },
+      'UTC',
+      '(1 Mar 00:00 – 16 Mar 10:00)',
     ],
   ])('%s', (_, story, timeZone, expected) => {
     expect(sentencesOf(story, timeZone)[0]).toContain(expected);

@@ -31,9 +31,9 @@ export function accountOf(trace: RatingTrace, wording: Wording): Account {
     case 'package':
       return {
         steps: [
-          `${counted(trace.quantity, units)} in packages of ${trace.size}, each paid whole once it is begun: ${trace.packages}.`,
+          `${counted(trace.quantity, units)} in packages of ${trace.size}: ${packages(trace.packages)}, because one that is begun is paid whole.`,
         ],
-        formula: `${trace.packages} × ${money(trace.unitAmount)}`,
+        formula: `${packages(trace.packages)} × ${money(trace.unitAmount)}`,
       };
     case 'graduated':
       return together(trace.tiers.map((tier) => tierStep(tier, wording)));
@@ -51,18 +51,26 @@ export function accountOf(trace: RatingTrace, wording: Wording): Account {
     case 'matrix':
       return matrix(trace, wording);
     case 'minimum_commitment':
-      return {
-        steps:
-          trace.applied === trace.unitAmount
-            ? []
-            : [
-                `Of the ${money(trace.unitAmount)} agreed for a whole period, ${money(trace.applied)} are for this one.`,
-              ],
-        formula: `${money(trace.applied)} agreed at least, less ${money(trace.quantity)} on the other lines`,
-      };
+      return commitment(trace, wording);
     case 'buckets':
       return buckets(trace, wording);
   }
+}
+
+function commitment(
+  { unitAmount, applied, quantity }: Extract<RatingTrace, { model: 'minimum_commitment' }>,
+  { currency }: Wording,
+): Account {
+  const [agreed, asked, spent] = [unitAmount, applied, quantity].map((text) => shown(text, currency));
+  return {
+    steps:
+      applied === unitAmount
+        ? []
+        : [`Of the ${agreed} agreed for a whole period, ${asked} are for this part of one.`],
+    formula: new Decimal(quantity).gte(applied)
+      ? `${asked} agreed at least, and the other lines come to ${spent}, so nothing is added`
+      : `${asked} agreed at least, less ${spent} on the other lines`,
+  };
 }
 
 function tierStep(tier: TierTrace, { units, currency }: Wording): string {
@@ -88,8 +96,9 @@ function percentage(trace: PercentageTrace, { currency }: Wording): Account {
   const money = (text: string) => shown(text, currency);
   const { free, priced, atMinimum, atMaximum } = trace;
   const steps: string[] = [];
-  if (free.count > 0 || free.quantity !== '0')
-    steps.push(`Free: ${money(free.quantity)}, with ${events(free.count)} that cost nothing.`);
+  if (free.count > 0)
+    steps.push(`Free of charge: ${money(free.quantity)}, which covers ${events(free.count)}.`);
+  else if (free.quantity !== '0') steps.push(`Free of charge: ${money(free.quantity)} of the first event.`);
   if (priced.count > 0) {
     const fixed = trace.fixedPerEvent === '0' ? '' : ` plus ${priced.count} × ${money(trace.fixedPerEvent)}`;
     steps.push(
@@ -112,7 +121,7 @@ function matrix(trace: MatrixTrace, { units, currency }: Wording): Account {
   const steps = read.map(({ values, quantity, unitAmount, amount }) => {
     const where = values === null ? 'Everything else' : `For ${values.join(', ')}`;
     return unitAmount === null
-      ? `${where}: ${counted(quantity, units)} have no price and cost nothing.`
+      ? `${where}: ${counted(quantity, units)}, for which there is no price: ${shown(amount, currency)}`
       : `${where}: ${counted(quantity, units)} × ${shown(unitAmount, currency)}: ${shown(amount, currency)}`;
   });
   if (rest)
@@ -158,6 +167,10 @@ function readable<T extends { quantity: string; amount: string }>(
 
 function together(steps: string[]): Account {
   return { steps, formula: 'Together' };
+}
+
+function packages(count: string): string {
+  return count === '1' ? '1 package' : `${count} packages`;
 }
 
 function events(count: number): string {
