@@ -29,8 +29,8 @@ import { subscriptionPreviewRoutes } from './subscription-previews.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { tenantRoutes } from './tenants.ts';
 import { testClockRoutes } from './test-clocks.ts';
-import { usageEventRoutes } from './usage-events.ts';
 import { usageRoutes } from './usage.ts';
+import { usageEventRoutes } from './usage-events.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
 const described: readonly Route[] = [

@@ -123,7 +123,8 @@ const voiding = route({
   path: '/v1/invoices/{id}/void',
   operationId: 'voidInvoice',
   summary: 'Void an invoice',
-  description: 'Takes an open invoice back, for good. Its number stays taken.',
+  description:
+    'Takes an open invoice back, for good. Its number stays taken. What it billed is waived: the subscription goes on with what it has, nothing bills that time again, and what a change gave back on the invoice is not given back any more.',
   tag: 'Invoices',
   auth: 'tenant',
   scope: 'invoices:write',

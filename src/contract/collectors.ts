@@ -48,11 +48,9 @@ const sourceIn = z
 
 export const mappingIn = z
   .strictObject({
-    each: pointerIn
-      .optional()
-      .meta({
-        description: 'Points at a list of which each element is an event; without it the body is one.',
-      }),
+    each: pointerIn.optional().meta({
+      description: 'Points at a list of which each element is an event; without it the body is one.',
+    }),
     idempotency_key: z.union([sourceIn, z.array(sourceIn).min(1).max(5)]).meta({
       description:
         'What is the same when the sender repeats himself, and only then. Several sources are joined by a colon.',
@@ -110,11 +108,9 @@ export const signatureIn = z
     }),
     z.strictObject({
       scheme: z.literal('hmac_sha256'),
-      header: headerIn
-        .default('x-signature-256')
-        .meta({
-          description: 'Holds the HMAC-SHA256 of the body in hex, with or without "sha256=" before it.',
-        }),
+      header: headerIn.default('x-signature-256').meta({
+        description: 'Holds the HMAC-SHA256 of the body in hex, with or without "sha256=" before it.',
+      }),
       secret: secretIn,
     }),
     z.strictObject({ scheme: z.literal('none') }),

@@ -89,6 +89,19 @@ export async function openInvoicesOf(
   );
 }
 
+/**
+ * Says of what the lines of a voided invoice billed that nobody pays for it: whoever voids the invoice of a subscription
+ * that goes on gives up what it billed, and no later decision bills it again.
+ */
+export async function waivePeriods(tx: Tx, invoiceId: string, voidedAt: Date): Promise<void> {
+  await query(
+    tx,
+    sql`insert into billed_periods (tenant_id, item_id, side, period, reason)
+      select tenant_id, item_id, side, period, 'waived' from billed_periods
+      where voided_at = ${voidedAt.toISOString()} and line_id in (select id from invoice_lines where invoice_id = ${invoiceId})`,
+  );
+}
+
 /** Frees the periods that the lines of a voided invoice billed: they may be billed again. */
 export async function freePeriods(tx: Tx, invoiceId: string, at: Date): Promise<void> {
   await query(

@@ -2,7 +2,13 @@ import { DomainError } from '../domain/errors.ts';
 import { withNewMethod } from '../domain/follow-payment.ts';
 import type { Invoice } from '../domain/invoice.ts';
 import { advanceLine } from './advance-line.ts';
-import { findInvoiceFacts, openInvoicesOf, saveCollection, saveInvoice } from './invoice-facts.ts';
+import {
+  findInvoiceFacts,
+  openInvoicesOf,
+  saveCollection,
+  saveInvoice,
+  waivePeriods,
+} from './invoice-facts.ts';
 import { isUnderWay, lockDebts, lockOwed, type Owed, timeZoneOf } from './lock-owed.ts';
 import { nudgeInvoice, nudgeSubscription } from './nudge-workflows.ts';
 import type { Write } from './write.ts';
@@ -15,10 +21,14 @@ import { followInvoices } from './write-subscription.ts';
  * workflows that wait on them are nudged.
  */
 
-/** Takes back an open invoice. Throws not_found, invoice_not_open, payment_in_flight. */
+/**
+ * Takes back an open invoice, and with it what it billed: of a subscription that goes on that time counts as waived. What
+ * a change gave back on it is not given back any more. Throws not_found, invoice_not_open, payment_in_flight.
+ */
 export async function voidInvoice(write: Write, invoiceId: string): Promise<Invoice> {
   const owed = await lockForChange(write, invoiceId, ['open']);
   const voided = await writeVoid(write, owed);
+  if (goesOn(owed)) await waivePeriods(write.tx, invoiceId, write.at);
   await afterTakingBack(write, owed);
   return voided;
 }
@@ -72,6 +82,11 @@ export async function onPaymentMethodChanged(write: Write, customerId: string): 
   }
   for (const owed of lines.values())
     await advanceLine(write, owed.invoice, await timeZoneOf(write, owed), true);
+}
+
+/** A subscription whose first payment is owed has not begun to count yet. */
+function goesOn({ owner }: Owed): boolean {
+  return owner !== null && !owner.subscription.endedAt && !owner.subscription.incompleteSince;
 }
 
 async function lockForChange(

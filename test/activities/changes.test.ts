@@ -2,13 +2,14 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Decimal } from '../../src/domain/money.ts';
 import { balancesOf } from '../../src/persistence/balances.ts';
 import { CreditNoteSchema } from '../../src/persistence/credit-notes.ts';
+import { payOutOfBand, voidInvoice } from '../../src/persistence/invoice-writes.ts';
 import { recordUsage } from '../../src/persistence/reported-usage.ts';
 import { findRows } from '../../src/persistence/rows.ts';
 import { scheduledChangesOf } from '../../src/persistence/scheduled-changes.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { becoming, bills, promisesKept, seats, toPlan } from '../support/change-commands.ts';
 import { moneyOf } from '../support/money.ts';
-import { subscriptionOf, underClock } from '../support/stories.ts';
+import { covered, subscriptionOf, underClock } from '../support/stories.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 /** Changes of a subscription as the engine makes them true, told by the invoices they leave. Test clocks, in UTC. */
@@ -238,4 +239,39 @@ test('what is given back of a draft reduces the draft, and is never spendable', 
   ).toEqual([]);
   await promisesKept(world);
   await setGrace(0);
+});
+
+test('the invoice of a change that is voided is waived: nothing bills that time, and nothing is given back of it', async () => {
+  const ada = await underClock(world, '2026-03-01T00:00:00.000Z');
+  const [small, big] = [await world.plan([{ unitAmount: '31' }]), await world.plan([{ unitAmount: '62' }])];
+  const id = await ada.subscribe(small, { collection_method: 'send_invoice', net_days: 14 });
+  const money = moneyOf(world);
+  const [first] = await money.invoices(id);
+  await money.change(ada.customerId, (write) => payOutOfBand(write, first?.id ?? '', null));
+  await ada.advance('2026-03-11T00:00:00.000Z');
+  await ada.command(id, 'change', becoming(toPlan(big)));
+  const [, upgrade] = await money.invoices(id);
+  await money.change(ada.customerId, (write) => voidInvoice(write, upgrade?.id ?? ''));
+  expect(await covered(world, id)).toEqual([
+    'billed 03-01 00:00 – 03-11 00:00',
+    'waived 03-11 00:00 – 04-01 00:00',
+  ]);
+  await promisesKept(world);
+  // Another change gives nothing back of it and bills the rest of the month.
+  await ada.advance('2026-03-22T00:00:00.000Z');
+  await ada.command(id, 'change', becoming(toPlan(small)));
+  await ada.advance('2026-04-01T00:00:00.000Z');
+  expect(await bills(world, id)).toEqual([
+    'subscription_create paid 31 = 31',
+    'subscription_update void 21 = -21 + 42',
+    'subscription_update open 10 = 10',
+    'subscription_cycle open 31 = 31',
+  ]);
+  expect(await covered(world, id)).toEqual([
+    'billed 03-01 00:00 – 03-11 00:00',
+    'waived 03-11 00:00 – 03-22 00:00',
+    'billed 03-22 00:00 – 04-01 00:00',
+    'billed 04-01 00:00 – 05-01 00:00',
+  ]);
+  await promisesKept(world);
 });

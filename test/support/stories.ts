@@ -1,4 +1,5 @@
 import { WithStartWorkflowOperation } from '@temporalio/client';
+import { sql } from 'kysely';
 import type { CreateCommand } from '../../src/contract/commands.ts';
 import type { Command, CommandKind } from '../../src/domain/command.ts';
 import type { Customer } from '../../src/domain/customer.ts';
@@ -8,7 +9,7 @@ import { checkInvariants } from '../../src/main/invariants/ask.ts';
 import { CommandSchema } from '../../src/persistence/commands.ts';
 import { EventSchema } from '../../src/persistence/events.ts';
 import { InvoiceLineSchema, InvoiceSchema } from '../../src/persistence/invoices.ts';
-import { findRow, findRows, insertRow } from '../../src/persistence/rows.ts';
+import { findRow, findRows, insertRow, query } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
 import { newId } from '../../src/platform/ids.ts';
 import {
@@ -55,6 +56,19 @@ export function onClock(world: World, time: { clockId: string; now: string }, cu
       time.now = to;
     },
   };
+}
+
+/** The stretches of a subscription's items that stand as billed or not to be: `waived 03-01 12:00 – 04-01 00:00`. */
+export async function covered(world: World, subscriptionId: string): Promise<string[]> {
+  const rows = await world.inTenant((tx) =>
+    query<{ reason: string; start: string; end: string }>(
+      tx,
+      sql`select reason, to_char(lower(period) at time zone 'UTC', 'MM-DD HH24:MI') as start, to_char(upper(period) at time zone 'UTC', 'MM-DD HH24:MI') as end
+        from billed_periods join subscription_items item on item.id = item_id
+        where item.subscription_id = ${subscriptionId} and voided_at is null order by lower(period)`,
+    ),
+  );
+  return rows.map(({ reason, start, end }) => `${reason} ${start} – ${end}`);
 }
 
 export async function subscriptionOf(world: World, id: string): Promise<Subscription> {

@@ -1,9 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { sql } from 'kysely';
 import type { CreateCommand } from '../../src/contract/commands.ts';
 import { payOutOfBand } from '../../src/persistence/invoice-writes.ts';
-import { query } from '../../src/persistence/rows.ts';
 import { moneyOf } from '../support/money.ts';
+import { covered as coveredOf } from '../support/stories.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -26,18 +25,7 @@ async function subscribe(token: string | null, terms: Partial<CreateCommand> = {
   return { clock, customer, id };
 }
 
-/** The stretches of a subscription's items that stand as billed or free. */
-async function covered(subscriptionId: string): Promise<string[]> {
-  const rows = await world.inTenant((tx) =>
-    query<{ reason: string; start: string; end: string }>(
-      tx,
-      sql`select reason, to_char(lower(period) at time zone 'UTC', 'MM-DD HH24:MI') as start, to_char(upper(period) at time zone 'UTC', 'MM-DD HH24:MI') as end
-        from billed_periods join subscription_items item on item.id = item_id
-        where item.subscription_id = ${subscriptionId} and voided_at is null order by lower(period)`,
-    ),
-  );
-  return rows.map(({ reason, start, end }) => `${reason} ${start} – ${end}`);
-}
+const covered = (subscriptionId: string) => coveredOf(world, subscriptionId);
 
 describe('the first payment is declined', () => {
   test('allow_incomplete: the subscription waits, and a new method within 23 hours makes it active', async () => {

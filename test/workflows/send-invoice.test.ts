@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Client } from 'pg';
 import { markUncollectible, payOutOfBand, voidInvoice } from '../../src/persistence/invoice-writes.ts';
 import { moneyOf } from '../support/money.ts';
+import { covered } from '../support/stories.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -122,11 +123,12 @@ describe('an invoice that is sent', () => {
     expect(await money.subscription(id)).toMatchObject({ status: 'active' });
   });
 
-  test('voided, it is owed no more and its period is free', async () => {
+  test('voided, it is owed no more, and the time that it billed is waived', async () => {
     const { clock, customer, id, invoiceId } = await sent();
     await world.advance(clock, '2026-03-20T00:00:00Z');
     await money.change(customer, (write) => voidInvoice(write, invoiceId));
     expect(await money.subscription(id)).toMatchObject({ status: 'active', overdueCount: 0 });
+    expect(await covered(world, id)).toEqual(['waived 03-01 12:00 – 04-01 00:00']);
     await expect(money.change(customer, (write) => voidInvoice(write, invoiceId))).rejects.toMatchObject({
       code: 'invoice_not_open',
     });
