@@ -58,7 +58,7 @@ export async function waitForPort(
   host: string,
   port: number,
   gone: Promise<string>,
-  patienceMs = 30_000,
+  patienceMs = 120_000,
 ): Promise<void> {
   let end: string | undefined;
   void gone.then((sentence) => {

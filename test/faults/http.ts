@@ -11,7 +11,7 @@ export type Http = {
   send(method: string, path: string, body?: object | null, call?: Call): Promise<Answer>;
   /**
    * Repeats the request with one key until it is answered for good: not 5xx, not 429, not "still running". Rejects when
-   * that takes longer than `patienceMs` (default two minutes).
+   * that takes longer than `patienceMs` (default five minutes).
    */
   insist(
     method: string,
@@ -42,7 +42,7 @@ export function httpOf(url: string, defaultKey: string): Http {
   };
   return {
     send,
-    async insist(method, path, body = null, { patienceMs = 120_000, ...call } = {}) {
+    async insist(method, path, body = null, { patienceMs = 300_000, ...call } = {}) {
       const idempotencyKey = call.idempotencyKey ?? randomUUID();
       const endsAtMs = performance.now() + patienceMs;
       for (let last = 'nothing was sent'; ; await sleep(100)) {

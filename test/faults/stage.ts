@@ -234,7 +234,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     client,
     receiver,
     http,
-    quiet: (timeoutMs = 120_000) => untilQuiet(database, timeoutMs),
+    quiet: (timeoutMs = 400_000) => untilQuiet(database, timeoutMs),
     async invariants() {
       const gatewayUrl = running.has('gateway') ? settings.SANDBOX_GATEWAY_URL : null;
       const { broken } = await checkInvariants(database, { temporal: await client(), gatewayUrl });
@@ -270,11 +270,13 @@ async function untilLogged(path: string, from: number, child: ChildServer, text:
   void child.exited.then((sentence) => {
     end = sentence;
   });
-  for (const endsAtMs = performance.now() + 60_000; ; await sleep(50)) {
+  for (const endsAtMs = performance.now() + 180_000; ; await sleep(50)) {
     const lines = (await linesOf(path)).slice(from);
     if (lines.some((line) => line.includes(text))) return;
     if (end !== null || performance.now() > endsAtMs)
-      throw new Error(`${end ?? `"${text}" was not logged in a minute`}: ${lines.slice(-15).join('\n')}`);
+      throw new Error(
+        `${end ?? `"${text}" was not logged in three minutes`}: ${lines.slice(-15).join('\n')}`,
+      );
   }
 }
 

@@ -195,7 +195,7 @@ async function aDayPasses(stage: Stage, { id, invoice }: Attempt): Promise<void>
 /** The customer's first charge, once it has this status. */
 async function attemptOf(stage: Stage, customer: string, status: string): Promise<Attempt> {
   let last = 'none';
-  for (let waitedMs = 0; waitedMs < 30_000; waitedMs += 100) {
+  for (let waitedMs = 0; waitedMs < 180_000; waitedMs += 100) {
     const [attempt] = await look<Attempt>(
       stage,
       sql`select id, status, gateway_ref as ref, invoice_id as invoice, updated_at::text as revision

@@ -177,7 +177,7 @@ const away: Outage = {
     await Promise.all(second);
     const accepted = await stage.http.insist('POST', card, { token: 'tok_succeeds' });
 
-    const recoverySeconds = await stage.quiet(180_000);
+    const recoverySeconds = await stage.quiet();
     const paid = await look(
       stage,
       sql`select a.id from payment_attempts a join invoices i on i.id = a.invoice_id

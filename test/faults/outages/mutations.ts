@@ -18,7 +18,7 @@ const COUNT_SHORT = 250;
 /** After so many mutations the objects they were aimed at are made anew: most of them no longer can be changed. */
 const FRESH_EVERY = 12;
 const AT_ONCE = 6;
-const PATIENCE_MS = 25_000;
+const PATIENCE_MS = 90_000;
 /** What the API's memory may grow by: at its peak, while bodies of 10 MB come in, and after it has rested. */
 const PEAK_MB_MAX = 300;
 const REST_MB_MAX = 200;

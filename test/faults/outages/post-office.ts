@@ -50,12 +50,12 @@ export async function openPostOffice(apiUrl: string): Promise<PostOffice> {
       holding = false;
     },
     async letter(ref, type) {
-      for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 50) {
+      for (let waitedMs = 0; waitedMs < 180_000; waitedMs += 50) {
         const found = kept.find((letter) => letter.ref === ref && letter.type === type);
         if (found) return found;
         await sleep(50);
       }
-      throw new Error(`the gateway sent no ${type} about ${ref} in 20 s`);
+      throw new Error(`the gateway sent no ${type} about ${ref} in three minutes`);
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -16,6 +16,7 @@ const crashed: Outage = {
       stage: { durable: true },
       subscriptions: short ? 20 : 100,
       times: 2,
+      ...(short ? { recoverySecondsMax: 300 } : {}),
       async inflict(stage) {
         const broken: string[] = [];
         for (const signal of ['SIGQUIT', 'SIGKILL'] as const) {

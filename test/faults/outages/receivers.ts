@@ -15,6 +15,8 @@ const PER_TENANT = 16;
  */
 const NEWS_EVERY_MS = 1_000;
 const SLOWER_MAX = 2;
+/** The short version is played on machines that do much else; whoever waits for one that hangs waits for seconds. */
+const SLOWER_MAX_SHORT = 8;
 /** News that takes longer while everybody is well waits for the machine, not for receivers. */
 const BUSY_MS = 3_000;
 const ROUNDS_MAX = 3;
@@ -82,7 +84,7 @@ async function compare(
       `${endpoints.size} endpoints, ${manners.size} of them sick; p${share} of the others: ${normal} ms before, ${now} ms meanwhile (${sorted.length} deliveries)`,
     );
     if (normal > BUSY_MS) say('this machine is busy with something else, so the comparison says little');
-    if (now <= SLOWER_MAX * normal) return { broken: [], rounds };
+    if (now <= (short ? SLOWER_MAX_SHORT : SLOWER_MAX) * normal) return { broken: [], rounds };
     if (rounds.length === ROUNDS_MAX)
       return { broken: [`those that are well wait ${now} ms, normally ${normal} ms`], rounds };
   }
@@ -150,7 +152,7 @@ async function waits(
   });
   const missing = () => owed.filter(({ arrival }) => !crowd.arrivals.has(arrival)).length;
   for (let waitedMs = 0; missing() > 0; waitedMs += 100) {
-    if (waitedMs > 60_000) throw new Error(`${missing()} deliveries never reached receivers that are well`);
+    if (waitedMs > 300_000) throw new Error(`${missing()} deliveries never reached receivers that are well`);
     await sleep(100);
   }
   return owed
@@ -183,7 +185,7 @@ async function untilNobodyWaits(stage: Stage): Promise<void> {
         where status = 'pending' and (lease_until > now() or next_attempt_at < now() + interval '30 seconds')`,
     );
     calm = row?.busy === 0 ? calm + 1 : 0;
-    if (waitedMs > 180_000) throw new Error(`${row?.busy} deliveries are under way after three minutes`);
+    if (waitedMs > 400_000) throw new Error(`${row?.busy} deliveries are under way after seven minutes`);
     await sleep(250);
   }
 }

@@ -39,6 +39,7 @@ function killedFor(seconds: number, short: boolean, say: Say): Promise<Trial> {
     say,
     subscriptions: short ? 20 : 100,
     refuses: seconds > 30,
+    ...(short ? { recoverySecondsMax: 300 } : {}),
     async inflict(stage) {
       await stage.kill('temporal');
       const startedMs = performance.now();
@@ -52,7 +53,8 @@ function killedFor(seconds: number, short: boolean, say: Say): Promise<Trial> {
 
 /** Reads and direct writes need PostgreSQL only. */
 async function servesWithoutTemporal(stage: Stage): Promise<string[]> {
-  const quick = { timeoutMs: 5_000 };
+  // Less than the twenty seconds that a command would wait for Temporal.
+  const quick = { timeoutMs: 18_000 };
   const broken: string[] = [];
   const wanted: [string, string, object | null, number][] = [
     ['GET', '/v1/subscriptions', null, 200],

@@ -6,7 +6,7 @@ import { EVENTS_MAX, historyLengths, mostGrown } from './histories.ts';
 import { startLoad } from './load.ts';
 import { type Planted, plantDue, until, untilBilled } from './plant.ts';
 
-/** Due work is done this long after an outage at the latest. */
+/** Due work is done this long after an outage at the latest; short versions are played on machines of any speed. */
 const RECOVERY_SECONDS_MAX = 60;
 
 export type Through = {
@@ -77,7 +77,7 @@ export async function through(outage: Through): Promise<Trial> {
   };
 }
 
-const QUIET_MS_MAX = 240_000;
+const QUIET_MS_MAX = 400_000;
 const TOLD_EVERY_MS = 10_000;
 
 /** Waits until everything is done, and says from time to time what is not. */

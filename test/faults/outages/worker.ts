@@ -33,7 +33,7 @@ const absent: Outage = {
     await stage.start('worker');
     const ids = sleepers.map(({ id }) => id);
     const billedSeconds = await untilBilled(stage, { ids, dueAt: new Date() });
-    const quietSeconds = billedSeconds + (await stage.quiet(180_000));
+    const quietSeconds = billedSeconds + (await stage.quiet());
     const periods = sleepers.length * MONTHS;
     say(
       `${periods} periods were billed in ${billedSeconds.toFixed(1)} s, quiet after ${quietSeconds.toFixed(1)} s`,
