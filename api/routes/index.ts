@@ -14,6 +14,7 @@ import { gatewayConnectionRoutes } from './gateway-connections.ts';
 import { invoiceLineRoutes } from './invoice-lines.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { itemRoutes } from './items.ts';
+import { meterRoutes } from './meters.ts';
 import { operationRoutes } from './operations.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
 import { paymentRoutes } from './payments.ts';
@@ -31,6 +32,7 @@ import { tenantRoutes } from './tenants.ts';
 import { testClockRoutes } from './test-clocks.ts';
 import { usageRoutes } from './usage.ts';
 import { usageEventRoutes } from './usage-events.ts';
+import { usageSearchRoutes } from './usage-search.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
 const described: readonly Route[] = [
@@ -47,8 +49,10 @@ const described: readonly Route[] = [
   ...subscriptionCommandRoutes,
   ...subscriptionPreviewRoutes,
   ...scheduledChangeRoutes,
+  ...meterRoutes,
   ...usageRoutes,
   ...usageEventRoutes,
+  ...usageSearchRoutes,
   ...collectorRoutes,
   ...collectorInboxRoutes,
   ...subscriptionDiagnosisRoutes,

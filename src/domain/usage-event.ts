@@ -50,3 +50,18 @@ export type IngestOutcome = 'accepted' | 'duplicate' | { rejected: UsageRefusal;
 
 /** How far ahead of now an event may be dated: clocks of honest machines differ. */
 export const USAGE_AHEAD_MINUTES = 5;
+
+/** An event as it is kept. An amended one is the same key again, one revision later. */
+export type StoredUsage = IncomingUsage & {
+  revision: number;
+  backfillId: string | null;
+  ingestedAt: Date;
+  /** Why it does not count; null while it does. */
+  void: UsageVoid | null;
+};
+
+export type UsageVoid = {
+  reason: 'amended' | 'deprecated' | 'backfilled' | 'reverted';
+  note: string | null;
+  at: Date;
+};

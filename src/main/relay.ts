@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { type Engine, NUDGED } from '../../activities/engine.ts';
+import { attributeStrangers } from '../persistence/attribute-usage.ts';
 import type { Database } from '../persistence/doors.ts';
 import { type Nudge, postponeNudge, settleNudge } from '../persistence/nudges.ts';
 import {
@@ -30,6 +31,7 @@ export type RelayOptions = {
 const PLACE_MAX = 1_000;
 const SWEEP_MS = 1_000;
 const COMMANDS_MS = 60_000;
+const STRANGERS_MS = 60_000;
 const NUDGES_MAX = 100;
 const NUDGE_LEASE_MS = 30_000;
 const SIGNALS_AT_ONCE = 20;
@@ -53,6 +55,7 @@ export function startRelay(options: RelayOptions): AsyncDisposable {
     every('wakes', pollMs, () => wakeEndpoints(relay)),
     every('nudges', pollMs, () => carryNudges(relay)),
     every('commands', COMMANDS_MS, () => closeCommands(relay)),
+    every('strangers', STRANGERS_MS, () => findOwners(relay)),
   ];
   return {
     async [Symbol.asyncDispose]() {
@@ -144,6 +147,11 @@ async function closeCommands({ database, now, logger }: Relay): Promise<boolean>
   if (expired > 0) crashPoint('expiry.afterCommit');
   if (expired > 0) logger.warn({ expired }, 'commands expired before they were applied');
   return false;
+}
+
+/** Usage whose customer appeared while it was on its way in. */
+async function findOwners({ database }: Relay): Promise<boolean> {
+  return (await database.asSystem('relay', attributeStrangers)) > 0;
 }
 
 async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

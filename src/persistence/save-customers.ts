@@ -1,6 +1,7 @@
 import type { Customer, GatewayConnection, PaymentMethod } from '../domain/customer.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { TestClock } from '../domain/test-clock.ts';
+import { attributeUsage } from './attribute-usage.ts';
 import { CustomerSchema, GatewayConnectionSchema, PaymentMethodSchema } from './customers.ts';
 import type { Tx } from './doors.ts';
 import { PaymentAttemptSchema } from './payments.ts';
@@ -11,12 +12,16 @@ import { isTaken } from './trouble.ts';
 
 /** Customers and how they pay, written directly by requests. */
 
-export function insertCustomer(tx: Tx, customer: Customer): Promise<Customer> {
-  return uniqueExternalId(() => insertRow(tx, CustomerSchema, customer));
+/** Usage that named the customer before it was there becomes its own. */
+export async function insertCustomer(tx: Tx, customer: Customer): Promise<Customer> {
+  await uniqueExternalId(() => insertRow(tx, CustomerSchema, customer));
+  await attributeUsage(tx, customer);
+  return customer;
 }
 
 export async function updateCustomer(tx: Tx, customer: Customer): Promise<Customer> {
   await uniqueExternalId(() => updateRows(tx, CustomerSchema, { id: customer.id }, customer));
+  if (customer.deletedAt === null) await attributeUsage(tx, customer);
   return customer;
 }
 

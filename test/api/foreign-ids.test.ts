@@ -109,6 +109,7 @@ async function makeOneOfEach(): Promise<void> {
   inner['line'] = (invoice.body['lines'] as { id: string }[])[0]?.id ?? '';
   objects['payments'] = await newest('/v1/payments');
   objects['events'] = await newest('/v1/webhook_events');
+  objects['webhook_events'] = objects['events'];
   objects['deliveries'] = await newest('/v1/deliveries?status=pending');
 }
 
