@@ -5,16 +5,18 @@ import type { UsageThreshold } from '../domain/threshold.ts';
 import { currencyIn, moneyOut, presentMoney } from './common.ts';
 import type { PriceDraft } from './price-draft.ts';
 
+const AMOUNT = /^(?!0+(\.0+)?$)(0|[1-9]\d{0,14})(\.\d{1,4})?$/;
+
 /** Amounts of usage at which a running period is billed without waiting for its end (billing rule 29c). */
 export const usageThresholds = z
   .array(
     z.strictObject({
       amount: z
         .string()
-        .regex(
-          /^(?!0+(\.0+)?$)(0|[1-9]\d{0,14})(\.\d{1,4})?$/,
-          'Write an amount above zero, such as "500.00".',
-        )
+        .refine((text) => AMOUNT.test(text), {
+          error: 'Write an amount above zero, such as "500.00".',
+          params: { code: 'amount_invalid' },
+        })
         .meta({ examples: ['500.00'] }),
       currency: currencyIn
         .optional()

@@ -1,10 +1,14 @@
 import { sql } from 'kysely';
 import { API_VERSION } from '../../src/domain/event.ts';
+import { Decimal } from '../../src/domain/money.ts';
+import { noteThreshold } from '../../src/persistence/note-threshold.ts';
+import { recordUsage } from '../../src/persistence/reported-usage.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { insertEndpoint } from '../../src/persistence/webhooks.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { createVault } from '../../src/platform/vault.ts';
 import { newWebhookSecret, webhookSecretPlace } from '../../src/platform/webhook-signature.ts';
+import { writeNow } from '../support/money.ts';
 import { Receiver } from '../support/webhooks.ts';
 import type { World } from '../support/world.ts';
 
@@ -73,9 +77,11 @@ export async function manyLives(world: World) {
   });
 
   const changing = await changingLives(world, customer, terms);
+  const watched = await watchedLife(world, await customer('tok_succeeds'), terms);
 
   await world.advance(clockId, '2026-02-20T00:00:00.000Z');
   await changing.change('2026-02-20T00:00:00.000Z');
+  await watched.use('2026-02-20T00:00:00.000Z', '70');
   await world.paymentMethod(spender, 'tok_insufficient_funds');
   await world.paymentMethod(recoverer, 'tok_insufficient_funds_first_2');
   await world.advance(clockId, '2026-05-01T00:00:00.000Z');
@@ -107,6 +113,7 @@ export async function manyLives(world: World) {
     leaver,
     present,
     presentTrial,
+    watched: watched.id,
     /** Until the relay has placed and sent what there is. */
     settled: () => untilQuiet(world),
   };
@@ -168,6 +175,38 @@ async function changingLives(
     async resume(now: string): Promise<void> {
       await world.command(lives.rested, 'resume', resume, { requestedAt: new Date(now) });
     },
+  };
+}
+
+/** A life whose usage comes to a threshold long before its period ends. */
+async function watchedLife(
+  world: World,
+  customerId: string,
+  terms: { requestedAt: Date; trial_days: null },
+): Promise<{ id: string; use: (at: string, quantity: string) => Promise<void> }> {
+  const plan = await world.plan(
+    [{ unitAmount: '0.5', model: 'per_unit', billing: 'usage', timing: 'in_arrears' }],
+    null,
+    [{ amount: new Decimal(20), currency: 'USD', recurring: false }],
+  );
+  const id = await world.subscribe(customerId, plan, terms);
+  return {
+    id,
+    use: (at, quantity) =>
+      world.inTenant(async (tx) => {
+        await recordUsage(tx, {
+          id: newId('use'),
+          tenantId: world.tenantId,
+          subscriptionId: id,
+          key: 'p0',
+          at: new Date(at),
+          quantity: new Decimal(quantity),
+          properties: {},
+          idempotencyKey: newId('use'),
+          createdAt: new Date(at),
+        });
+        await noteThreshold(await writeNow(world, tx, customerId), id);
+      }),
   };
 }
 

@@ -41,6 +41,7 @@ export async function castOf(world: World, lives: Awaited<ReturnType<typeof many
     feeItem: await item(lives.active, 'p0'),
     weeklyItem: await item(lives.active, 'p1'),
     triedItem: await item(lives.tried, 'p0'),
+    watchedItem: await item(lives.watched, 'p0'),
     leaverItem: await item(lives.leaver, 'p1'),
     paidInvoice,
     secondInvoice,

@@ -60,6 +60,15 @@ export const MONEY_CASES: readonly Case[] = [
     also: ['no_period_missed'],
   },
   {
+    promise: 'instalments_are_taken_off',
+    how: 'the end of a period was billed as if no threshold had been before',
+    sql: ({ watchedItem }) => [
+      `update invoice_lines set trace = trace - 'limits'
+        where item_id = '${watchedItem}' and trace -> 'limits' ->> 'alreadyBilled' is not null`,
+    ],
+    row: ({ watchedItem }) => ({ item_id: watchedItem, taken_off: null, billed: '35.0000' }),
+  },
+  {
     promise: 'lines_sum_to_total',
     how: 'a line of a paid invoice was edited',
     sql: ({ paidInvoice }) => [
