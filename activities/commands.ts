@@ -22,6 +22,7 @@ import {
   type SubscriptionFacts,
 } from '../src/persistence/subscription-facts.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
+import { claimMeters } from '../src/persistence/usage-claims.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { tellAll } from '../src/persistence/write.ts';
 import {
@@ -141,6 +142,7 @@ async function create(
   const facts = decision ? begun(created, decision) : created;
   const { subscription, priced } = facts;
   await insertSubscription(write.tx, { ...facts, segments: created.segments }, own);
+  await claimMeters(write.tx, subscription, [], priced);
   const object = write.present.subscription(subscription, priced);
   const types = ['subscription.created' as const, ...announcement('scheduled', subscription.status)];
   await tellAll(write, types, { ...subjectOf(subscription), object });

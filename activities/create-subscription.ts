@@ -53,6 +53,7 @@ export async function newSubscription(
     paymentBehavior: body.payment_behavior,
     trialEndBehavior: body.trial_end_behavior,
     trialUsage: body.trial_usage,
+    usageScope: body.usage_scope,
     cycles: body.cycles,
     startAt: optionalDate(body.start_at),
     backdateDaysMax: tenant.backdateDaysMax,

@@ -96,6 +96,7 @@ export async function resolveCreation(
       trial_end_behavior: body.trial_end_behavior,
       cancel_at: body.cancel_at ?? null,
       trial_usage: body.trial_usage,
+      usage_scope: body.usage_scope,
       cycles: body.cycles ?? null,
       prices,
       metadata: body.metadata ?? {},

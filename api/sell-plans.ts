@@ -38,6 +38,7 @@ type Described = z.output<typeof planCreate> | z.output<typeof addOnCreate>;
 type Published = {
   trial_days?: number | null | undefined;
   usage_thresholds?: z.output<typeof usageThresholds> | undefined;
+  invoice_grace_hours?: number | null | undefined;
   prices: readonly PriceDraft[];
 };
 type Where = Pick<Call, 'tenantId' | 'cause'>;
@@ -177,6 +178,7 @@ async function publish(
     active: true,
     trialDays: asked.trial_days ?? null,
     usageThresholds: readThresholds(asked),
+    invoiceGraceHours: asked.invoice_grace_hours ?? null,
     createdAt: now,
   };
   await insertPlanVersion(tx, published, prices);

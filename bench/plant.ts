@@ -96,6 +96,7 @@ async function plantPlan({ tenantId, database }: Stage, at: Date): Promise<Price
       active: true,
       trialDays: null,
       usageThresholds: [],
+      invoiceGraceHours: null,
       createdAt: at,
     };
     await insertRow(tx, PlanVersionSchema, version);

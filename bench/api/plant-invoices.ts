@@ -109,6 +109,9 @@ function linesOf(invoice: Invoice, n: number): InvoiceLine[] {
       rounded: amount.toFixed(),
     },
     reversesLineId: null,
+    meterId: null,
+    meterVersion: null,
+    eventCount: null,
   }));
 }
 

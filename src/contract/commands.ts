@@ -3,7 +3,12 @@ import { INTERVAL_UNITS } from '../domain/calendar.ts';
 import { ANCHORS, PRORATIONS } from '../domain/change.ts';
 import { BILLINGS, TIMINGS } from '../domain/plan.ts';
 import { PRICE_MODELS } from '../domain/price-terms.ts';
-import { COLLECTION_METHODS, PAYMENT_BEHAVIORS, TRIAL_END_BEHAVIORS } from '../domain/subscription.ts';
+import {
+  COLLECTION_METHODS,
+  PAYMENT_BEHAVIORS,
+  TRIAL_END_BEHAVIORS,
+  USAGE_SCOPES,
+} from '../domain/subscription.ts';
 
 /**
  * The bodies of command rows: what was asked, validated, with every reference resolved to an id and every default filled
@@ -23,6 +28,7 @@ export const privatePrice = z.object({
   key: z.string(),
   name: z.string(),
   item: z.string().nullable(),
+  meter: z.string().nullable().default(null),
   currency: z.string(),
   terms: z.looseObject({ model: z.enum(PRICE_MODELS) }),
   billing: z.enum(BILLINGS),
@@ -59,6 +65,7 @@ export const createCommand = z.object({
   cancel_at: instant.nullable(),
   /** Rows of before these were there mean what the defaults say. */
   trial_usage: z.enum(['free', 'billed']).default('free'),
+  usage_scope: z.enum(USAGE_SCOPES).default('customer'),
   cycles: z.int().nullable().default(null),
   prices: z.array(privatePrice).default([]),
   metadata: z.record(z.string(), z.string()),

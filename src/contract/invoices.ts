@@ -63,6 +63,14 @@ export const invoiceLineOut = z
     period: z.object({ start: instantOut, end: instantOut }),
     proration: z.boolean(),
     reverses: z.string().nullable().meta({ description: 'The line of which this gives a part back.' }),
+    usage: z
+      .object({
+        meter: z.string(),
+        meter_version: z.int(),
+        events: z.int().meta({ description: 'How many events the meter saw in the period.' }),
+      })
+      .nullable()
+      .meta({ description: 'What counted the quantity; null where no meter did.' }),
     trace: traceOut,
   })
   .meta({ id: 'InvoiceLine' });
@@ -163,6 +171,16 @@ export function presentInvoiceLine(line: InvoiceLine, currency: string): z.infer
     period: { start: presentInstant(line.periodStart), end: presentInstant(line.periodEnd) },
     proration: line.proration,
     reverses: line.reversesLineId,
+    usage: presentLineUsage(line),
     trace: presentTrace(line.trace),
   };
+}
+
+function presentLineUsage({
+  meterId,
+  meterVersion,
+  eventCount,
+}: InvoiceLine): z.infer<typeof invoiceLineOut>['usage'] {
+  if (meterId === null || meterVersion === null || eventCount === null) return null;
+  return { meter: meterId, meter_version: meterVersion, events: eventCount };
 }

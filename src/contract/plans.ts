@@ -32,6 +32,11 @@ const trialDays = z
   .min(1, 'Write the days of the trial, from 1; leave it out for no trial.')
   .max(730, { error: 'A trial lasts at most 730 days.' });
 
+const graceHours = z.int().min(0).max(720).meta({
+  description:
+    'How many hours the invoice of a closed period stays a draft, so that late usage counts; null or absent: as many as the tenant has.',
+});
+
 export const planCreate = z
   .strictObject({
     name: nameIn,
@@ -43,6 +48,7 @@ export const planCreate = z
       .meta({ description: 'The trial of new subscriptions that do not say otherwise.' }),
     prices,
     usage_thresholds: usageThresholds.optional(),
+    invoice_grace_hours: graceHours.nullable().optional(),
     metadata: metadataIn.optional(),
   })
   .superRefine(checkThresholds)
@@ -70,6 +76,7 @@ export const planVersionCreate = z
     trial_days: trialDays.nullable().optional(),
     prices,
     usage_thresholds: usageThresholds.optional(),
+    invoice_grace_hours: graceHours.nullable().optional(),
   })
   .superRefine(checkThresholds)
   .meta({
@@ -133,6 +140,7 @@ export const planOut = z
     latest_version: z.int(),
     trial_days: z.int().nullable(),
     usage_thresholds: z.array(usageThresholdOut),
+    invoice_grace_hours: z.int().nullable(),
     prices: z.array(priceOut),
     archived_at: instantOut.nullable(),
     metadata: metadataOut,
@@ -158,6 +166,7 @@ export function presentPlan(
     latest_version: latestVersion,
     trial_days: version.trialDays,
     usage_thresholds: version.usageThresholds.map(presentThreshold),
+    invoice_grace_hours: version.invoiceGraceHours,
     prices: prices.map(presentPrice),
     archived_at: presentOptionalInstant(plan.archivedAt),
     metadata: plan.metadata,

@@ -130,7 +130,16 @@ function presentHeld(world: World, held: Held): SimulationAnswer['invoices'][num
 
 type Line = Omit<
   InvoiceLine,
-  'id' | 'tenantId' | 'invoiceId' | 'n' | 'periodStart' | 'periodEnd' | 'reversesLineId'
+  | 'id'
+  | 'tenantId'
+  | 'invoiceId'
+  | 'n'
+  | 'periodStart'
+  | 'periodEnd'
+  | 'reversesLineId'
+  | 'meterId'
+  | 'meterVersion'
+  | 'eventCount'
 > & {
   period: Period;
   currency: string;

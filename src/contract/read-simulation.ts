@@ -216,6 +216,7 @@ function termsOf(
     paymentBehavior: action.payment_behavior,
     trialEndBehavior: action.trial_end_behavior,
     trialUsage: action.trial_usage,
+    usageScope: action.usage_scope,
     cycles: action.cycles ?? null,
     startAt: where(action.start_at),
     backdateDaysMax: body.tenant.backdate_days_max ?? defaults.backdateDaysMax,

@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { ANCHORS, PRORATIONS } from '../domain/change.ts';
 import { civilTimeOf } from '../domain/simulate/civil-time.ts';
-import { COLLECTION_METHODS, PAYMENT_BEHAVIORS, TRIAL_END_BEHAVIORS } from '../domain/subscription.ts';
+import {
+  COLLECTION_METHODS,
+  PAYMENT_BEHAVIORS,
+  TRIAL_END_BEHAVIORS,
+  USAGE_SCOPES,
+} from '../domain/subscription.ts';
 import { checkChange, refuseTwice } from './changes.ts';
 import { currencyIn, instantIn, quantityIn } from './common.ts';
 import { priceOverride } from './price-overrides.ts';
@@ -125,6 +130,7 @@ export const subscribeAction = action('subscribe', {
   trial_days: z.int().min(0).max(730).optional(),
   trial_end: when.optional(),
   trial_usage: z.enum(['free', 'billed']).default('free'),
+  usage_scope: z.enum(USAGE_SCOPES).default('customer'),
   billing_cycle: z.enum(['anniversary', 'calendar']).default('anniversary'),
   billing_anchor: when.optional(),
   proration_basis: z.enum(['day', 'second']).default('day'),

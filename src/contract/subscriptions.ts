@@ -7,6 +7,7 @@ import {
   SUBSCRIPTION_STATUSES,
   type Subscription,
   TRIAL_END_BEHAVIORS,
+  USAGE_SCOPES,
 } from '../domain/subscription.ts';
 import { addOnsIn, overridesIn } from './changes.ts';
 import {
@@ -61,6 +62,10 @@ export const subscriptionCreate = z
       .enum(['free', 'billed'])
       .default('free')
       .meta({ description: 'Whether what is used during a trial is billed.' }),
+    usage_scope: z.enum(USAGE_SCOPES).default('customer').meta({
+      description:
+        'Whose events its metered prices count: all of its customer that name no other subscription, or only those that name this one. A second subscription on the same meter needs `subscription`.',
+    }),
     trial_days: z
       .int('Write a whole number of days.')
       .min(0, 'Write the days of the trial; 0 means no trial.')
@@ -203,6 +208,7 @@ export const subscriptionOut = z
     trial_end: instantOut.nullable(),
     trial_ended_at: instantOut.nullable(),
     trial_usage: z.enum(['free', 'billed']),
+    usage_scope: z.enum(USAGE_SCOPES),
     cycles: z.int().nullable(),
     ends_at: instantOut.nullable().meta({ description: 'When its cycles are over.' }),
     change_at: instantOut.nullable().meta({ description: 'When the next scheduled change takes place.' }),
@@ -257,6 +263,7 @@ export function presentSubscription(
     trial_end: presentOptionalInstant(subscription.trialEndsAt),
     trial_ended_at: presentOptionalInstant(subscription.trialEndedAt),
     trial_usage: subscription.trialUsage,
+    usage_scope: subscription.usageScope,
     cycles: subscription.cycles,
     ends_at: presentOptionalInstant(subscription.endsAt),
     change_at: presentOptionalInstant(subscription.changeAt),

@@ -25,6 +25,12 @@ export class Bill {
   private readonly owed = new Map<string, Decimal>();
   /** What was credited of fees, by the period that the fee stood for. */
   private readonly givenBack: { period: Period; amount: Decimal }[] = [];
+  private readonly late: readonly LineDraft[];
+
+  /** `late`: lines for usage that arrived late. They go along where there is an invoice, and make none of their own. */
+  constructor(late: readonly LineDraft[] = []) {
+    this.late = late;
+  }
 
   /** Bills an item for a stretch of its life. */
   charge(
@@ -76,9 +82,10 @@ export class Bill {
     const waits = to === 'pending';
     if (waits) assertFits([...this.lines, ...pending.map(({ line }) => line)].map(({ amount }) => amount));
     const takesPending = !waits && pending.length > 0 && (alone || this.lines.length > 0);
-    const lines = takesPending ? [...this.lines, ...pending.map(({ line }) => line)] : this.lines;
+    const late = !waits && (alone || this.lines.length > 0) ? this.late : [];
+    const taken = takesPending ? pending.map(({ line }) => line) : [];
     return {
-      invoice: waits ? null : invoiceOf(lines, reason, at),
+      invoice: waits ? null : invoiceOf([...this.lines, ...late, ...taken], reason, at),
       pending: waits ? this.lines : [],
       takesPending,
       credits: this.credits,
@@ -104,7 +111,7 @@ export class Bill {
     const periodEnd = entry.item.currentPeriodEnd ?? end;
     const liesIn = (period: Period) => period.start >= start && period.start < end && period.end <= periodEnd;
     let spent = entry.spent;
-    for (const { reverses, period, amount } of this.lines)
+    for (const { reverses, period, amount } of [...this.lines, ...this.late])
       if (!reverses && liesIn(period)) spent = spent.plus(amount);
     for (const { period, amount } of this.givenBack) if (liesIn(period)) spent = spent.minus(amount);
     return { ...entry, spent };

@@ -1,9 +1,10 @@
 import { contractualPeriod, endOfBilledDay, type Period, type ProrationBasis } from './calendar.ts';
-import type { BillingReason, LineTrace } from './invoice.ts';
+import type { BillingReason, InvoiceLine, LineTrace } from './invoice.ts';
 import { assertFits } from './large-amounts.ts';
 import { Decimal, roundToMinor, sum } from './money.ts';
 import { intervalOf, type Price, unitAmountOf } from './plan.ts';
 import { priceAmount } from './price-amount.ts';
+import type { Counted, Usage } from './price-terms.ts';
 import { type Fraction, fractionOf } from './proration.ts';
 import { rate } from './rating/rate.ts';
 import { quantityUsage } from './rating/usage.ts';
@@ -24,6 +25,24 @@ export type LineDraft = {
   trace: LineTrace;
   /** The line, or the pending one, that this gives a part of back; null for what is not a credit. */
   reverses: { lineId: string | null; pendingId: string | null } | null;
+  /** Of what a meter counted. */
+  metered?: Metered;
+};
+
+/** What stands behind a metered line. A line that was read again does not say any more what its count had `seen`. */
+export type Metered = Pick<Counted, 'meterId' | 'meterVersion' | 'eventCount'> & { seen?: Seen };
+
+/**
+ * The events that a line's count had seen, and what is billed of the line's period with it: everything, with what
+ * threshold invoices and earlier lines billed. `fraction` is the part of a whole period that was counted, null for the
+ * whole; `isLate`: of a period that was billed before.
+ */
+export type Seen = {
+  snapshot: string;
+  quantity: Decimal;
+  billed: Decimal;
+  fraction: Fraction | null;
+  isLate: boolean;
 };
 
 export type InvoiceDraft = {
@@ -70,12 +89,13 @@ export function feeLine(
   const { price, quantity } = priced;
   const fraction = partOf(subscription, price, period, options);
   const isWhole = fraction.numerator === fraction.denominator;
+  const alreadyBilled = instalmentsOf(subscription, priced);
   const { exact, trace, prorated } = priceAmount(price, {
     quantity,
     usage: priced.usage ?? null,
     spent: priced.spent ?? null,
     fraction: isWhole ? null : fraction,
-    alreadyBilled: instalmentsOf(subscription, priced),
+    alreadyBilled,
   });
   const amount = roundToMinor(exact, subscription.currency);
   const shown = prorated ? inUnits(fraction, subscription.prorationBasis) : null;
@@ -96,7 +116,30 @@ export function feeLine(
       rounded: amount.toFixed(),
     },
     reverses: null,
+    ...meteredBy(priced.usage, {
+      billed: amount.plus(alreadyBilled ?? 0),
+      fraction: isWhole ? null : fraction,
+      isLate: false,
+    }),
   };
+}
+
+/** What a stored line keeps of the meter that counted for it. */
+export function meterOf(
+  metered: Metered | undefined,
+): Pick<InvoiceLine, 'meterId' | 'meterVersion' | 'eventCount'> {
+  const { meterId = null, meterVersion = null, eventCount = null } = metered ?? {};
+  return { meterId, meterVersion, eventCount };
+}
+
+/** What a line says of the meter that counted for it; nothing where none did. */
+export function meteredBy(
+  usage: Usage | undefined,
+  seen: Omit<Seen, 'snapshot' | 'quantity'>,
+): Pick<LineDraft, 'metered'> {
+  if (!usage?.counted) return {};
+  const { snapshot, ...counted } = usage.counted;
+  return { metered: { ...counted, seen: { ...seen, snapshot, quantity: usage.quantity } } };
 }
 
 /** What threshold invoices billed of the item's running period; null where that is nothing. */

@@ -7,6 +7,7 @@ import { combined } from './combine.ts';
 import { type Conclusion, conclude, periodOf } from './conclude.ts';
 import { decideEndTrial, isAutomatic, keepToPeriodEnd } from './decide-step.ts';
 import type { Decision } from './decision.ts';
+import { lateLines } from './late-usage.ts';
 import type { Life } from './life.ts';
 import type { Subscription, SubscriptionItem } from './subscription.ts';
 import { closeInTrial, trialItem } from './trial-periods.ts';
@@ -77,10 +78,11 @@ function changeRunning(life: Life, change: Change, moves: Moves, at: Date, besid
     prorates: change.proration !== 'none',
   };
   assertProrated(priced, over);
-  const bill = new Bill();
+  const closes = priced.some(({ item }) => item.currentPeriodEnd?.getTime() === at.getTime());
+  const to = closes || change.proration === 'invoice_now' ? 'invoice' : 'pending';
+  const bill = new Bill(to === 'invoice' ? lateLines(life) : []);
   const { items, segments } = advance(bill, priced, over);
   for (const target of change.once) bill.chargeOnce(after, target, at);
-  const closes = priced.some(({ item }) => item.currentPeriodEnd?.getTime() === at.getTime());
   const period = { ...after, ...periodOf(items) };
   const { events = [], finished = [] } = told(beside);
   return conclude(life, {
@@ -89,7 +91,7 @@ function changeRunning(life: Life, change: Change, moves: Moves, at: Date, besid
     segments,
     at,
     bill,
-    to: closes || change.proration === 'invoice_now' ? 'invoice' : 'pending',
+    to,
     reason: closes ? 'subscription_cycle' : 'subscription_update',
     finished,
     events: closes ? ['billing.cycle.closed', 'subscription.renewed', ...events] : events,

@@ -3,6 +3,7 @@ import { endOfBilledDay } from './calendar.ts';
 import { conclude } from './conclude.ts';
 import type { Decision } from './decision.ts';
 import type { BillingReason } from './invoice.ts';
+import { lateLines } from './late-usage.ts';
 import type { Life } from './life.ts';
 import { isBilling, type PricedItem, type Subscription } from './subscription.ts';
 import { closeInTrial } from './trial-periods.ts';
@@ -70,7 +71,7 @@ function instantAfter(at: Date): Date {
 
 function finalDecision(life: Life, end: ReturnType<typeof ended>, at: Date, last: Last): Decision {
   const { subscription, priced } = life;
-  const bill = new Bill();
+  const bill = new Bill(lateLines(life));
   const isCommitment = ({ price }: PricedItem) => price.terms.model === 'minimum_commitment';
   for (const entry of [...priced.filter((one) => !isCommitment(one)), ...priced.filter(isCommitment)]) {
     if (subscription.status === 'trialing') closeInTrial(bill, subscription, entry, at);

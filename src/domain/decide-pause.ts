@@ -5,6 +5,7 @@ import { type Conclusion, conclude, periodOf } from './conclude.ts';
 import { type Beside, latest } from './decide-change.ts';
 import { isAutomatic } from './decide-step.ts';
 import type { Decision } from './decision.ts';
+import { lateLines } from './late-usage.ts';
 import type { Life } from './life.ts';
 import { newChangeId } from './new-ids.ts';
 import { startBilling } from './start-billing.ts';
@@ -26,7 +27,7 @@ export function decidePause(
 ): Decision {
   const { subscription, priced } = life;
   assertPausable(subscription, { at, resumeAt });
-  const bill = new Bill();
+  const bill = new Bill(lateLines(life));
   const rest = (entry: PricedItem) => restItem(bill, subscription, entry, at, credit);
   const isCommitment = ({ price }: PricedItem) => price.terms.model === 'minimum_commitment';
   const rested = new Map(
@@ -111,7 +112,7 @@ function resumeTrial(life: Life, at: Date): Conclusion {
 
 function resumeBilling(life: Life, at: Date): Conclusion {
   const { subscription, priced } = life;
-  const bill = new Bill();
+  const bill = new Bill(lateLines(life));
   const after: Subscription = { ...subscription, pausedAt: null };
   const runs = ({ item }: PricedItem) => item.currentPeriodEnd !== null && item.currentPeriodEnd > at;
   for (const entry of priced) if (!runs(entry)) leavePaused(bill, subscription, entry, at);

@@ -3,6 +3,7 @@ import { Bill } from './bill.ts';
 import { conclude, periodOf } from './conclude.ts';
 import { ended } from './decide-end.ts';
 import type { Decision } from './decision.ts';
+import { lateLines } from './late-usage.ts';
 import type { Life } from './life.ts';
 import { startBilling } from './start-billing.ts';
 import type { PricedItem, Subscription, SubscriptionItem } from './subscription.ts';
@@ -38,7 +39,7 @@ export function decideRemindTrial(life: Life, at: Date): Decision {
  * says.
  */
 export function decideEndTrial(life: Life, at: Date, hasPaymentMethod: boolean): Decision {
-  const bill = new Bill();
+  const bill = new Bill(lateLines(life));
   const over = { ...life.subscription, trialEndedAt: at };
   const payable = hasPaymentMethod || over.collectionMethod === 'send_invoice';
   const goesOn = payable || over.trialEndBehavior === 'activate';
@@ -71,7 +72,7 @@ function withoutPeriod({ item }: PricedItem, isCut: boolean): SubscriptionItem {
 /** A boundary of one or more items: what ended is billed in arrears, what begins is billed in advance. */
 export function decideClosePeriod(life: Life, at: Date): Decision {
   const { subscription, priced } = life;
-  const bill = new Bill();
+  const bill = new Bill(lateLines(life));
   const inTrial = subscription.trialEndsAt !== null && subscription.trialEndedAt === null;
   const items = inTrial
     ? priced.map((entry) => {

@@ -33,12 +33,14 @@ export function explain(line: ExplainedLine, timeZone: string): string[] {
     units: line.unitName ?? asInASentence(nameOf(line)),
     currency,
   });
-  const beginning = line.amount.lt(0) ? `Given back: ${formula}` : capitalized(formula);
+  // A line of what was billed before in part says what the whole comes to, whatever is left of it.
+  const isCredit = line.amount.lt(0) && trace.limits?.alreadyBilled === undefined;
+  const beginning = isCredit ? `Given back: ${formula}` : capitalized(formula);
   const comesTo = trace.limits?.rated ?? trace.rounded;
   return [
     ...steps.map(capitalized),
     `${beginning}${partOf(line, timeZone)}: ${shown(comesTo, currency)}`,
-    ...limitSentences(trace.limits, currency),
+    ...limitSentences(trace.limits, currency, line.amount.lt(0)),
     ...roundingSentence(trace, currency),
   ];
 }
@@ -58,7 +60,7 @@ function partOf({ period, trace: { fraction } }: ExplainedLine, timeZone: string
   return ` for ${fraction.numerator} of ${fraction.denominator} days (${daysText(first, last)})`;
 }
 
-function limitSentences(limits: LimitTrace | undefined, currency: string): string[] {
+function limitSentences(limits: LimitTrace | undefined, currency: string, isTooMuch: boolean): string[] {
   if (!limits) return [];
   const sentences: string[] = [];
   const { reached, alreadyBilled } = limits;
@@ -74,7 +76,9 @@ function limitSentences(limits: LimitTrace | undefined, currency: string): strin
   }
   if (alreadyBilled !== undefined)
     sentences.push(
-      `Of this, ${shown(alreadyBilled, currency)} was billed before; what is left is on this line.`,
+      isTooMuch
+        ? `Before, ${shown(alreadyBilled, currency)} was billed; what that was too much is given back on this line.`
+        : `Of this, ${shown(alreadyBilled, currency)} was billed before; what is left is on this line.`,
     );
   return sentences;
 }

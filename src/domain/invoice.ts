@@ -12,6 +12,7 @@ export const BILLING_REASONS = [
   'trial_end',
   'subscription_cancel',
   'threshold',
+  'late_usage',
 ] as const;
 export type BillingReason = (typeof BILLING_REASONS)[number];
 
@@ -72,6 +73,10 @@ export type InvoiceLine = {
   proration: boolean;
   trace: LineTrace;
   reversesLineId: string | null;
+  /** What counted its quantity, which version of it, and how many events that saw; null for what no meter counts. */
+  meterId: string | null;
+  meterVersion: number | null;
+  eventCount: number | null;
 };
 
 /** What is still owed on an invoice. */

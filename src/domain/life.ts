@@ -1,5 +1,6 @@
 import type { LineDraft } from './build-invoice.ts';
 import type { ScheduledChange } from './change.ts';
+import type { LateUsage } from './late-usage.ts';
 import type { PricedItem, Subscription } from './subscription.ts';
 import type { UsageThreshold } from './threshold.ts';
 
@@ -17,6 +18,8 @@ export type Life = {
   pending: readonly PendingLine[];
   /** Those of its plan's version; loaded where a decision may ask for them. */
   thresholds?: readonly UsageThreshold[];
+  /** Of its periods that were billed before, those with usage that was not known then; loaded like the usage of its items. */
+  late?: readonly LateUsage[];
 };
 
 /** A line that was decided and waits for the subscription's next invoice. */

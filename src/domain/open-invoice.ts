@@ -49,6 +49,7 @@ function isWithheld({ unpaidSince, endedAt }: Subscription): boolean {
 const BESIDE: Partial<Record<BillingReason, string>> = {
   subscription_cancel: '/cancel',
   threshold: '/threshold',
+  late_usage: '/late',
 };
 
 /** An invoice as it is before it has a number. */

@@ -31,6 +31,8 @@ export type PlanVersion = {
   trialDays: number | null;
   /** By currency and amount, the recurring one of a currency last (billing rule 29c). */
   usageThresholds: readonly UsageThreshold[];
+  /** How long invoices of closed periods stay drafts; null: as long as the tenant says (billing rule 27). */
+  invoiceGraceHours: number | null;
   createdAt: Date;
 };
 

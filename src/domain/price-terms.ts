@@ -82,7 +82,12 @@ export type Usage = {
   quantity: Decimal;
   events: readonly UsageEvent[];
   buckets: readonly Decimal[] | null;
+  /** What a meter counted, where one did. */
+  counted?: Counted;
 };
+
+/** Behind a quantity: the version of the meter, how many events it saw, and which; `snapshot` is for whoever counts. */
+export type Counted = { meterId: string; meterVersion: number; eventCount: number; snapshot: string };
 
 /** Plain JSON with decimals as strings: how terms are stored and hashed. */
 export type StoredTerms = { model: PriceModel; [field: string]: unknown };

@@ -33,6 +33,8 @@ export const PAYMENT_BEHAVIORS = [
 export type PaymentBehavior = (typeof PAYMENT_BEHAVIORS)[number];
 export const TRIAL_END_BEHAVIORS = ['activate', 'pause', 'cancel'] as const;
 export type TrialEndBehavior = (typeof TRIAL_END_BEHAVIORS)[number];
+/** Billing rule 29b. */
+export const USAGE_SCOPES = ['customer', 'subscription'] as const;
 export const STEP_NAMES = [
   'activate',
   'bill_threshold',
@@ -65,7 +67,7 @@ export type Subscription = {
   /** Whether what is used during the trial is billed (billing rule 10). */
   trialUsage: 'free' | 'billed';
   /** Whose events its metered items count: all of its customer's, or those that name the subscription (billing rule 29b). */
-  usageScope: 'customer' | 'subscription';
+  usageScope: (typeof USAGE_SCOPES)[number];
   /** How many cycles it runs for, counted from where billing begins; null: for ever. */
   cycles: number | null;
   startsAt: Date;

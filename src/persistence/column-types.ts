@@ -91,6 +91,27 @@ export class TermsColumn extends Type<PriceTerms, string | StoredTerms> {
 
 export const termsColumn = new TermsColumn();
 
+/** A `bigint` as a number, for counts that never come near what a number cannot hold. */
+export class CountColumn extends Type<number, string> {
+  override convertToDatabaseValue(value: number): string {
+    return value === null || value === undefined ? value : String(value);
+  }
+
+  override convertToJSValue(value: string | number): number {
+    return value === null || value === undefined ? value : Number(value);
+  }
+
+  override compareAsType(): string {
+    return 'number';
+  }
+
+  override getColumnType(): string {
+    return 'bigint';
+  }
+}
+
+export const countColumn = new CountColumn();
+
 type StoredThreshold = Omit<UsageThreshold, 'amount'> & { amount: string };
 
 /** A plan's usage thresholds as `jsonb`, decimals as strings. */

@@ -1,4 +1,4 @@
-import { amountColumn, periodColumn, rateColumn, termsColumn, thresholdsColumn } from './column-types.ts';
+import { amountColumn, countColumn, periodColumn, rateColumn, termsColumn, thresholdsColumn } from './column-types.ts';
 
 /** The column kinds of `data.md`, so that a mapping reads like the table. */
 export const id = { type: 'text', primary: true } as const;
@@ -8,6 +8,8 @@ export const instant = { type: 'datetime', columnType: 'timestamptz(3)' } as con
 export const optionalInstant = { type: 'datetime', columnType: 'timestamptz(3)', nullable: true } as const;
 export const integer = { type: 'integer' } as const;
 export const optionalInteger = { type: 'integer', nullable: true } as const;
+/** A `bigint` that counts things, within what a number holds exactly. */
+export const optionalCount = { type: countColumn, nullable: true } as const;
 export const flag = { type: 'boolean' } as const;
 export const optionalFlag = { type: 'boolean', nullable: true } as const;
 export const json = { type: 'json' } as const;

@@ -4,6 +4,7 @@ import { CREDIT_PROMISES } from './invariants/credit.ts';
 import { DUE_PROMISES } from './invariants/due.ts';
 import { INVOICE_PROMISES } from './invariants/invoices.ts';
 import { LEDGER_PROMISES } from './invariants/ledger.ts';
+import { METERED_PROMISES } from './invariants/metered.ts';
 import { PAYMENT_PROMISES } from './invariants/payments.ts';
 import { PERIOD_PROMISES } from './invariants/periods.ts';
 import { MIGRATION_PROMISES } from './invariants/plan-migrations.ts';
@@ -19,6 +20,7 @@ export const ROW_PROMISES: readonly Promised[] = [
   ...INVOICE_PROMISES,
   ...CREDIT_PROMISES,
   ...LEDGER_PROMISES,
+  ...METERED_PROMISES,
   ...PAYMENT_PROMISES,
   ...SUBSCRIPTION_PROMISES,
   ...WEBHOOK_PROMISES,

@@ -8,6 +8,7 @@ import {
   instant,
   integer,
   json,
+  optionalCount,
   optionalInstant,
   optionalInteger,
   optionalRate,
@@ -73,5 +74,8 @@ export const InvoiceLineSchema = new EntitySchema<InvoiceLine>({
     proration: flag,
     trace: json,
     reversesLineId: optionalText,
+    meterId: optionalText,
+    meterVersion: optionalInteger,
+    eventCount: optionalCount,
   },
 });

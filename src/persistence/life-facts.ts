@@ -3,10 +3,12 @@ import { Decimal } from '../domain/money.ts';
 import type { PricedItem } from '../domain/subscription.ts';
 import { feesAfter, type LoadedFee } from './billed-fees.ts';
 import type { Tx } from './doors.ts';
+import { countedUntil, isMetered } from './metered-usage.ts';
 import { usageUntil } from './reported-usage.ts';
 import { query } from './rows.ts';
 import type { SubscriptionFacts } from './subscription-facts.ts';
 import { instalmentsOf, thresholdsOf } from './thresholds.ts';
+import { lateUsageOf } from './usage-closures.ts';
 
 /**
  * Locks what a change of a subscription may touch besides it, before the subscription itself: its customer and every
@@ -33,21 +35,25 @@ export async function lockDebtsOf(tx: Tx, subscriptionId: string): Promise<void>
  */
 export async function withUsage(tx: Tx, facts: SubscriptionFacts, at: Date): Promise<SubscriptionFacts> {
   const { subscription, priced } = facts;
-  const isMetered = priced.some(({ price }) => price.billing === 'usage');
+  const isUsed = priced.some(({ price }) => price.billing === 'usage');
+  const isCounted = priced.some(isMetered);
   const isCommitted = priced.some(isCommitment);
-  if (!isMetered && !isCommitted) return facts;
-  const [usage, spent, instalments, thresholds] = await Promise.all([
-    isMetered ? usageUntil(tx, subscription.id, priced, at) : null,
+  if (!isUsed && !isCommitted) return facts;
+  const [usage, counted, late, spent, instalments, thresholds] = await Promise.all([
+    isUsed ? usageUntil(tx, subscription.id, priced, at) : null,
+    isCounted ? countedUntil(tx, subscription, priced, at) : null,
+    isCounted ? lateUsageOf(tx, subscription) : null,
     isCommitted ? spentUntil(tx, subscription.id, priced, at) : null,
-    isMetered ? instalmentsOf(tx, subscription, priced) : null,
+    isUsed ? instalmentsOf(tx, subscription, priced) : null,
     subscription.thresholdAt ? thresholdsOf(tx, subscription) : null,
   ]);
   return {
     ...facts,
     ...optional('thresholds', thresholds ?? facts.thresholds),
+    ...optional('late', late ?? undefined),
     priced: priced.map((entry) => ({
       ...entry,
-      ...optional('usage', usage?.get(entry.item.id)),
+      ...optional('usage', counted?.get(entry.item.id) ?? usage?.get(entry.item.id)),
       ...optional('instalments', instalments?.get(entry.item.id)),
       ...optional('spent', spent?.get(entry.item.id)),
     })),

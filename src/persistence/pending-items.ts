@@ -1,6 +1,6 @@
 import { EntitySchema } from '@mikro-orm/core';
 import { sql } from 'kysely';
-import type { LineDraft } from '../domain/build-invoice.ts';
+import { type LineDraft, meterOf } from '../domain/build-invoice.ts';
 import type { PendingLine } from '../domain/life.ts';
 import type { PendingItem } from '../domain/pending-item.ts';
 import { newId } from '../platform/ids.ts';
@@ -10,7 +10,9 @@ import {
   id,
   instant,
   json,
+  optionalCount,
   optionalInstant,
+  optionalInteger,
   optionalRate,
   optionalText,
   rate,
@@ -18,6 +20,7 @@ import {
 } from './columns.ts';
 import type { Tx } from './doors.ts';
 import { findRows, insertRowsLater, queryLater } from './rows.ts';
+import { moveClosures } from './usage-closures.ts';
 import type { Write } from './write.ts';
 
 export const PendingItemSchema = new EntitySchema<PendingItem>({
@@ -38,6 +41,9 @@ export const PendingItemSchema = new EntitySchema<PendingItem>({
     proration: flag,
     trace: json,
     reversesLineId: optionalText,
+    meterId: optionalText,
+    meterVersion: optionalInteger,
+    eventCount: optionalCount,
     reversesPendingId: optionalText,
     invoiceLineId: optionalText,
     droppedAt: optionalInstant,
@@ -63,7 +69,12 @@ export function pendingLine(row: PendingItem): PendingLine {
   const reverses = lineId || pendingId ? { lineId, pendingId } : null;
   const period = { start: row.periodStart, end: row.periodEnd };
   const rest = { description, quantity, unitAmount, amount, proration, trace, reverses };
-  return { id, line: { itemId, priceId, period, ...rest } };
+  return { id, line: { itemId, priceId, period, ...rest, ...meteredOf(row) } };
+}
+
+function meteredOf({ meterId, meterVersion, eventCount }: PendingItem): Pick<LineDraft, 'metered'> {
+  if (meterId === null || meterVersion === null || eventCount === null) return {};
+  return { metered: { meterId, meterVersion, eventCount } };
 }
 
 /** Lets lines wait for the subscription's next invoice. Answers their ids in order. */
@@ -73,7 +84,7 @@ export function insertPending(
   lines: readonly LineDraft[],
 ): string[] {
   const rows = lines.map(
-    ({ period, reverses, ...line }): PendingItem => ({
+    ({ period, reverses, metered, ...line }): PendingItem => ({
       ...line,
       id: newId('pl'),
       tenantId,
@@ -82,6 +93,7 @@ export function insertPending(
       periodEnd: period.end,
       reversesLineId: reverses?.lineId ?? null,
       reversesPendingId: reverses?.lineId ? null : (reverses?.pendingId ?? null),
+      ...meterOf(metered),
       invoiceLineId: null,
       droppedAt: null,
       createdAt: at,
@@ -106,6 +118,7 @@ export function takePending(tx: Tx, taken: readonly { pendingId: string; lineId:
     sql`update billed_periods set line_id = pending.invoice_line_id, pending_item_id = null
       from pending_items pending where pending.id = pending_item_id and pending.id = any(${pendingIds}::text[])`,
   );
+  moveClosures(tx, pendingIds);
 }
 
 /** A subscription that ends without a last invoice leaves nothing waiting: what would have been billed is waived. */

@@ -43,6 +43,7 @@ export const PlanVersionSchema = new EntitySchema<PlanVersion>({
     active: flag,
     trialDays: optionalInteger,
     usageThresholds: thresholds,
+    invoiceGraceHours: optionalInteger,
     createdAt: instant,
   },
 });

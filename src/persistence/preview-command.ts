@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { pricedAfter } from '../domain/apply-decision.ts';
 import { settleWithBalance } from '../domain/balance.ts';
 import { totalOf } from '../domain/build-invoice.ts';
 import { type CommandSetting, effectiveAt, type SubscriptionCommand } from '../domain/decide-command.ts';
@@ -15,6 +16,7 @@ import { findDefaultMethod } from './find.ts';
 import { type FactsWithFees, withFees } from './life-facts.ts';
 import { findRow } from './rows.ts';
 import { findSubscription, type SubscriptionFacts } from './subscription-facts.ts';
+import { assertFree } from './usage-claims.ts';
 import { chargeUnderWay } from './write-credit.ts';
 
 /** A command as it was read; `datedTo`: the instant in the past that it is dated to, or null. */
@@ -55,6 +57,7 @@ export async function previewCommand(
   const setting = { hasPaymentMethod: method !== null, trialReminderDays: tenant.trialReminderDays };
   const preview = decidePreview(known, asked.command, at, setting);
   assertNoneUnderWay(known, preview.decision);
+  await assertFree(tx, facts.subscription, pricedAfter(facts.priced, preview.decision));
   const before = balance?.balance ?? new Decimal(0);
   const { invoice } = preview.decision;
   const after = invoice ? settleWithBalance(totalOf(invoice), before).balance : before;

@@ -33,7 +33,7 @@ export async function usageUntil(
   priced: readonly PricedItem[],
   at: Date,
 ): Promise<ReadonlyMap<string, Usage>> {
-  const metered = priced.filter(({ price }) => price.billing === 'usage');
+  const metered = priced.filter(({ price }) => price.billing === 'usage' && price.meterId === null);
   const starts = metered.flatMap(({ item }) => item.currentPeriodStart?.getTime() ?? []);
   const records =
     starts.length === 0

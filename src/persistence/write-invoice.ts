@@ -1,4 +1,4 @@
-import type { InvoiceDraft, LineDraft } from '../domain/build-invoice.ts';
+import { type InvoiceDraft, type LineDraft, meterOf } from '../domain/build-invoice.ts';
 import type { CreditDraft } from '../domain/decision.ts';
 import type { EventType } from '../domain/event.ts';
 import { endedCollection } from '../domain/follow-payment.ts';
@@ -213,7 +213,7 @@ function lineRow(
   { id: invoiceId, tenantId }: Invoice,
   lineIds: readonly string[],
   index: number,
-  { period, reverses, ...line }: LineDraft,
+  { period, reverses, metered, ...line }: LineDraft,
   taken: Created['taken'],
 ): InvoiceLine {
   // What it gives back a part of may have waited for the same invoice.
@@ -227,5 +227,6 @@ function lineRow(
     periodStart: period.start,
     periodEnd: period.end,
     reversesLineId: reverses?.lineId ?? waited?.lineId ?? null,
+    ...meterOf(metered),
   };
 }

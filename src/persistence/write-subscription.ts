@@ -1,4 +1,4 @@
-import { shownAfter } from '../domain/apply-decision.ts';
+import { pricedAfter, shownAfter } from '../domain/apply-decision.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { EventType } from '../domain/event.ts';
 import { followInvoices as follow } from '../domain/follow-payment.ts';
@@ -26,6 +26,8 @@ import { nudgeInvoice } from './nudge-workflows.ts';
 import { dropPending, insertPending, takePending } from './pending-items.ts';
 import { saveScheduled } from './scheduled-changes.ts';
 import { overdueOf, type SubscriptionFacts, saveItems, saveSubscription } from './subscription-facts.ts';
+import { claimMeters } from './usage-claims.ts';
+import { insertClosures } from './usage-closures.ts';
 import { tellAll, type Write } from './write.ts';
 import { creditInvoices } from './write-credit.ts';
 import { createInvoice, finalizeInvoice, writeVoid } from './write-invoice.ts';
@@ -52,6 +54,7 @@ export async function applyDecision(
     facts.priced.map(({ item }) => item),
     decision,
   );
+  await claimMeters(tx, after, facts.priced, pricedAfter(facts.priced, decision));
   truncateCoverage(tx, decision.truncations, write.at);
   if (decision.credits.length > 0) after = await giveCredit(write, after, decision.credits);
   const { invoice, lineIds, inline } = await bill(write, facts, after, decision, tenant);
@@ -68,6 +71,7 @@ export async function applyDecision(
   const [subscription] = await Promise.all([
     changeSubscription(write, facts, after, decision),
     insertCoverage(tx, tenantId, decision.coverage, { lineIds, pendingIds }),
+    insertClosures(write, after, decision, { lineIds, pendingIds }),
     invoice && expectFollowUp(write, invoice, inline),
   ]);
   const collect = inline && invoice ? { invoiceId: invoice.id } : null;

@@ -210,6 +210,7 @@ export async function createWorld(
           active: true,
           trialDays,
           usageThresholds,
+          invoiceGraceHours: null,
           createdAt: now,
         });
         for (const row of rows) await insertRow(tx, PriceSchema, row);

@@ -1,5 +1,5 @@
 import { lifeAfter, shownAfter } from '../apply-decision.ts';
-import type { LineDraft } from '../build-invoice.ts';
+import { type LineDraft, meterOf } from '../build-invoice.ts';
 import type { CreditDraft, Decision } from '../decision.ts';
 import { endedCollection, followInvoices, type Overdue } from '../follow-payment.ts';
 import { amountDue, type InvoiceLine } from '../invoice.ts';
@@ -145,7 +145,7 @@ function voidOpen(world: World, { life }: Lived, at: Date): void {
 }
 
 function lineOf(world: World, invoiceId: string, n: number, draft: LineDraft): InvoiceLine {
-  const { period, reverses, ...rest } = draft;
+  const { period, reverses, metered, ...rest } = draft;
   return {
     ...rest,
     id: world.newId('il'),
@@ -155,6 +155,7 @@ function lineOf(world: World, invoiceId: string, n: number, draft: LineDraft): I
     periodStart: period.start,
     periodEnd: period.end,
     reversesLineId: reverses?.lineId ?? null,
+    ...meterOf(metered),
   };
 }
 

@@ -85,7 +85,7 @@ export const PERIOD_PROMISES: readonly Promised[] = [
       select line.tenant_id, line.item_id, null, tstzrange(line.period_start, line.period_end)::text,
         line.id, line.invoice_id, invoice.status, null
       from invoice_lines line join invoices invoice on invoice.id = line.invoice_id
-      where line.item_id is not null and line.reverses_line_id is null and not ${IS_INSTALMENT}
+      where line.item_id is not null and line.reverses_line_id is null and not ${IS_INSTALMENT} and not ${IS_LATE}
         and not exists (select from billed_periods period where period.line_id = line.id)`,
   },
   {
@@ -100,7 +100,7 @@ export const PERIOD_PROMISES: readonly Promised[] = [
         from invoice_lines line join invoices invoice on invoice.id = line.invoice_id join prices on prices.id = line.price_id
         where prices.billing = 'usage' and line.item_id is not null and line.reverses_line_id is null
           and exists (select from subscriptions sub where sub.id = invoice.subscription_id and sub.threshold_billed_at is not null)
-          and not exists (select from pending_items pending where pending.invoice_line_id = line.id))
+          and not exists (select from pending_items pending where pending.invoice_line_id = line.id) and not ${IS_LATE})
       select behind.tenant_id, behind.item_id, behind.id as line_id, behind.invoice_id,
         behind.trace -> 'limits' ->> 'alreadyBilled' as taken_off, before.billed
       from behind
@@ -116,6 +116,10 @@ export const PERIOD_PROMISES: readonly Promised[] = [
 /** Whether `line` bills a part of a period that went on behind it: what closed the period is in `billed_periods`. */
 const IS_INSTALMENT = sql`(invoice.billing_reason = 'threshold'
   and exists (select from prices where prices.id = line.price_id and prices.billing = 'usage'))`;
+
+/** Whether `line` bills what came too late for a period that another line had billed. */
+const IS_LATE = sql`(exists (select from usage_closures closure where closure.line_id = line.id)
+  and not exists (select from billed_periods period where period.line_id = line.id))`;
 
 /** Whether something of `line` was given back. */
 const GIVEN_BACK = sql`(

@@ -1,0 +1,94 @@
+import { sql } from 'kysely';
+import { DomainError } from '../domain/errors.ts';
+import type { PricedItem, Subscription } from '../domain/subscription.ts';
+import type { Tx } from './doors.ts';
+import { query } from './rows.ts';
+
+type Claimant = Pick<Subscription, 'id' | 'tenantId' | 'customerId' | 'usageScope'>;
+
+/**
+ * Keeps who bills a customer's unscoped usage of a meter (billing rule 29b): the items of `after` do from now on, and what
+ * the subscription's others billed is free. Costs nothing for subscriptions without a metered price. Throws
+ * `meter_claimed` where somebody else bills it, or two items of this subscription would.
+ */
+export async function claimMeters(
+  tx: Tx,
+  claimant: Claimant,
+  before: readonly PricedItem[],
+  after: readonly PricedItem[],
+): Promise<void> {
+  const [had, has] = [metersOf(before), metersOf(after)];
+  const same = had.length === has.length && had.every((claim, n) => claim.key === has[n]?.key);
+  if (same) return;
+  assertOnce(claimant, has);
+  if (claimant.usageScope === 'subscription') return;
+  await query(
+    tx,
+    sql`delete from usage_claims using subscription_items item
+      where item.id = item_id and item.subscription_id = ${claimant.id} and (meter_id, item_id) not in (
+        select * from unnest(${has.map(({ meterId }) => meterId)}::text[], ${has.map(({ itemId }) => itemId)}::text[]))`,
+  );
+  if (has.length === 0) return;
+  await query(
+    tx,
+    sql`insert into usage_claims (tenant_id, customer_id, meter_id, item_id)
+      select ${claimant.tenantId}, ${claimant.customerId}, claim.meter_id, claim.item_id
+      from unnest(${has.map(({ meterId }) => meterId)}::text[], ${has.map(({ itemId }) => itemId)}::text[])
+        as claim (meter_id, item_id) order by claim.meter_id
+      on conflict (customer_id, meter_id) do nothing`,
+  );
+  await assertClaimed(tx, claimant, has);
+}
+
+/** The same question without an answer in rows: for previews. */
+export async function assertFree(tx: Tx, claimant: Claimant, after: readonly PricedItem[]): Promise<void> {
+  const has = metersOf(after);
+  assertOnce(claimant, has);
+  if (claimant.usageScope === 'customer' && has.length > 0) await assertClaimed(tx, claimant, has);
+}
+
+type Claim = { meterId: string; itemId: string; itemKey: string; key: string };
+
+function metersOf(priced: readonly PricedItem[]): Claim[] {
+  return priced
+    .flatMap(({ item, price: { meterId } }) =>
+      meterId === null || item.endedAt
+        ? []
+        : [{ meterId, itemId: item.id, itemKey: item.key, key: `${meterId} ${item.id}` }],
+    )
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** Two items of one subscription never count the same events. */
+function assertOnce({ id }: Claimant, claims: readonly Claim[]): void {
+  for (const [n, claim] of claims.entries()) {
+    const other = claims.slice(0, n).find(({ meterId }) => meterId === claim.meterId);
+    if (other) throw claimed(claim.meterId, { subscriptionId: id, itemKey: other.itemKey }, true);
+  }
+}
+
+async function assertClaimed(tx: Tx, { id, customerId }: Claimant, claims: readonly Claim[]): Promise<void> {
+  const [taken] = await query<{ meterId: string; subscriptionId: string; itemKey: string }>(
+    tx,
+    sql`select claim.meter_id as "meterId", item.subscription_id as "subscriptionId", item.key as "itemKey"
+      from usage_claims claim join subscription_items item on item.id = claim.item_id
+      where claim.customer_id = ${customerId} and claim.meter_id = any(${claims.map(({ meterId }) => meterId)}::text[])
+        and item.subscription_id <> ${id} limit 1`,
+  );
+  if (taken) throw claimed(taken.meterId, taken, false);
+}
+
+function claimed(
+  meterId: string,
+  by: { subscriptionId: string; itemKey: string },
+  isOwn: boolean,
+): DomainError {
+  const remedy = isOwn
+    ? 'An event is billed once per subscription: take one of the two prices away, or give it another meter.'
+    : 'Create this one with usage_scope "subscription" and name it in its events, or end the other one first.';
+  return new DomainError(
+    'meter_claimed',
+    `The item "${by.itemKey}" of subscription ${by.subscriptionId} bills what meter ${meterId} counts for this customer. ${remedy}`,
+    { meter: meterId, subscription: by.subscriptionId, item: by.itemKey },
+  );
+}

@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { sql } from 'kysely';
+import { Decimal } from '../../src/domain/money.ts';
+import type { Price } from '../../src/domain/plan.ts';
+import { askRows } from '../../src/persistence/invariants.ts';
+import { query } from '../../src/persistence/rows.ts';
+import { plantMeter, use } from '../support/metered.ts';
+import { voidEvent } from '../support/usage.ts';
+import { createWorld, type World } from '../support/world.ts';
+
+let world: World;
+
+beforeAll(async () => {
+  world = await createWorld();
+});
+
+afterAll(async () => {
+  expect(await askRows(world.database, new Date())).toEqual([]);
+  await world[Symbol.asyncDispose]();
+});
+
+type Line = {
+  reason: string;
+  description: string;
+  quantity: string;
+  amount: string;
+  events: string | null;
+};
+
+/** The lines of a subscription's invoices that a meter counted, in the order in which they were made. */
+async function meteredLines(subscriptionId: string): Promise<string[]> {
+  const rows = await world.inTenant((tx) =>
+    query<Line>(
+      tx,
+      sql`select invoice.billing_reason as reason, line.description, trim_scale(line.quantity)::text as quantity,
+          trim_scale(line.amount)::text as amount, line.event_count as events
+        from invoice_lines line join invoices invoice on invoice.id = line.invoice_id
+        where invoice.subscription_id = ${subscriptionId} and line.meter_id is not null order by line.id`,
+    ),
+  );
+  return rows.map(
+    ({ reason, description, quantity, amount, events }) =>
+      `${reason}: ${description}, ${quantity} of ${events} events, ${amount}`,
+  );
+}
+
+async function metered(price: Partial<Price> = {}, meterId?: string) {
+  const meter = meterId ?? (await plantMeter(world));
+  return world.plan([
+    { unitAmount: '20' },
+    {
+      key: 'calls',
+      name: 'Calls',
+      billing: 'usage',
+      timing: 'in_arrears',
+      meterId: meter,
+      terms: { model: 'per_unit', unitAmount: new Decimal('0.5') },
+      ...price,
+    },
+  ]);
+}
+
+describe('usage that a meter counts', () => {
+  it('is billed when its period ends, with what arrived late on the invoice after it', async () => {
+    const clock = await world.clock('2027-01-01T00:00:00Z');
+    const customer = await world.customer({ testClockId: clock });
+    const plan = await metered();
+    const id = await world.subscribe(customer, plan, { requestedAt: new Date('2027-01-01T00:00:00Z') });
+    await use(world, customer, '2027-01-10T00:00:00Z', 10);
+    await use(world, customer, '2027-01-31T23:59:59.999Z', '2.5');
+    await use(world, customer, '2027-02-01T00:00:00Z', 100);
+    await world.advance(clock, '2027-02-05T00:00:00Z');
+    expect(await meteredLines(id)).toEqual(['subscription_cycle: Calls, 12.5 of 2 events, 6.25']);
+
+    await use(world, customer, '2027-01-31T12:00:00Z', 4);
+    await world.advance(clock, '2027-03-05T00:00:00Z');
+    const second = [
+      'subscription_cycle: Calls, 12.5 of 2 events, 6.25',
+      'subscription_cycle: Calls, 100 of 1 events, 50',
+      'subscription_cycle: Calls (late, 1 Jan – 31 Jan), 16.5 of 3 events, 2',
+    ];
+    expect(await meteredLines(id)).toEqual(second);
+
+    await world.advance(clock, '2027-04-05T00:00:00Z');
+    expect(await meteredLines(id)).toEqual([...second, 'subscription_cycle: Calls, 0 of 0 events, 0']);
+  });
+
+  it('is given back on the next invoice when an event turns out to be wrong', async () => {
+    const clock = await world.clock('2027-01-01T00:00:00Z');
+    const customer = await world.customer({ testClockId: clock });
+    const id = await world.subscribe(customer, await metered(), {
+      requestedAt: new Date('2027-01-01T00:00:00Z'),
+    });
+    const at = '2027-01-10T00:00:00Z';
+    const key = await use(world, customer, at, 10);
+    await world.advance(clock, '2027-02-05T00:00:00Z');
+    await world.inTenant((tx) =>
+      voidEvent(tx, world.tenantId, {
+        key,
+        revision: 0,
+        eventName: 'call',
+        customerId: customer,
+        subscriptionId: null,
+        at: new Date(at),
+        properties: {},
+      }),
+    );
+    await world.advance(clock, '2027-03-05T00:00:00Z');
+    expect(await meteredLines(id)).toEqual([
+      'subscription_cycle: Calls, 10 of 1 events, 5',
+      'subscription_cycle: Calls, 0 of 0 events, 0',
+      'subscription_cycle: Calls (late, 1 Jan – 31 Jan), 0 of 0 events, -5',
+    ]);
+  });
+
+  it('is counted by one subscription of its customer, unless the other says that its usage is its own', async () => {
+    const clock = await world.clock('2027-01-01T00:00:00Z');
+    const customer = await world.customer({ testClockId: clock });
+    const meter = await plantMeter(world);
+    const plan = await metered({}, meter);
+    const requestedAt = new Date('2027-01-01T00:00:00Z');
+    const first = await world.subscribe(customer, plan, { requestedAt });
+    await expect(world.subscribe(customer, await metered({}, meter), { requestedAt })).rejects.toThrow(
+      new RegExp(`refused.*meter_claimed.*${first}.*usage_scope`),
+    );
+    const own = await world.subscribe(customer, await metered({}, meter), {
+      requestedAt,
+      usage_scope: 'subscription',
+    });
+    await use(world, customer, '2027-01-10T00:00:00Z', 10);
+    await use(world, customer, '2027-01-11T00:00:00Z', 3, { subscriptionId: own });
+    await use(world, customer, '2027-01-12T00:00:00Z', 1, { subscriptionId: first });
+    await world.advance(clock, '2027-02-05T00:00:00Z');
+    expect(await meteredLines(first)).toEqual(['subscription_cycle: Calls, 11 of 2 events, 5.5']);
+    expect(await meteredLines(own)).toEqual(['subscription_cycle: Calls, 3 of 1 events, 1.5']);
+
+    const { outcome } = await world.command(
+      first,
+      'cancel',
+      { mode: 'now', at: null, reason: null },
+      {
+        requestedAt: new Date('2027-02-05T00:00:00Z'),
+      },
+    );
+    expect(outcome).toBe('applied');
+    await world.subscribe(customer, plan, { requestedAt: new Date('2027-02-05T00:00:00Z') });
+  });
+});
