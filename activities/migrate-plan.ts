@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { moveBody } from '../src/contract/move-command.ts';
+import { presentPlanMigration } from '../src/contract/plan-migrations.ts';
 import { COMMAND_LIFETIME_MS } from '../src/domain/command.ts';
 import { judgeSubscriber, moveCommand, type PlanMigration } from '../src/domain/plan-migration.ts';
 import type { Database, Tx } from '../src/persistence/doors.ts';
@@ -23,6 +24,7 @@ import {
   type SubscriberCounts,
   saveMigrationStatus,
   skipUntouched,
+  tellOfMigration,
 } from '../src/persistence/plan-migrations.ts';
 import { crashPoint } from '../src/platform/crash-point.ts';
 import { newId } from '../src/platform/ids.ts';
@@ -129,9 +131,8 @@ async function settle(tx: Tx, migrationId: string, before: number): Promise<Batc
   const progress = before + (await settleMoves(tx, migrationId, now));
   if (migration.status === 'canceled') await skipUntouched(tx, migrationId, now);
   const isOver = migration.status === 'running' && (await isDone(tx, migrationId));
-  const { status, planId, toVersion } = isOver
-    ? await saveMigrationStatus(tx, migration, 'completed', now)
-    : migration;
+  const counts = (await countsOf(tx, [migrationId])).get(migrationId);
+  const { status, planId, toVersion } = isOver ? await complete(tx, migration, counts, now) : migration;
   const underWay = (await unfinishedMoves(tx, migrationId)).length;
   const goesOn = status === 'running' || underWay > 0;
   const stuckMs = underWay > 0 ? STUCK_MS : patienceMs(await nextTryAt(tx, migrationId), now);
@@ -139,9 +140,28 @@ async function settle(tx: Tx, migrationId: string, before: number): Promise<Batc
     status,
     planId,
     toVersion,
-    counts: (await countsOf(tx, [migrationId])).get(migrationId) ?? {},
+    counts: counts ?? {},
     waitMs: goesOn ? (progress > 0 ? 0 : stuckMs) : null,
   };
+}
+
+async function complete(
+  tx: Tx,
+  migration: PlanMigration,
+  counts: SubscriberCounts | undefined,
+  now: Date,
+): Promise<PlanMigration> {
+  const completed = await saveMigrationStatus(tx, migration, 'completed', now);
+  const cause = { correlationId: migration.id, causationId: migration.id };
+  if (counts)
+    await tellOfMigration(
+      tx,
+      cause,
+      'plan_migration.completed',
+      completed,
+      presentPlanMigration(completed, counts),
+    );
+  return completed;
 }
 
 /** Somebody who waits without an instant waits for his test clock. */

@@ -94,10 +94,14 @@ const STEERED = { pause: 'paused', resume: 'running', cancel: 'canceled' } as co
  * Stops a migration, lets it go on, or ends it, and owes its workflow the news. What it was told before is no error.
  * Moves that are under way come to their end; of a canceled migration nobody else is moved.
  */
-export async function steerMigration(tx: Tx, id: string, steer: Steer): Promise<PlanMigration> {
+export async function steerMigration(
+  tx: Tx,
+  id: string,
+  steer: Steer,
+): Promise<{ migration: PlanMigration; isNews: boolean }> {
   const migration = found(await lockMigration(tx, id), 'plan migration');
   const status = STEERED[steer];
-  if (migration.status === status) return migration;
+  if (migration.status === status) return { migration, isNews: false };
   if (migration.status === 'completed' || migration.status === 'canceled')
     throw new DomainError(
       'plan_migration_over',
@@ -108,7 +112,7 @@ export async function steerMigration(tx: Tx, id: string, steer: Steer): Promise<
   if (steer === 'cancel') await skipUntouched(tx, migration.id, now);
   const steered = await saveMigrationStatus(tx, migration, status, now);
   await tellWorkflow(tx, steered, now);
-  return steered;
+  return { migration: steered, isNews: true };
 }
 
 export async function migrationOf(tx: Tx, id: string): Promise<PlanMigration> {

@@ -13,13 +13,16 @@ import {
 import { emptyBody } from '../../src/contract/subscriptions.ts';
 import type { PlanMigration } from '../../src/domain/plan-migration.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
+import type { Cause } from '../../src/persistence/events.ts';
 import { findPlanByReference, found } from '../../src/persistence/find-by-reference.ts';
 import {
   assertNoneRuns,
   countsOf,
   insertMigration,
+  type MigrationEvent,
   PlanMigrationSchema,
   subscribersAfter,
+  tellOfMigration,
 } from '../../src/persistence/plan-migrations.ts';
 import { dryRun } from '../dry-run-migration.ts';
 import { cursorOf, idOf, listRows, pageOf, presentList } from '../list.ts';
@@ -51,7 +54,7 @@ const create = route({
     await assertNoneRuns(tx, migration.planId);
     await countWithin(tx, migration);
     await insertMigration(tx, migration);
-    return show(tx, migration);
+    return told(tx, call.cause, 'plan_migration.started', migration);
   },
 });
 
@@ -122,6 +125,12 @@ const subscriptions = route({
   },
 });
 
+const STEERED_EVENTS = {
+  pause: 'plan_migration.paused',
+  resume: 'plan_migration.resumed',
+  cancel: 'plan_migration.canceled',
+} as const;
+
 const steering = (steer: Steer, operationId: string, summary: string, description: string) =>
   route({
     ...described,
@@ -136,7 +145,10 @@ const steering = (steer: Steer, operationId: string, summary: string, descriptio
     response: { description: 'The migration.', schema: planMigrationOut },
     errors: ['not_found', 'plan_migration_over'],
     kind: 'write',
-    handler: async (tx, { params }) => show(tx, await steerMigration(tx, params.id, steer)),
+    async handler(tx, { params, cause }) {
+      const { migration, isNews } = await steerMigration(tx, params.id, steer);
+      return isNews ? told(tx, cause, STEERED_EVENTS[steer], migration) : show(tx, migration);
+    },
   });
 
 const pause = steering(
@@ -161,6 +173,13 @@ const cancel = steering(
 async function show(tx: Tx, migration: PlanMigration) {
   const counts = await countsOf(tx, [migration.id]);
   return presentPlanMigration(migration, found(counts.get(migration.id) ?? null, 'count'));
+}
+
+/** What happened to it, for the world and for whoever asked. */
+async function told(tx: Tx, cause: Cause, type: MigrationEvent, migration: PlanMigration) {
+  const shown = await show(tx, migration);
+  await tellOfMigration(tx, cause, type, migration, shown);
+  return shown;
 }
 
 export const planMigrationRoutes: Route[] = [create, list, get, subscriptions, pause, resume, cancel];

@@ -6,6 +6,7 @@ import { customerOut } from './customers.ts';
 import { invoiceOut } from './invoices.ts';
 import { paymentMethodOut } from './payment-methods.ts';
 import { paymentOut } from './payments.ts';
+import { planMigrationOut } from './plan-migrations.ts';
 import { planOut } from './plans.ts';
 import { subscriptionOut } from './subscriptions.ts';
 import { webhookEndpointOut } from './webhooks.ts';
@@ -15,6 +16,7 @@ const OBJECTS = {
   customer: customerOut,
   payment_method: paymentMethodOut,
   plan: planOut,
+  plan_migration: planMigrationOut,
   subscription: subscriptionOut,
   invoice: invoiceOut,
   credit_note: creditNoteOut,
@@ -33,6 +35,14 @@ export const EVENT_CATALOGUE = {
   'plan.created': ['plan', 'A plan was created.'],
   'plan.updated': ['plan', 'A plan was changed or got a new version.'],
   'plan.archived': ['plan', 'A plan takes no new subscriptions.'],
+  'plan_migration.started': ['plan_migration', 'Subscribers of a plan begin to be moved to a version of it.'],
+  'plan_migration.paused': ['plan_migration', 'Nobody else is moved until the migration is resumed.'],
+  'plan_migration.resumed': ['plan_migration', 'A paused migration goes on.'],
+  'plan_migration.completed': [
+    'plan_migration',
+    'Every subscriber of a migration has an outcome; `counts` says how many have which.',
+  ],
+  'plan_migration.canceled': ['plan_migration', 'Whose turn had not come stays where he is.'],
   'subscription.created': ['subscription', 'A subscription was created.'],
   'subscription.trial_started': ['subscription', 'The trial of a subscription began.'],
   'subscription.trial_will_end': [

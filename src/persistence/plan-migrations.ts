@@ -1,6 +1,7 @@
 import { EntitySchema } from '@mikro-orm/core';
 import { type RawBuilder, sql } from 'kysely';
 import { DomainError } from '../domain/errors.ts';
+import type { EventType } from '../domain/event.ts';
 import { isId } from '../domain/ids.ts';
 import {
   type MigrationSubscriber,
@@ -20,9 +21,12 @@ import {
   text,
 } from './columns.ts';
 import type { Tx } from './doors.ts';
+import { type Cause, recordEvents } from './events.ts';
 import { nudge } from './nudges.ts';
 import { findRow, insertRow, lockRow, query, selectRows, updateRows } from './rows.ts';
 import { isTaken } from './trouble.ts';
+
+export type MigrationEvent = Extract<EventType, `plan_migration.${string}`>;
 
 export const PlanMigrationSchema = new EntitySchema<PlanMigration>({
   name: 'PlanMigration',
@@ -161,6 +165,19 @@ export function tellWorkflow(
   notBefore: Date,
 ): Promise<void> {
   return nudge(tx, { tenantId, kind: 'plan_migration', entityId, notBefore });
+}
+
+/** Tells the world of a migration that the caller has locked, or just made; `object` is how it looks on the wire. */
+export async function tellOfMigration(
+  tx: Tx,
+  cause: Cause,
+  type: MigrationEvent,
+  { id: objectId, tenantId, updatedAt: createdAt }: PlanMigration,
+  object: Record<string, unknown>,
+): Promise<void> {
+  await recordEvents(tx, tenantId, cause, [
+    { type, objectType: 'plan_migration', objectId, data: { object }, createdAt },
+  ]);
 }
 
 /** Those of a canceled migration that nobody has begun to move stay where they are. */

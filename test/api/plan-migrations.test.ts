@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
+import { webhookBody, webhookBodySchema } from '../../src/contract/events.ts';
 import { planMigrationDryRunOut, planMigrationOut } from '../../src/contract/plan-migrations.ts';
 import { runApi } from '../../src/main/run-api.ts';
+import { EventSchema } from '../../src/persistence/events.ts';
 import { PendingItemSchema } from '../../src/persistence/pending-items.ts';
 import { findRows } from '../../src/persistence/rows.ts';
 import { freePort } from '../../src/platform/port.ts';
@@ -61,6 +63,17 @@ async function cast() {
   });
   expect(version.status).toBe(201);
   return { plan, ada, bob, poor };
+}
+
+/** What the world hears of a migration, in order, each as a webhook carries it. */
+async function eventsOf(objectId: string) {
+  const events = await world.inTenant((tx) =>
+    findRows(tx, EventSchema, { objectId }, { orderBy: { sequence: 'asc' } }),
+  );
+  return events.map((event) => {
+    const { data } = webhookBodySchema(event.type).parse(JSON.parse(webhookBody(event)));
+    return { type: event.type, object: data.object };
+  });
 }
 
 async function completed(id: string): Promise<z.infer<typeof planMigrationOut>> {
@@ -139,6 +152,18 @@ describe('a migration of a plan', () => {
       expect((await completed(one.id)).counts).toMatchObject({ scheduled: 2, refused: 1 });
       const late = await post(`/v1/plan_migrations/${one.id}/pause`);
       expect([late.status, late.body['code']]).toEqual([409, 'plan_migration_over']);
+      const told = await eventsOf(one.id);
+      expect(told.map(({ type }) => type)).toEqual([
+        'plan_migration.started',
+        'plan_migration.paused',
+        'plan_migration.resumed',
+        'plan_migration.completed',
+      ]);
+      expect(told[0]?.object).toMatchObject({ status: 'running', counts: { total: 3, pending: 3 } });
+      expect(told.at(-1)?.object).toMatchObject({
+        status: 'completed',
+        counts: { pending: 0, scheduled: 2, refused: 1 },
+      });
     } finally {
       await world.startWorker();
     }
@@ -153,6 +178,11 @@ describe('a migration of a plan', () => {
       expect(canceled.body).toMatchObject({ status: 'canceled', counts: { total: 1, skipped: 1 } });
       const { data } = await page(`/v1/plan_migrations/${id}/subscriptions`);
       expect(data).toMatchObject([{ subscription: ada.id, status: 'skipped', reason: 'migration_canceled' }]);
+      await post(`/v1/plan_migrations/${id}/cancel`);
+      expect((await eventsOf(id)).map(({ type }) => type)).toEqual([
+        'plan_migration.started',
+        'plan_migration.canceled',
+      ]);
     } finally {
       await world.startWorker();
     }
