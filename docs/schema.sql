@@ -1605,7 +1605,8 @@ create table usage_rollup_states (
   meter_id text collate "C" not null,
   meter_version integer not null,
   snapshot pg_snapshot not null,
-  updated_at timestamp(3) with time zone not null
+  updated_at timestamp(3) with time zone not null,
+  built_to text collate "C"
 );
 alter table usage_rollup_states add constraint usage_rollup_states_pkey PRIMARY KEY (meter_id, meter_version);
 alter table usage_rollup_states enable row level security;
@@ -1628,7 +1629,8 @@ create table usage_rollups (
   min numeric,
   max numeric,
   latest_at timestamp(3) with time zone,
-  latest numeric
+  latest numeric,
+  latest_key text collate "C"
 );
 alter table usage_rollups add constraint usage_rollups_pkey PRIMARY KEY (tenant_id, meter_id, meter_version, customer_id, hour, subscription_id, group_values);
 alter table usage_rollups enable row level security;
@@ -1925,6 +1927,39 @@ AS $function$
         return new;
       end $function$
 ;
+
+CREATE OR REPLACE FUNCTION public.prepare_usage_month(any_day date)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+ SET lock_timeout TO '2s'
+AS $function$
+      declare
+        month timestamp := date_trunc('month', any_day::timestamp);
+        first timestamptz := month at time zone 'UTC';
+        beyond timestamptz := (month + interval '1 month') at time zone 'UTC';
+        name text := 'usage_events_' || to_char(month, 'YYYYMM');
+        moved bigint := 0;
+      begin
+        if month < now() - interval '600 days' or month > now() + interval '400 days' then
+          raise exception 'the month of % is too far away', any_day;
+        end if;
+        perform pg_advisory_xact_lock(hashtextextended('perennial usage months', 0));
+        if to_regclass(name) is not null then return null; end if;
+        execute format('create table %I (like usage_events including defaults including constraints)', name);
+        -- Nobody adds to the month between its move and its beginning.
+        lock table usage_events_other in access exclusive mode;
+        if exists (select from usage_events_other where event_at >= first and event_at < beyond) then
+          execute format('with moved as (delete from usage_events_other where event_at >= $1 and event_at < $2 returning *)
+            insert into %I select * from moved', name) using first, beyond;
+          get diagnostics moved = row_count;
+        end if;
+        execute format('alter table usage_events attach partition %I for values from (%L) to (%L)', name, first, beyond);
+        return moved;
+      end $function$
+;
+grant execute on function prepare_usage_month(date) to perennial_system;
 
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger

@@ -19,6 +19,7 @@ import { Migration20261121101900_bound_backdated_starts } from './Migration20261
 import { Migration20261121102100_move_subscribers } from './Migration20261121102100_move_subscribers.ts';
 import { Migration20261121102200_set_thresholds } from './Migration20261121102200_set_thresholds.ts';
 import { Migration20261121102300_meter_usage } from './Migration20261121102300_meter_usage.ts';
+import { Migration20261121102310_divide_usage_by_month } from './Migration20261121102310_divide_usage_by_month.ts';
 import { Migration20261121102315_roll_up_usage } from './Migration20261121102315_roll_up_usage.ts';
 import { Migration20261121102320_bill_metered_usage } from './Migration20261121102320_bill_metered_usage.ts';
 import { Migration20261121102330_collect_usage } from './Migration20261121102330_collect_usage.ts';
@@ -48,6 +49,7 @@ export const migrationsList = [
   Migration20261121102100_move_subscribers,
   Migration20261121102200_set_thresholds,
   Migration20261121102300_meter_usage,
+  Migration20261121102310_divide_usage_by_month,
   Migration20261121102315_roll_up_usage,
   Migration20261121102320_bill_metered_usage,
   Migration20261121102330_collect_usage,

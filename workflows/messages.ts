@@ -12,7 +12,9 @@ export const WORKFLOWS = {
   webhookEndpoint: 'webhookEndpoint',
   testClock: 'testClock',
   reconcile: 'reconcile',
+  partitions: 'partitions',
   migratePlan: 'migratePlan',
+  importUsage: 'importUsage',
 } as const;
 
 export type Queue = 'billing' | 'gateway' | 'webhooks' | 'bulk';
@@ -28,6 +30,7 @@ export const workflowId = {
   webhookEndpoint: (id: string) => `webhook-endpoint/${id}`,
   testClock: (id: string) => `test-clock/${id}`,
   migratePlan: (id: string) => `migrate-plan/${id}`,
+  importUsage: (id: string) => `import-usage/${id}`,
 } as const;
 
 export type SubscriptionInput = { tenantId: string; subscriptionId: string; state?: SubscriptionState };
@@ -35,6 +38,7 @@ export type InvoiceInput = { tenantId: string; invoiceId: string; state?: Invoic
 export type WebhookEndpointInput = { tenantId: string; endpointId: string };
 export type TestClockInput = { tenantId: string; clockId: string };
 export type PlanMigrationInput = { tenantId: string; migrationId: string };
+export type UsageImportInput = { tenantId: string; importId: string };
 
 export type CommandMessage = { commandId: string; requestedAt: InstantString };
 export type CommandOutcome = { outcome: 'applied' | 'refused' | 'expired' };

@@ -13,13 +13,15 @@ import {
 } from '@temporalio/worker';
 import { createBillingActivities } from '../../activities/billing.ts';
 import { createCommandActivities } from '../../activities/commands.ts';
+import { createUsageImportActivities } from '../../activities/import-usage.ts';
 import { createInvoiceActivities } from '../../activities/invoices.ts';
 import { createPlanMigrationActivities } from '../../activities/migrate-plan.ts';
+import { createPartitionActivities } from '../../activities/partitions.ts';
 import { createPaymentActivities } from '../../activities/payments.ts';
 import { createReconcileActivities } from '../../activities/reconcile.ts';
 import { createTestClockActivities } from '../../activities/test-clocks.ts';
 import { createWebhookActivities } from '../../activities/webhooks.ts';
-import { taskQueue } from '../../workflows/messages.ts';
+import { taskQueue, WORKFLOWS } from '../../workflows/messages.ts';
 import { presenters } from '../contract/presenters.ts';
 import { gateways } from '../gateways/registry.ts';
 import { connect } from '../persistence/database.ts';
@@ -31,6 +33,7 @@ import { createSafeSender } from '../platform/safe-fetch.ts';
 import { connectionOptions } from '../platform/temporal.ts';
 import { createVault } from '../platform/vault.ts';
 import { engineOf } from './engine.ts';
+import { keepSchedule } from './keep-schedule.ts';
 import { keepReconciling, noteRepair } from './reconcile.ts';
 import { startRelay } from './relay.ts';
 import { sendMove } from './send-move.ts';
@@ -126,6 +129,7 @@ export async function runWorker(
       ...createInvoiceActivities(deps),
       ...createTestClockActivities({ ...deps, tick: sendTick(client, prefix) }),
       ...createReconcileActivities(repairing),
+      ...createPartitionActivities(deps),
     },
     ...billingSettings(poolSize),
   };
@@ -148,7 +152,10 @@ export async function runWorker(
       ...common,
       taskQueue: taskQueue('bulk', prefix),
       workflowBundle,
-      activities: createPlanMigrationActivities({ database, send: sendMove(client, prefix, logger) }),
+      activities: {
+        ...createPlanMigrationActivities({ database, send: sendMove(client, prefix, logger) }),
+        ...createUsageImportActivities({ database }),
+      },
       ...BULK_SETTINGS,
     }),
   ]);
@@ -166,6 +173,7 @@ export async function runWorker(
   starting.use(startRelay({ database, client, taskQueuePrefix: prefix, logger }));
   const schedule = { client, connection: clientConnection, namespace, taskQueuePrefix: prefix, logger };
   starting.use(keepReconciling(schedule));
+  starting.use(keepSchedule(schedule, { workflowType: WORKFLOWS.partitions, every: '1 day' }));
   logger.info({ address: config.temporal.address, namespace }, 'the worker runs');
   const stack = starting.move();
   return { broken: broken.promise, [Symbol.asyncDispose]: () => stack.disposeAsync() };

@@ -4,6 +4,7 @@ import { connect } from '../../src/persistence/database.ts';
 import type { Database } from '../../src/persistence/doors.ts';
 import { migrate } from '../../src/persistence/migrate.ts';
 import { ping } from '../../src/persistence/save-tenants.ts';
+import { prepareMonth } from '../../src/persistence/usage-months.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 /**
@@ -55,4 +56,6 @@ test('an owner without superuser rights migrates, and the processes become the l
     assumeLoginRole: true,
   });
   await expect(database.asSystem('test', ping)).resolves.not.toThrow();
+  // What only the owner may do, it lends.
+  expect(await database.asSystem('test', (tx) => prepareMonth(tx, new Date()))).toBe(0);
 });

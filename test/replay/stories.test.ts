@@ -41,6 +41,14 @@ test('rows and workflows were compared when the worker began', async () => {
   await record(world, 'reconciled-at-boot', comparison ?? '');
 });
 
+test('months for usage were prepared when the worker began', async () => {
+  const [prepared] = await eventually(
+    () => completed(WORKFLOWS.partitions),
+    ({ length }) => length > 0,
+  );
+  await record(world, 'partitions-at-boot', prepared ?? '');
+});
+
 async function completed(type: string): Promise<string[]> {
   const ids: string[] = [];
   const query = `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`;

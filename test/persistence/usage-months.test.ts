@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { tendPartitions } from '../../activities/partitions.ts';
+import { CustomerSchema } from '../../src/persistence/customers.ts';
+import { connect } from '../../src/persistence/database.ts';
+import type { Database } from '../../src/persistence/doors.ts';
+import { ingestUsage } from '../../src/persistence/ingest-usage.ts';
+import { insertRow } from '../../src/persistence/rows.ts';
+import {
+  deleteRetained,
+  forgetOldKeys,
+  monthsNeeded,
+  prepareMonth,
+} from '../../src/persistence/usage-months.ts';
+import { newId } from '../../src/platform/ids.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { seedTenant } from '../support/webhooks.ts';
+
+let testDatabase: TestDatabase;
+let database: Database;
+let owner: pg.Client;
+let tenantId: string;
+const customerId = newId('cus');
+const DAY_MS = 86_400_000;
+const now = new Date();
+const daysAgo = (days: number) => new Date(now.getTime() - days * DAY_MS);
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase();
+  database = await connect({ url: testDatabase.url, poolSize: 3, applicationName: 'months test' });
+  tenantId = await seedTenant(database);
+  owner = new pg.Client({ connectionString: testDatabase.ownerUrl });
+  await owner.connect();
+  const names = {
+    externalId: null,
+    email: null,
+    timeZone: null,
+    currency: null,
+    testClockId: null,
+    deletedAt: null,
+  };
+  const customer = {
+    id: customerId,
+    tenantId,
+    name: 'Ada',
+    metadata: {},
+    createdAt: now,
+    updatedAt: now,
+    ...names,
+  };
+  await database.withTenant(tenantId, (tx) => insertRow(tx, CustomerSchema, customer));
+});
+afterAll(async () => {
+  await owner?.end();
+  await database?.close();
+  await testDatabase?.[Symbol.asyncDispose]();
+});
+
+const ask = async (text: string, values: unknown[] = []) =>
+  (await owner.query<Record<string, unknown>>(text, values)).rows;
+const events = () =>
+  ask(
+    `select key, tableoid::regclass::text as month, ingest_xid::text as seen from usage_events order by key`,
+  );
+const keys = async () => (await ask('select key from usage_event_keys order by key')).map(({ key }) => key);
+const partition = (at: Date) => `usage_events_${at.toISOString().slice(0, 7).replace('-', '')}`;
+
+async function send(name: string, at: Date, present = now): Promise<void> {
+  const nothing = { externalCustomerId: null, subscriptionId: null, properties: {} };
+  const event = { key: name, eventName: 'call', customerId, at, ...nothing };
+  const outcomes = await database.writeAsTenant(tenantId, (tx) =>
+    ingestUsage(tx, tenantId, [event], present),
+  );
+  expect(outcomes).toEqual(['accepted']);
+}
+
+test('events that come before their month is prepared move into it, and were seen by whoever had seen them', async () => {
+  await send('old', daysAgo(30));
+  await send('new', now);
+  const before = await events();
+  expect(before.map(({ month }) => month)).toEqual(['usage_events_other', 'usage_events_other']);
+  const done = await tendPartitions({ database, now: () => now });
+  expect(done).toEqual({ months: 6, moved: 2, keys: 0, events: 0 });
+  expect(await events()).toEqual(
+    before.map((event) => ({ ...event, month: partition(event['key'] === 'old' ? daysAgo(30) : now) })),
+  );
+  await send('newer', now);
+  expect((await events()).map(({ month }) => month)).not.toContain('usage_events_other');
+  // Everything is there; a second worker changes nothing.
+  expect(await tendPartitions({ database, now: () => now })).toEqual({
+    months: 0,
+    moved: 0,
+    keys: 0,
+    events: 0,
+  });
+});
+
+test('a tenant that takes older events has months for them', async () => {
+  await ask('update tenants set late_window_days = 200 where id = $1', [tenantId]);
+  const months = await database.asSystem('test', (tx) => monthsNeeded(tx, new Date('2026-03-15T00:00:00Z')));
+  expect(months.map((month) => month.toISOString().slice(0, 7))).toEqual(
+    '2025-07 2025-08 2025-09 2025-10 2025-11 2025-12 2026-01 2026-02 2026-03 2026-04 2026-05 2026-06'.split(
+      ' ',
+    ),
+  );
+});
+
+test('nobody can make a table in another way, or another table in this way', async () => {
+  const far = new Date('2060-01-01T00:00:00Z');
+  await expect(database.asSystem('test', (tx) => prepareMonth(tx, far))).rejects.toThrow('too far away');
+  await expect(database.withTenant(tenantId, (tx) => prepareMonth(tx, now))).rejects.toThrow(
+    'permission denied',
+  );
+  const login = new pg.Client({ connectionString: testDatabase.url });
+  await login.connect();
+  await expect(login.query('select prepare_usage_month(current_date)')).rejects.toThrow('permission denied');
+  await expect(login.query(`select from ${partition(now)}`)).rejects.toThrow('permission denied');
+  await login.end();
+  for (const role of ['withTenant', 'asSystem'] as const) {
+    const look = database[role](tenantId, (tx) => tx.run(`select from ${partition(now)}`, []));
+    await expect(look).rejects.toThrow('permission denied');
+  }
+});
+
+test('keys are forgotten when their event would be too old, by the slowest clock of the tenant', async () => {
+  await ask('update tenants set late_window_days = 10 where id = $1', [tenantId]);
+  await send('edge', daysAgo(9.9));
+  const forget = (at: Date) => database.asSystem('test', (tx) => forgetOldKeys(tx, at, 100));
+  const clock = newId('clk');
+  await ask(
+    `insert into test_clocks (id, tenant_id, name, now_at, target_at, status, created_at, updated_at)
+     values ($1, $2, 'slow', $3, $3, 'ready', now(), now())`,
+    [clock, tenantId, daysAgo(40)],
+  );
+  expect(await forget(now)).toBe(0);
+  await ask(`update test_clocks set status = 'deleted' where id = $1`, [clock]);
+  expect(await forget(now)).toBe(1);
+  expect(await keys()).toEqual(['edge', 'new', 'newer']);
+  expect(await forget(new Date(now.getTime() + 2 * DAY_MS))).toBe(1);
+  expect(await keys()).toEqual(['new', 'newer']);
+});
+
+test('events are deleted after the days that a tenant keeps them, and never while they could come again', async () => {
+  const remove = () =>
+    database.asSystem('test', (tx) => deleteRetained(tx, new Date(now.getTime() + 45 * DAY_MS), 100));
+  expect(await remove()).toBe(0);
+  await ask('update tenants set usage_retention_days = 60, late_window_days = 90 where id = $1', [tenantId]);
+  expect(await remove()).toBe(0);
+  await ask('update tenants set late_window_days = 10 where id = $1', [tenantId]);
+  expect(await remove()).toBe(1);
+  expect((await events()).map(({ key }) => key)).toEqual(['edge', 'new', 'newer']);
+});
