@@ -30,7 +30,7 @@ export async function agreedPrices(
     price: (instead: Price): Price | FieldError => {
       const [problem] = problemsOfOverride(override, instead);
       if (problem) return problem;
-      const { item, interval, ...draft } = overrideDraft(override, instead);
+      const { item, meter: _meter, interval, ...draft } = overrideDraft(override, instead);
       const price: Price = {
         ...draft,
         id: newId('price'),
@@ -59,6 +59,7 @@ function privatePrice(price: Price): PrivatePrice {
     key: price.key,
     name: price.name,
     item: price.itemId,
+    meter: price.meterId,
     currency: price.currency,
     terms: storeTerms(price.terms),
     billing: price.billing,

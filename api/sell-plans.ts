@@ -25,6 +25,7 @@ import {
   updatePlan,
 } from '../src/persistence/save-plans.ts';
 import { newId } from '../src/platform/ids.ts';
+import { metersFor } from './keep-meter.ts';
 import { type ListQuery, listRows, pageOf, presentList } from './list.ts';
 import type { Call } from './route.ts';
 import { invalid } from './validate.ts';
@@ -149,6 +150,7 @@ async function publish(
   now: Date,
 ): Promise<PlanAtVersion> {
   const items = await itemsOf(tx, asked.prices);
+  const meters = await metersFor(tx, asked.prices);
   const prices = asked.prices.map(
     (price): Price => ({
       id: newId('price'),
@@ -162,7 +164,7 @@ async function publish(
       currency: price.currency,
       terms: price.terms,
       billing: price.billing,
-      meterId: null,
+      meterId: price.meter === null ? null : (meters.get(price.meter) ?? null),
       minimum: price.minimum,
       maximum: price.maximum,
       timing: price.timing,

@@ -84,6 +84,13 @@ function problemsOfBilling(body: PriceIn, draft: PriceDraft): FieldError[] {
     { path, code: 'conflicting_fields', message },
   ];
   const only = BILLING_OF[model];
+  if (body.meter !== undefined && (only === 'licensed' || draft.billing === 'licensed'))
+    return refuse(
+      'meter',
+      only === 'licensed'
+        ? `The model ${model} counts nothing: leave meter out, or choose a model with a quantity.`
+        : 'A licensed quantity is agreed on, not counted: leave meter out, or bill usage.',
+    );
   if (only && draft.billing !== only)
     return refuse('billing', `The model ${model} is always ${only}; leave billing out.`);
   if (draft.billing === 'usage' && draft.timing === 'in_advance')
@@ -125,12 +132,12 @@ export function checkSlots(list: readonly PriceDraft[], ctx: z.RefinementCtx): v
       ctx.addIssue({
         code: 'custom',
         path: [index],
-        message: `The prices of "${price.key}" must have the same model, billing, timing and interval in every currency; use another key.`,
+        message: `The prices of "${price.key}" must have the same model, billing, meter, timing and interval in every currency; use another key.`,
         params: { code: 'slot_differs' },
       });
     }
   }
 }
 
-const shape = ({ terms, billing, timing, interval }: PriceDraft): string =>
-  [terms.model, billing, timing, interval?.count, interval?.unit].join(' ');
+const shape = ({ terms, billing, timing, interval, meter }: PriceDraft): string =>
+  [terms.model, billing, timing, interval?.count, interval?.unit, meter].join(' ');

@@ -5,19 +5,20 @@ import type { PriceModel } from '../domain/price-terms.ts';
 import { readTermsIn, type TermsIn } from './price-terms.ts';
 
 /**
- * A price as it was asked for, with every default filled in and its terms read. `item` is a reference that has yet to be
- * found; `interval` is null for what is charged once.
+ * A price as it was asked for, with every default filled in and its terms read. `item` and `meter` are references that have yet to
+ * be found; `interval` is null for what is charged once.
  */
 export type PriceDraft = Pick<
   Price,
   'key' | 'name' | 'currency' | 'terms' | 'billing' | 'timing' | 'minimum' | 'maximum'
-> & { item: string | null; interval: Interval | null };
+> & { item: string | null; meter: string | null; interval: Interval | null };
 
 /** What every price on the wire has, whatever its model and whoever it is for. */
 export type PriceIn = TermsIn & {
   key: string;
   name?: string | undefined;
   item?: string | undefined;
+  meter?: string | undefined;
   currency?: string;
   billing?: Billing | undefined;
   timing?: Timing | undefined;
@@ -41,12 +42,13 @@ export const mayBe = (model: PriceModel, billing: Billing) => (BILLING_OF[model]
 
 /** A price with what it does not say. */
 export function draftOf(body: PriceIn): PriceDraft {
-  const billing = body.billing ?? BILLING_OF[body.model] ?? 'licensed';
+  const billing = body.billing ?? BILLING_OF[body.model] ?? (body.meter === undefined ? 'licensed' : 'usage');
   const inArrears = billing === 'usage' || body.model === 'minimum_commitment';
   return {
     key: body.key,
     name: body.name ?? body.key,
     item: body.item ?? null,
+    meter: body.meter ?? null,
     currency: body.currency ?? '',
     terms: readTermsIn(body),
     billing,

@@ -92,6 +92,7 @@ function asSold(override: OtherAmount, sold: Price): PriceDraft {
     key: override.key,
     name: override.name ?? sold.name,
     item: override.item ?? null,
+    meter: null,
     currency: sold.currency,
     terms: withAmount(sold.terms, override.unit_amount),
     billing: sold.billing,

@@ -65,8 +65,25 @@ export const common = {
   maximum: amountIn.nullable().optional().meta({ description: 'What a whole period costs at most.' }),
 };
 
+/** What counts a price that is billed by usage. */
+const counted = {
+  meter: reference('mtr', 'meter')
+    .optional()
+    .meta({
+      description:
+        'What counts it, from events. When absent, the quantities of a usage price are reported per subscription.',
+      examples: ['external:traffic'],
+    }),
+};
+
 /** A recurring price of a plan. */
-export const priceCreate = ofEachModel({ ...common, key: keyIn, currency: currencyIn, interval: intervalIn })
+export const priceCreate = ofEachModel({
+  ...common,
+  ...counted,
+  key: keyIn,
+  currency: currencyIn,
+  interval: intervalIn,
+})
   .superRefine(checkPrice)
   .transform(draftOf)
   .meta({ id: 'PriceCreate', description: 'Each model has fields of its own.' });
@@ -74,6 +91,7 @@ export const priceCreate = ofEachModel({ ...common, key: keyIn, currency: curren
 /** A price of an add-on, which may be charged once. */
 export const addOnPriceCreate = ofEachModel({
   ...common,
+  ...counted,
   key: keyIn,
   currency: currencyIn,
   interval: intervalIn.nullable().meta({ description: 'Null: charged once.' }),
@@ -85,6 +103,7 @@ export const addOnPriceCreate = ofEachModel({
 /** A price that nobody is sold: only what it comes to is asked. */
 export const inlinePrice = ofEachModel({
   ...common,
+  ...counted,
   key: keyIn.default('price'),
   currency: currencyIn,
   interval: intervalIn.nullable().default({ unit: 'month', count: 1 }),
@@ -106,6 +125,10 @@ export const priceOut = z
     key: z.string(),
     name: z.string(),
     item: z.string().nullable(),
+    meter: z
+      .string()
+      .nullable()
+      .meta({ description: 'What counts it; null for seats and for what is reported per subscription.' }),
     model: z.enum(PRICE_MODELS),
     currency: z.string(),
     ...termsOut,
@@ -134,6 +157,7 @@ export function presentPrice(price: Price): z.infer<typeof priceOut> {
     key: price.key,
     name: price.name,
     item: price.itemId,
+    meter: price.meterId,
     model: price.terms.model,
     currency: price.currency,
     ...presentTerms(price.terms),

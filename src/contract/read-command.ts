@@ -99,7 +99,7 @@ function pricedBody(kind: Command['kind'], body: unknown): { changes: ChangeBody
 
 /** A private price as the row that will be written with its command. */
 export function readPrivatePrice(
-  { plan, plan_version, item, terms, minimum, maximum, interval, ...price }: PrivatePrice,
+  { plan, plan_version, item, meter, terms, minimum, maximum, interval, ...price }: PrivatePrice,
   of: { tenantId: string; subscriptionId: string; at: Date },
 ): Price {
   return {
@@ -109,7 +109,7 @@ export function readPrivatePrice(
     planId: plan,
     planVersion: plan_version,
     itemId: item,
-    meterId: null,
+    meterId: meter,
     terms: readTerms(terms),
     minimum: minimum === null ? null : new Decimal(minimum),
     maximum: maximum === null ? null : new Decimal(maximum),

@@ -6,8 +6,8 @@ import type { UsageThreshold } from '../domain/threshold.ts';
 import type { PriceDraft } from './price-draft.ts';
 import { overrideDraft, type PriceOverride, problemsOfOverride } from './price-overrides.ts';
 import type { SimulationBody } from './simulations.ts';
-
 import { readThresholds } from './usage-thresholds.ts';
+
 /** A plan or add-on that a simulation can name. */
 export type Offered = Sold & {
   kind: PlanKind;
@@ -143,8 +143,8 @@ type Given = {
   version: number;
   name?: string | undefined;
   trialDays: number | null;
-  prices: readonly PriceDraft[];
   thresholds: readonly UsageThreshold[];
+  prices: readonly PriceDraft[];
 };
 
 function offeredOf(kind: PlanKind, given: Given, createdAt: Date): Offered {
@@ -161,7 +161,7 @@ function offeredOf(kind: PlanKind, given: Given, createdAt: Date): Offered {
 }
 
 function priceOf(
-  { interval, item, ...draft }: PriceDraft,
+  { interval, item, meter: _meter, ...draft }: PriceDraft,
   { id, planId, version, createdAt }: { id: string; planId: string; version: number; createdAt: Date },
 ): Price {
   return {

@@ -16,6 +16,7 @@ export const ID_PREFIXES = [
   'seg', // item segment
   'chg', // scheduled change
   'pl', // pending line
+  'mtr', // meter
   'use', // usage record
   'col', // collector
   'imp', // usage import

@@ -106,7 +106,7 @@ async function eachEvent(tx: Tx, rule: CountingRule, question: UsageQuestion): P
  */
 export function countedEvents(
   rule: CountingRule,
-  { customerId, subscription, start, end, snapshot }: UsageQuestion,
+  { customerId, subscription, start, end, snapshot }: Omit<UsageQuestion, 'timeZone' | 'by' | 'perEvent'>,
   { bucket, group }: { bucket: Fragment; group: Fragment },
 ): Fragment {
   const whose = customerId === null ? sql`is not null` : sql`= ${customerId}`;

@@ -76,7 +76,8 @@ export function found<T>(row: T | null, noun: string): T {
   return row;
 }
 
-function byReference(
+/** The condition that a reference means; null when it can name nothing. `external`: what must hold besides to be found by it. */
+export function byReference(
   prefix: IdPrefix,
   reference: string,
   external: Record<string, null>,

@@ -1,5 +1,8 @@
 import { EntitySchema } from '@mikro-orm/core';
+import { sql } from 'kysely';
+import { DomainError } from '../domain/errors.ts';
 import { type CountingRule, type Meter, type MeterVersion, versionAt } from '../domain/meter.ts';
+import type { Price } from '../domain/plan.ts';
 import {
   id,
   instant,
@@ -12,7 +15,10 @@ import {
   textList,
 } from './columns.ts';
 import type { Tx } from './doors.ts';
-import { findRows } from './rows.ts';
+import { byReference } from './find-by-reference.ts';
+import { PriceSchema } from './plans.ts';
+import { findRow, findRows, insertRow, lockRow, selectRows, updateRows } from './rows.ts';
+import { isTaken } from './trouble.ts';
 
 export const MeterSchema = new EntitySchema<Meter>({
   name: 'Meter',
@@ -68,4 +74,49 @@ export function ruleAt({ eventName, versions, id: meterId }: VersionedMeter, sta
   const version = versionAt(versions, start);
   if (!version) throw new RangeError(`meter ${meterId} has no version`);
   return { ...version, eventName };
+}
+
+/** By id also an archived meter; by external id never, because archiving frees it. */
+export async function findMeterByReference(
+  tx: Tx,
+  reference: string,
+  options: { lock?: boolean } = {},
+): Promise<VersionedMeter | null> {
+  const where = byReference('mtr', reference, { archivedAt: null });
+  const meter = where && (await (options.lock ? lockRow : findRow)(tx, MeterSchema, where));
+  return meter && ((await metersOf(tx, [meter.id])).get(meter.id) ?? null);
+}
+
+export function insertMeter(tx: Tx, meter: Meter): Promise<Meter> {
+  return uniqueExternalId(() => insertRow(tx, MeterSchema, meter));
+}
+
+export async function updateMeter(tx: Tx, meter: Meter): Promise<Meter> {
+  await uniqueExternalId(() => updateRows(tx, MeterSchema, { id: meter.id }, meter));
+  return meter;
+}
+
+export function insertMeterVersion(tx: Tx, version: MeterVersion): Promise<MeterVersion> {
+  return insertRow(tx, MeterVersionSchema, version);
+}
+
+/** A price of each kind that the meter counts for: what a version of it has to serve. */
+export function pricesOfMeter(tx: Tx, meterId: string): Promise<Price[]> {
+  return selectRows(
+    tx,
+    PriceSchema,
+    sql`id in (select distinct on (terms) id from prices where meter_id = ${meterId} order by terms, id)`,
+  );
+}
+
+async function uniqueExternalId<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!isTaken(error, 'meters_external_id')) throw error;
+    const message = 'Another meter has it; choose one of its own.';
+    throw new DomainError('external_id_taken', 'Another meter has this external_id; choose one of its own.', {
+      errors: [{ path: 'external_id', code: 'taken', message }],
+    });
+  }
 }
