@@ -1,4 +1,11 @@
-import { amountColumn, countColumn, periodColumn, rateColumn, termsColumn, thresholdsColumn } from './column-types.ts';
+import {
+  amountColumn,
+  countColumn,
+  periodColumn,
+  rateColumn,
+  termsColumn,
+  thresholdsColumn,
+} from './column-types.ts';
 
 /** The column kinds of `data.md`, so that a mapping reads like the table. */
 export const id = { type: 'text', primary: true } as const;
