@@ -55,7 +55,7 @@ async function endSubscription(write: Write, id: string): Promise<void> {
   const facts = await lockSubscription(write.tx, id);
   if (!facts || facts.subscription.endedAt) return;
   const decision = decideAbandon(facts, write.at, CLOCK_DELETED);
-  await applyDecision(write, facts, decision, { invoiceGraceHours: 0 });
+  await applyDecision(write, facts, decision, null);
   await nudgeSubscription(write, id);
 }
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { LineDraft, Seen } from '../domain/build-invoice.ts';
+import type { LineDraft, Metered } from '../domain/build-invoice.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { LateUsage } from '../domain/late-usage.ts';
 import { Decimal } from '../domain/money.ts';
@@ -45,11 +45,16 @@ type Place = { lineId: string | null; pendingId: string | null };
 export function insertClosure(
   { tx, tenantId, at }: Write,
   { id: subscriptionId, customerId }: Owner,
-  { itemId, priceId, period, metered }: Pick<LineDraft, 'itemId' | 'priceId' | 'period' | 'metered'>,
+  {
+    itemId,
+    priceId,
+    period,
+    metered,
+  }: Pick<LineDraft, 'itemId' | 'priceId' | 'period'> & { metered?: Metered | undefined },
   { lineId, pendingId }: Place,
 ): void {
   if (!metered?.seen || itemId === null) return;
-  const { quantity, billed, snapshot, fraction } = metered.seen satisfies Seen;
+  const { quantity, billed, snapshot, fraction } = metered.seen;
   const [start, end, now] = [period.start.toISOString(), period.end.toISOString(), at.toISOString()];
   queryLater(
     tx,

@@ -141,7 +141,7 @@ async function endSubscription(write: Write, id: string, action: DunningEndActio
     const noted = unpaidCancellation(facts.subscription, await overdueOf(write.tx, id));
     // Whoever did not pay for weeks is not charged once more at the door: the final invoice stays open.
     const decision = { ...decideCancel({ ...facts, subscription: noted }, write.at), collect: false };
-    await applyDecision(write, facts, decision, { invoiceGraceHours: 0 });
+    await applyDecision(write, facts, decision, null);
   } else {
     // Its invoices have just changed, so the count of overdue ones comes first: only what is past due becomes unpaid.
     const subscription = (await followInvoices(write, facts)) ?? facts.subscription;

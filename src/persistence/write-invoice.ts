@@ -29,6 +29,7 @@ import {
 } from './invoice-facts.ts';
 import { InvoiceLineSchema } from './invoices.ts';
 import { postLedger } from './ledger.ts';
+import { rateAgain } from './rate-again.ts';
 import { insertRowsLater } from './rows.ts';
 import { tellAll, type Write } from './write.ts';
 
@@ -75,8 +76,9 @@ function named({ cause }: Write, draft: Invoice): Invoice {
 }
 
 /** Draft to open: the number is given, the amounts freeze, the debt is booked; nothing to pay is paid at once (billing rule 28). */
-export async function finalizeInvoice(write: Write, draft: Invoice, timeZone: string): Promise<Invoice> {
-  const [lines, opened] = await Promise.all([linesOf(write.tx, draft.id), takeForOpening(write, draft)]);
+export async function finalizeInvoice(write: Write, stored: Invoice, timeZone: string): Promise<Invoice> {
+  const { invoice: draft, lines } = await rateAgain(write, stored);
+  const opened = await takeForOpening(write, draft);
   return open(write, draft, { ...opened, timeZone, lines });
 }
 

@@ -22,6 +22,7 @@ import { newId } from '../platform/ids.ts';
 import { backlogOf, isLate } from './collect-backlog.ts';
 import { insertCoverage, truncateCoverage } from './coverage.ts';
 import { lockInvoice, openInvoicesOf } from './invoice-facts.ts';
+import { graceHoursOf } from './invoice-grace.ts';
 import { nudgeInvoice } from './nudge-workflows.ts';
 import { dropPending, insertPending, takePending } from './pending-items.ts';
 import { saveScheduled } from './scheduled-changes.ts';
@@ -38,13 +39,14 @@ export type Applied = { subscription: Subscription; collect: { invoiceId: string
 
 /**
  * Makes a decision true: items, what is given back, invoice, what waits, coverage, facts, events. The caller holds the
- * subscription's lock and, where something is given back, that of its customer.
+ * subscription's lock and, where something is given back, that of its customer. `tenant` null: no invoice of it waits for
+ * a time of grace.
  */
 export async function applyDecision(
   write: Write,
   facts: SubscriptionFacts,
   decided: Decision,
-  tenant: Pick<Tenant, 'invoiceGraceHours'>,
+  tenant: Pick<Tenant, 'invoiceGraceHours'> | null,
 ): Promise<Applied> {
   const decision = withIds(decided, newId);
   const { tx, tenantId } = write;
@@ -84,9 +86,10 @@ async function bill(
   facts: SubscriptionFacts,
   after: Subscription,
   { invoice: built, collect, takesPending }: Decision,
-  { invoiceGraceHours: graceHours }: Pick<Tenant, 'invoiceGraceHours'>,
+  tenant: Pick<Tenant, 'invoiceGraceHours'> | null,
 ): Promise<{ invoice: Invoice | null; lineIds: readonly string[]; inline: boolean }> {
   if (!built) return { invoice: null, lineIds: [], inline: false };
+  const graceHours = tenant ? await graceHoursOf(write.tx, after, tenant) : 0;
   const opening = await openingFor(write, { after, built, collect, graceHours, at: write.at });
   const waiting = takesPending ? facts.pending : [];
   const { invoice, lineIds, taken } = await createInvoice(write, after, built, opening, waiting);

@@ -145,4 +145,40 @@ describe('usage that a meter counts', () => {
     expect(outcome).toBe('applied');
     await world.subscribe(customer, plan, { requestedAt: new Date('2027-02-05T00:00:00Z') });
   });
+
+  it('counts on a draft until that goes out, where the plan gives it time; all else of the draft is untouched', async () => {
+    const clock = await world.clock('2027-01-01T00:00:00Z');
+    const customer = await world.customer({ testClockId: clock });
+    const plan = await metered();
+    await world.inTenant((tx) =>
+      query(tx, sql`update plan_versions set invoice_grace_hours = 48 where plan_id = ${plan.planId}`),
+    );
+    const id = await world.subscribe(customer, plan, { requestedAt: new Date('2027-01-01T00:00:00Z') });
+    await use(world, customer, '2027-01-10T00:00:00Z', 10);
+    await world.advance(clock, '2027-02-02T00:00:00Z');
+    expect(await meteredLines(id)).toEqual(['subscription_cycle: Calls, 10 of 1 events, 5']);
+    await use(world, customer, '2027-01-11T00:00:00Z', 3);
+    await world.advance(clock, '2027-02-02T23:59:59Z');
+    expect(await invoices(id)).toEqual(['paid 20', 'draft 25']);
+    await world.advance(clock, '2027-02-03T01:00:00Z');
+    expect(await invoices(id)).toEqual(['paid 20', 'paid 26.5']);
+    expect(await meteredLines(id)).toEqual(['subscription_cycle: Calls, 13 of 2 events, 6.5']);
+    await use(world, customer, '2027-01-12T00:00:00Z', 1);
+    await world.advance(clock, '2027-03-04T00:00:00Z');
+    expect(await meteredLines(id)).toEqual([
+      'subscription_cycle: Calls, 13 of 2 events, 6.5',
+      'subscription_cycle: Calls, 0 of 0 events, 0',
+      'subscription_cycle: Calls (late, 1 Jan – 31 Jan), 14 of 3 events, 0.5',
+    ]);
+  });
 });
+
+async function invoices(subscriptionId: string): Promise<string[]> {
+  const rows = await world.inTenant((tx) =>
+    query<{ status: string; total: string }>(
+      tx,
+      sql`select status, trim_scale(total)::text as total from invoices where subscription_id = ${subscriptionId} order by id`,
+    ),
+  );
+  return rows.map(({ status, total }) => `${status} ${total}`);
+}
