@@ -6,15 +6,11 @@ import type { FieldError } from '../domain/errors.ts';
 import { Decimal } from '../domain/money.ts';
 import { instantWhere } from '../domain/simulate/civil-time.ts';
 import type { Action, Deed, Script, SimulatedMethod } from '../domain/simulate/script.ts';
+import { checkCatalogue, checkLimits } from './check-simulation.ts';
 import { type FindStored, SimulatedCatalogue } from './simulated-catalogue.ts';
 import { commandsOf, type Reading, refusal, wantedOf } from './simulated-commands.ts';
 import type { SimulationAction } from './simulation-actions.ts';
-import {
-  SIMULATED_SUBSCRIPTIONS_MAX,
-  SIMULATION_STEPS_MAX,
-  SIMULATION_YEARS_MAX,
-  type SimulationBody,
-} from './simulations.ts';
+import { SIMULATION_STEPS_MAX, type SimulationBody } from './simulations.ts';
 import { toDunningPolicy } from './tenants.ts';
 
 /** What a simulation takes from the tenant that asks for it, unless its body says otherwise. */
@@ -59,7 +55,7 @@ export function readSimulation(
   const first = new Date(Math.min(...instants.map((instant) => instant.getTime())));
   const catalogue = new SimulatedCatalogue(body, findStored, first);
   const reader = { body, catalogue, defaults, timeZone, errors };
-  checkCatalogue(reader);
+  checkCatalogue(body, errors);
   const order = instants
     .map((at, index) => ({ at, index }))
     .sort((a, b) => a.at.getTime() - b.at.getTime() || a.index - b.index);
@@ -70,7 +66,7 @@ export function readSimulation(
     return deed ? [{ ...deed, at, index }] : [];
   });
   const until = instantWhere(body.until, timeZone);
-  checkLimits(reader, { first, last: order.at(-1)?.at ?? first, until, names });
+  checkLimits(errors, { first, last: order.at(-1)?.at ?? first, until, names });
   if (errors.length > 0) throw refusal(errors);
   return { settings: settingsOf(reader), actions, until, stepsMax: SIMULATION_STEPS_MAX };
 }
@@ -248,56 +244,4 @@ function checkReferences({ catalogue, errors }: Reader, action: SimulationAction
         catalogue.get('add_on', addOn, null, { path: `${at}.${field}[${n}].add_on`, errors });
     }
   }
-}
-
-function checkCatalogue({ body, errors }: Reader): void {
-  const seen = new Set<string>();
-  for (const [n, { id, version }] of body.catalogue.plans.entries()) {
-    if (seen.has(`${id} ${version}`)) {
-      const message = `There are two plans "${id}" with the version ${version}; keep one, or give it another version.`;
-      errors.push({ path: `catalogue.plans[${n}].id`, code: 'duplicate', message });
-    }
-    seen.add(`${id} ${version}`);
-  }
-  for (const [n, { id }] of body.catalogue.add_ons.entries()) {
-    if (seen.has(id))
-      errors.push({
-        path: `catalogue.add_ons[${n}].id`,
-        code: 'duplicate',
-        message: `There are two add-ons "${id}"; keep one.`,
-      });
-    seen.add(id);
-  }
-  if (body.customer.balance !== undefined && body.customer.currency === undefined)
-    errors.push({
-      path: 'customer.currency',
-      code: 'required',
-      message: 'Say in which currency the balance is.',
-    });
-}
-
-function checkLimits(
-  { errors }: Reader,
-  { first, last, until, names }: { first: Date; last: Date; until: Date; names: ReadonlySet<string> },
-): void {
-  if (names.size > SIMULATED_SUBSCRIPTIONS_MAX)
-    errors.push({
-      path: 'timeline',
-      code: 'too_many',
-      message: `A simulation has at most ${SIMULATED_SUBSCRIPTIONS_MAX} subscriptions; split it.`,
-    });
-  if (until < last)
-    errors.push({
-      path: 'until',
-      code: 'before_last_action',
-      message: `The last action happens at ${last.toISOString()}; use an instant that is not before it.`,
-    });
-  const latest = new Date(first);
-  latest.setUTCFullYear(latest.getUTCFullYear() + SIMULATION_YEARS_MAX);
-  if (until > latest)
-    errors.push({
-      path: 'until',
-      code: 'too_far',
-      message: `A simulation looks at most ${SIMULATION_YEARS_MAX} years ahead; use an instant until ${latest.toISOString()}.`,
-    });
 }

@@ -169,6 +169,20 @@ const schedulePhase = z
     });
   });
 
+/** An addition adds something. */
+function checkAddition(
+  asked: { items?: unknown; add_ons?: unknown; once?: unknown },
+  ctx: z.RefinementCtx,
+): void {
+  if (asked.items ?? asked.add_ons ?? asked.once) return;
+  ctx.addIssue({
+    code: 'custom',
+    path: [],
+    message: 'Say what joins: items, add_ons or once.',
+    params: { code: 'required' },
+  });
+}
+
 export const simulationAction = z
   .discriminatedUnion(
     'action',
@@ -198,7 +212,7 @@ export const simulationAction = z
         once: addOns.optional(),
         effective,
         proration: z.enum(PRORATIONS).optional(),
-      }),
+      }).superRefine(checkAddition),
       action('remove', {
         subscription,
         keys: keys.min(1, 'Name at least one item.'),

@@ -16,6 +16,7 @@ export const usageThresholds = z
         .refine((text) => AMOUNT.test(text), {
           error: 'Write an amount above zero, such as "500.00".',
           params: { code: 'amount_invalid' },
+          abort: true,
         })
         .meta({ examples: ['500.00'] }),
       currency: currencyIn

@@ -118,5 +118,14 @@ function outdated(): DomainError {
   return new DomainError(
     'preview_outdated',
     'What the command would do is no longer what the preview showed. Ask for a new preview, look at it, and send its token.',
+    {
+      errors: [
+        {
+          path: 'preview_token',
+          code: 'preview_outdated',
+          message: 'Send the token of a new preview, or leave it out.',
+        },
+      ],
+    },
   );
 }

@@ -31,6 +31,7 @@ const CASES: [string, object, object[], [string, string][]][] = [
   ['an amount of nothing', usd, [{ amount: '0.00' }], [['[0].amount', 'amount_invalid']]],
   ['an amount below zero', usd, [{ amount: '-5.00' }], [['[0].amount', 'amount_invalid']]],
   ['a number', usd, [{ amount: 5 }], [['[0].amount', 'type_invalid']]],
+  ['a word', usd, [{ amount: 'much' }], [['[0].amount', 'amount_invalid']]],
   ['a tenth of a cent', usd, [{ amount: '5.001' }], [['[0].amount', 'amount_invalid']]],
   ['a field that there is not', usd, [{ amount: '5.00', at: 'end' }], [['[0].at', 'unknown_field']]],
   [

@@ -162,6 +162,7 @@ describe('an action contradicts itself no more than the command of the API may',
       'effective',
       'instant_invalid',
     ],
+    ['an addition of nothing', { ...main, action: 'add' }, '', 'required'],
     ['no action that there is', { ...main, action: 'dance' }, 'action', 'not_one_of'],
     [
       'an invoice that is called otherwise',

@@ -56,6 +56,12 @@ const cases: Case[] = [
   ],
   ['a plan that is nowhere', { timeline: [{ ...begin, plan: 'gold' }] }, 'timeline[0].plan', 'not_found'],
   [
+    'a balance that is finer than its currency',
+    { customer: { currency: 'JPY', balance: '25.5' } },
+    'customer.balance',
+    'amount_invalid',
+  ],
+  [
     'a version that the plan has not',
     { timeline: [{ ...begin, plan_version: 7 }] },
     'timeline[0].plan_version',

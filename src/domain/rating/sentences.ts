@@ -30,9 +30,12 @@ export function accountOf(trace: RatingTrace, wording: Wording): Account {
       return { steps: [], formula: `${counted(trace.quantity, units)} × ${money(trace.unitAmount)}` };
     case 'package':
       return {
-        steps: [
-          `${counted(trace.quantity, units)} in packages of ${trace.size}: ${packages(trace.packages)}, because one that is begun is paid whole.`,
-        ],
+        steps:
+          trace.packages === '0'
+            ? ['Nothing was used.']
+            : [
+                `${counted(trace.quantity, units)} in packages of ${trace.size}: ${packages(trace.packages)}, because one that is begun is paid whole.`,
+              ],
         formula: `${packages(trace.packages)} × ${money(trace.unitAmount)}`,
       };
     case 'graduated':
