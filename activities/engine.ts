@@ -1,6 +1,6 @@
 /** Something whose workflow has to run while its row says so. */
 export type Entity = {
-  kind: 'subscription' | 'invoice' | 'testClock' | 'webhookEndpoint' | 'migratePlan';
+  kind: 'subscription' | 'invoice' | 'testClock' | 'webhookEndpoint' | 'migratePlan' | 'importUsage';
   tenantId: string;
   id: string;
 };
@@ -43,4 +43,5 @@ export const NUDGED = {
   invoice: 'invoice',
   test_clock: 'testClock',
   plan_migration: 'migratePlan',
+  usage_import: 'importUsage',
 } as const;

@@ -1,4 +1,10 @@
-import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type NextFunction,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import helmet from 'helmet';
 import { DomainError } from '../src/domain/errors.ts';
 import { newId } from '../src/platform/ids.ts';
@@ -7,6 +13,7 @@ import type { ApiDeps } from './deps.ts';
 import { documentationFiles } from './docs.ts';
 import { toProblem } from './problem.ts';
 import { type Locals, rateLimiter } from './rate-limit.ts';
+import { TOO_SLOW } from './refuse-unreadable.ts';
 import type { Route } from './route.ts';
 import { type Result, runRoute } from './run-route.ts';
 
@@ -113,14 +120,32 @@ function recognise(authenticator: Authenticator, route: Route): RequestHandler {
   };
 }
 
+/** Within this time a body has to be there that is read before it is looked at. */
+const BODY_TIMEOUT_MS = 30_000;
+
 /** The body as bytes. `strict` reading comes later: first who may, then what. */
 function readBody(route: Route): RequestHandler {
   const read = express.raw({ type: () => true, limit: route.bodyLimitBytes, inflate: false });
   return (request, response, next) => {
     if (response.locals['refusal']) throw response.locals['refusal'];
-    if (route.method === 'get') next();
-    else read(request, response, next);
+    if (route.method === 'get' || route.streams !== null) next();
+    else read(request, response, inTime(response, next));
   };
+}
+
+/** Whoever sends half a body is told so. The server itself is more patient, because some bodies are large. */
+function inTime(response: Response, next: NextFunction): NextFunction {
+  let isOver = false;
+  const once: NextFunction = (...result: unknown[]) => {
+    clearTimeout(timer);
+    if (!isOver) next(...(result as Parameters<NextFunction>));
+    isOver = true;
+  };
+  const timer = setTimeout(() => {
+    response.setHeader('Connection', 'close');
+    once(new DomainError('malformed_request', TOO_SLOW));
+  }, BODY_TIMEOUT_MS);
+  return once;
 }
 
 function answer(deps: ApiDeps, authenticator: Authenticator, route: Route): RequestHandler {

@@ -108,6 +108,9 @@ function operation(route: Route): ZodOpenApiOperationObject {
           },
         }
       : {}),
+    ...(route.streams !== null
+      ? { requestBody: { required: true, content: { [route.streams]: { schema: z.string() } } } }
+      : {}),
     responses: responses(route),
   };
 }

@@ -3,6 +3,8 @@ import { DomainError } from '../src/domain/errors.ts';
 import { newId } from '../src/platform/ids.ts';
 import { toProblem } from './problem.ts';
 
+export const TOO_SLOW = 'The request did not arrive in time; send it as a whole.';
+
 /**
  * What never became a request (broken HTTP, a length given twice, half a header for ten seconds) is answered as a problem
  * too, and the connection ends: whatever follows on it cannot be trusted to begin where we think.
@@ -27,7 +29,7 @@ export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): 
 }
 
 function reasonOf(code: string | undefined): string {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'The request did not arrive in time; send it as a whole.';
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return TOO_SLOW;
   if (code === 'HPE_HEADER_OVERFLOW') return 'The headers are longer than 16 KB; send fewer or shorter ones.';
   return 'This is not valid HTTP/1.1, or it says twice and differently how long the body is; look at your HTTP client.';
 }

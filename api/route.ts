@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { CommandKind } from '../src/domain/command.ts';
 import type { ErrorCode } from '../src/domain/errors.ts';
@@ -17,7 +18,7 @@ import type { ApiDeps } from './deps.ts';
  * - `raw`: bytes in, bytes out, for pages, metrics and callbacks.
  */
 
-export type Method = 'get' | 'post' | 'patch' | 'delete';
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 export type Auth = 'operator' | 'tenant' | 'public';
 export type Tag =
   | 'Accounts'
@@ -61,6 +62,8 @@ export type Call<P = unknown, Q = unknown, B = unknown> = {
 /** What a raw route gets besides. */
 export type RawCall<P = unknown, Q = unknown> = Call<P, Q, undefined> & {
   rawBody: Buffer;
+  /** The body as it arrives, for routes that stream; the others find it read. */
+  arriving: Readable;
   headers: IncomingHttpHeaders;
   remoteAddress: string | undefined;
 };
@@ -148,6 +151,8 @@ export type Route = Described & {
   query: z.ZodType;
   body: z.ZodType | null;
   bodyLimitBytes: number;
+  /** The media type of a body that is not read before the handler is called, but by it; null: it is. */
+  streams: string | null;
   response: { status: number; description: string; schema: z.ZodType | null; contentType: string };
   work: Work;
 };
@@ -169,6 +174,7 @@ export function route<
     query: spec.query ?? nothing,
     body: spec.body ?? null,
     bodyLimitBytes: spec.bodyLimitBytes ?? BODY_LIMIT_BYTES,
+    streams: null,
     response: {
       status: spec.response.status ?? 200,
       description: spec.response.description,
@@ -187,6 +193,7 @@ export function rawRoute<P extends z.ZodType = typeof nothing, Q extends z.ZodTy
     /** What the bytes hold, for the reference; the handler reads them by itself. */
     body?: z.ZodType;
     bodyLimitBytes?: number;
+    streams?: string;
     response: { status?: 200; description: string; schema?: z.ZodType; contentType: string };
     handler: (call: RawCall<z.output<P>, z.output<Q>>) => Promise<RawAnswer>;
   },
@@ -197,6 +204,7 @@ export function rawRoute<P extends z.ZodType = typeof nothing, Q extends z.ZodTy
     query: spec.query ?? nothing,
     body: spec.body ?? null,
     bodyLimitBytes: spec.bodyLimitBytes ?? 0,
+    streams: spec.streams ?? null,
     response: { status: 200, schema: null, ...spec.response },
     work: { kind: 'raw', handler: (call) => spec.handler(call as RawCall<z.output<P>, z.output<Q>>) },
   };

@@ -55,6 +55,7 @@ export async function runRoute(
       ...call,
       body: undefined,
       rawBody,
+      arriving: request,
       headers: request.headers,
       remoteAddress: request.socket.remoteAddress,
     });

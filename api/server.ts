@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { refuseUnreadable } from './refuse-unreadable.ts';
 
-/** A client has this long for the headers of a request, and for the whole of it. */
+/** A client has this long for the headers of a request, and for the whole of it; for most bodies `app.ts` is stricter. */
 const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 3_600_000;
 /** How often Node.js looks for clients whose time is over; its own habit of 30 s would double these times and more. */
 const TIMEOUTS_CHECKED_EVERY_MS = 2_000;
 /** How long requests that run may go on when the server stops; a command takes at most twenty seconds to answer 503. */

@@ -33,6 +33,7 @@ import { testClockRoutes } from './test-clocks.ts';
 import { usageRoutes } from './usage.ts';
 import { usageEventRoutes } from './usage-events.ts';
 import { usageSearchRoutes } from './usage-search.ts';
+import { usageImportRoutes } from './usage-imports.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
 const described: readonly Route[] = [
@@ -55,6 +56,7 @@ const described: readonly Route[] = [
   ...usageSearchRoutes,
   ...collectorRoutes,
   ...collectorInboxRoutes,
+  ...usageImportRoutes,
   ...subscriptionDiagnosisRoutes,
   ...simulationRoutes,
   ...invoiceRoutes,

@@ -24,6 +24,7 @@ const INPUTS: Record<Entity['kind'], (entity: { tenantId: string; id: string }) 
   testClock: ({ tenantId, id }) => ({ tenantId, clockId: id }),
   webhookEndpoint: ({ tenantId, id }) => ({ tenantId, endpointId: id }),
   migratePlan: ({ tenantId, id }) => ({ tenantId, migrationId: id }),
+  importUsage: ({ tenantId, id }) => ({ tenantId, importId: id }),
 };
 
 /** Where the workflow of each kind runs. */
@@ -33,6 +34,7 @@ const QUEUES: Record<Entity['kind'], Queue> = {
   testClock: 'billing',
   webhookEndpoint: 'webhooks',
   migratePlan: 'bulk',
+  importUsage: 'bulk',
 };
 
 /** Temporal as repairs and the relay see it. Every call has a deadline. */

@@ -26,6 +26,7 @@ import {
 } from './subscriptions.ts';
 import { AccountSchema, ApiKeySchema, TenantSchema } from './tenants.ts';
 import { TestClockSchema } from './test-clocks.ts';
+import { UsageImportSchema } from './usage-imports.ts';
 import { WebhookAttemptSchema, WebhookDeliverySchema, WebhookEndpointSchema } from './webhooks.ts';
 
 /** Every mapped table, listed by hand: nothing is discovered from files. */
@@ -52,6 +53,7 @@ export const ENTITIES = [
   PendingItemSchema,
   PlanMigrationSchema,
   CollectorSchema,
+  UsageImportSchema,
   CommandSchema,
   MigrationSubscriberSchema,
   InvoiceSchema,

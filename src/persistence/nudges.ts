@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from './doors.ts';
 import { queryLater } from './rows.ts';
 
-export type NudgeKind = 'subscription' | 'invoice' | 'test_clock' | 'plan_migration';
+export type NudgeKind = 'subscription' | 'invoice' | 'test_clock' | 'plan_migration' | 'usage_import';
 
 /** Something a workflow waits for has changed. Owed until delivered: the relay repeats it (architecture, "Nudges"). */
 export type Nudge = {

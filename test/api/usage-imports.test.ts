@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { sql } from 'kysely';
+import type { z } from 'zod';
+import { usageImportOut } from '../../src/contract/usage-imports.ts';
+import { runApi } from '../../src/main/run-api.ts';
+import { query } from '../../src/persistence/rows.ts';
+import { freePort } from '../../src/platform/port.ts';
+import { sender, type TestApi } from '../support/api.ts';
+import { eventually } from '../support/stories.ts';
+import { createWorld, type World } from '../support/world.ts';
+
+let world: World;
+let api: AsyncDisposable & { url: string };
+let send: TestApi['send'];
+let key: string;
+let customer: string;
+
+beforeAll(async () => {
+  world = await createWorld({ env: { PORT: String(await freePort()) } });
+  api = await runApi(world.config, world.logger);
+  send = sender(api.url);
+  const asOperator = { key: 'operator-key-of-this-test', body: { name: 'all' } };
+  key = String((await send('post', `/v1/tenants/${world.tenantId}/keys`, asOperator)).body['key']);
+  customer = String((await send('post', '/v1/customers', { key, body: { name: 'Ada' } })).body['id']);
+});
+afterAll(async () => {
+  await api?.[Symbol.asyncDispose]();
+  await world?.[Symbol.asyncDispose]();
+});
+
+type Seen = z.infer<typeof usageImportOut>;
+const at = () => new Date().toISOString();
+
+async function upload(
+  format: string,
+  body: string | ReadableStream,
+  idempotencyKey?: string,
+): Promise<Response> {
+  return fetch(`${api.url}/v1/usage_imports?format=${format}`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${key}`,
+      ...(idempotencyKey ? { 'idempotency-key': idempotencyKey } : {}),
+    },
+    body,
+    ...(body instanceof ReadableStream ? { duplex: 'half' as const } : {}),
+  });
+}
+const accepted = async (response: Response): Promise<Seen> => {
+  const body: unknown = await response.json();
+  expect({ status: response.status, body }).toMatchObject({ status: 200 });
+  return usageImportOut.parse(body);
+};
+const look = async (id: string): Promise<Seen> =>
+  usageImportOut.parse((await send('get', `/v1/usage_imports/${id}`, { key })).body);
+const over = (id: string) =>
+  eventually(
+    () => look(id),
+    ({ status }) => status === 'completed',
+    90,
+  );
+const steer = (id: string, how: string) => send('post', `/v1/usage_imports/${id}/${how}`, { key, body: {} });
+const list = async (status: string) =>
+  (await send('get', `/v1/usage_imports?status=${status}`, { key })).body['data'] as Seen[];
+
+async function stored(eventName: string): Promise<{ count: number; keys: number }> {
+  const [row] = await world.inTenant((tx) =>
+    query<{ count: number; keys: number }>(
+      tx,
+      sql`select count(*)::int as count, count(distinct key)::int as keys from usage_events where event_name = ${eventName}`,
+    ),
+  );
+  return row ?? { count: 0, keys: 0 };
+}
+
+test('a CSV file is taken in, and says why some of its rows were not', async () => {
+  const rows = [
+    'event_name,customer_id,timestamp,properties.bytes,properties.note',
+    `file,${customer},${at()},1.5,"two\r\nlines, and a comma"`,
+    `file,${customer},yesterday,2,`,
+    '',
+    `file,${customer},2001-01-01T00:00:00Z,3,`,
+    `file,${customer},${at()},4,=1+1`,
+    `=cmd,cus_00000000000000000000000000,${at()},5,`,
+  ];
+  const made = await accepted(await upload('csv', rows.join('\r\n')));
+  expect(made).toMatchObject({ rows: 5, status: 'running', format: 'csv' });
+  expect(await over(made.id)).toMatchObject({
+    counts: { accepted: 2, duplicates: 0, rejected: 3, pending: 0 },
+    errors_listed: 3,
+  });
+  expect(await stored('file')).toEqual({ count: 2, keys: 2 });
+  const errors = await send('get', `/v1/usage_imports/${made.id}/errors`, { key });
+  expect(errors.headers.get('content-type')).toContain('text/csv');
+  const lines = errors.text.trim().split('\r\n');
+  expect(lines.map((line) => line.split(',').slice(0, 3))).toEqual([
+    ['row', 'idempotency_key', 'code'],
+    ['2', `${made.id}:2`, 'instant_invalid'],
+    ['3', `${made.id}:3`, 'too_old'],
+    ['5', `${made.id}:5`, 'customer_not_found'],
+  ]);
+}, 120_000);
+
+test('the same file with the same key is taken once, another file with it is refused', async () => {
+  const lines = Array.from({ length: 20 }, () =>
+    JSON.stringify({ event_name: 'once', customer_id: customer, timestamp: at() }),
+  ).join('\n');
+  const again = randomUUID();
+  const made = await accepted(await upload('ndjson', lines, again));
+  const replayed = await upload('ndjson', lines, again);
+  expect(replayed.headers.get('idempotent-replayed')).toBe('true');
+  expect((await accepted(replayed)).id).toBe(made.id);
+  const other = await upload('ndjson', `${lines}\n`, again);
+  expect({ status: other.status, body: await other.json() }).toMatchObject({
+    status: 422,
+    body: { code: 'idempotency_key_reused' },
+  });
+  await over(made.id);
+  expect(await stored('once')).toEqual({ count: 20, keys: 20 });
+}, 120_000);
+
+test('many rows are taken in part by part; paused nothing goes on, and resumed each row counts once', async () => {
+  const lines = Array.from({ length: 30_000 }, (_, n) =>
+    JSON.stringify({ idempotency_key: `m-${n}`, event_name: 'many', customer_id: customer, timestamp: at() }),
+  );
+  const made = await accepted(await upload('ndjson', lines.join('\n')));
+  expect((await steer(made.id, 'pause')).status).toBe(200);
+  const paused = await look(made.id);
+  await sleep(500);
+  expect((await look(made.id)).counts).toEqual(paused.counts);
+  expect((await steer(made.id, 'resume')).body).toMatchObject({ status: 'running' });
+  expect((await over(made.id)).counts).toEqual({
+    accepted: 30_000,
+    duplicates: 0,
+    rejected: 0,
+    pending: 0,
+  });
+  expect(await stored('many')).toEqual({ count: 30_000, keys: 30_000 });
+  const late = await steer(made.id, 'cancel');
+  expect(late).toMatchObject({ status: 409, body: { code: 'usage_import_over' } });
+}, 240_000);
+
+test('a canceled import takes no more rows and keeps none of them', async () => {
+  const line = JSON.stringify({ event_name: 'canceled', customer_id: customer, timestamp: at() });
+  const made = await accepted(await upload('ndjson', `${line}\n`.repeat(20_000)));
+  await steer(made.id, 'cancel');
+  const { counts, status } = await look(made.id);
+  expect(status).toBe('canceled');
+  expect(await stored('canceled')).toEqual({ count: counts.accepted, keys: counts.accepted });
+  const kept = await world.inTenant((tx) =>
+    query(tx, sql`select from usage_import_chunks where import_id = ${made.id} and content is not null`),
+  );
+  expect(kept).toEqual([]);
+}, 120_000);
+
+test('what is no such file is refused while it arrives, and nothing of it counts', async () => {
+  const line = JSON.stringify({ event_name: 'bad', customer_id: customer, timestamp: at() });
+  const rows = `${line}\n`.repeat(20_000);
+  for (const [format, body, code] of [
+    ['csv', rows, 'usage_import_unreadable'],
+    ['ndjson', `${rows}"${'x'.repeat(400_000)}`, 'usage_import_unreadable'],
+    ['ndjson', ' \n\n', 'usage_import_unreadable'],
+    ['xml', rows, 'validation_failed'],
+  ] as const) {
+    const refused = await upload(format, body);
+    expect({ status: refused.status, body: await refused.json() }).toMatchObject({
+      status: 422,
+      body: { code },
+    });
+  }
+  const failed = await list('failed');
+  expect(failed[0]).toMatchObject({ failure: expect.any(String), counts: { accepted: 0 } });
+  expect(await stored('bad')).toEqual({ count: 0, keys: 0 });
+}, 120_000);
+
+test('an upload that is cut off leaves a failed import, and its key may bring the file again', async () => {
+  const again = randomUUID();
+  const line = JSON.stringify({ event_name: 'cut', customer_id: customer, timestamp: at() });
+  const text = `${line}\n`.repeat(15_000);
+  let isUnderWay = false;
+  const stream = new ReadableStream({
+    async pull(controller) {
+      if (isUnderWay) {
+        await eventually(
+          () => list('uploading'),
+          (found) => found.length > 0,
+        );
+        controller.error(new Error('the line went dead'));
+      } else controller.enqueue(new TextEncoder().encode(text));
+      isUnderWay = true;
+    },
+  });
+  await expect(upload('ndjson', stream, again)).rejects.toThrow();
+  await eventually(
+    () => list('uploading'),
+    (found) => found.length === 0,
+  );
+  expect((await list('failed'))[0]?.failure).toBe('The upload was cut off; send the file again.');
+  const made = await accepted(await upload('ndjson', text, again));
+  expect((await over(made.id)).counts).toMatchObject({ accepted: 15_000 });
+  expect(await stored('cut')).toEqual({ count: 15_000, keys: 15_000 });
+}, 240_000);
