@@ -1,2 +1,2 @@
 /** The version of `package.json`, as the world sees it; a test keeps the two equal. */
-export const VERSION = '0.2.0';
+export const VERSION = '0.3.0';
