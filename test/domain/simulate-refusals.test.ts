@@ -57,7 +57,7 @@ const cases: Case[] = [
   ['a plan that is nowhere', { timeline: [{ ...begin, plan: 'gold' }] }, 'timeline[0].plan', 'not_found'],
   [
     'a balance that is finer than its currency',
-    { customer: { currency: 'JPY', balance: '25.5' } },
+    { customer: { currency: 'USD', balance: '25.555' } },
     'customer.balance',
     'amount_invalid',
   ],
