@@ -63,7 +63,7 @@ async function runStep(deps: ActivityDeps, step: StepName, input: StepInput): Pr
   try {
     const made = await deps.database.withTenant(input.tenantId, async (tx) => {
       const [, facts, tenant] = await Promise.all([
-        step === 'apply_change' && lockDebtsOf(tx, input.subscriptionId),
+        (step === 'apply_change' || step === 'cancel') && lockDebtsOf(tx, input.subscriptionId),
         lockSubscription(tx, input.subscriptionId),
         findTenant(tx, input.tenantId),
       ]);
@@ -138,8 +138,12 @@ async function decide(write: Write, facts: SubscriptionFacts, step: StepName): P
   const hasMethod = asksForMethod && (await findDefaultMethod(tx, customerId)) !== null;
   // Everything that was used by now is billed at once: nothing that is reported meanwhile can pass unnoticed.
   const until = step === 'bill_threshold' ? FOREVER : at;
-  if (step !== 'apply_change') return decideStep(await withUsage(tx, facts, until), { step, at }, hasMethod);
+  const givesBack =
+    step === 'apply_change' || (step === 'cancel' && facts.subscription.cancelCredit !== 'none');
+  if (!givesBack) return decideStep(await withUsage(tx, facts, until), { step, at }, hasMethod);
   const known = await withFees(tx, facts, at);
+  // After an end there is no next invoice that could wait: a charge that is under way counts as received.
+  if (step === 'cancel') return decideStep(known, { step, at }, hasMethod);
   const underWay = known.fees.flatMap((fee) => (fee.underWay && fee.lineId ? [fee.lineId] : []));
   return putOffCredits(decideStep(known, { step, at }, hasMethod), new Set(underWay), facts.pending.length);
 }

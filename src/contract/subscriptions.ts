@@ -141,7 +141,7 @@ export const subscriptionCancel = z
     credit: z
       .enum(['none', 'prorate'])
       .default('none')
-      .meta({ description: 'mode "now" only: whether what was paid ahead is given back in part.' }),
+      .meta({ description: 'Whether what was paid ahead for the time after the end is given back.' }),
     preview_token: previewToken,
   })
   .superRefine((body, ctx) => checkEnd(body.mode, 'at', body.at, ctx))
@@ -217,6 +217,9 @@ export const subscriptionOut = z
     past_due_since: instantOut.nullable(),
     cancel_at: instantOut.nullable(),
     cancel_mode: z.enum(['period_end', 'at']).nullable(),
+    cancel_credit: z
+      .enum(['none', 'prorate'])
+      .meta({ description: 'Whether what was paid ahead is given back at `cancel_at`.' }),
     canceled_at: instantOut.nullable(),
     cancellation_reason: z.string().nullable(),
     ended_at: instantOut.nullable(),
@@ -272,6 +275,7 @@ export function presentSubscription(
     past_due_since: presentOptionalInstant(subscription.pastDueSince),
     cancel_at: presentOptionalInstant(subscription.cancelAt),
     cancel_mode: subscription.cancelMode,
+    cancel_credit: subscription.cancelCredit,
     canceled_at: presentOptionalInstant(subscription.canceledAt),
     cancellation_reason: subscription.cancellationReason,
     ended_at: presentOptionalInstant(subscription.endedAt),

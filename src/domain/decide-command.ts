@@ -108,12 +108,6 @@ function cancel(life: Life, command: Extract<SubscriptionCommand, { kind: 'cance
   const noted = { ...subscription, canceledAt: at, cancellationReason: command.reason };
   const credit = command.credit ?? 'none';
   if (command.mode === 'now') return decideCancel({ ...life, subscription: noted }, at, credit, 'now');
-  if (credit === 'prorate')
-    throw new DomainError(
-      'change_not_allowed',
-      'What was paid ahead is only given back when the subscription ends at once; use mode "now", or credit "none".',
-      { state: subscription.status, reason: 'credit_needs_now' },
-    );
   const cancelAt = command.mode === 'at' ? command.at : periodEndOf(life);
   const waitsForNothing = command.mode === 'period_end' && (!cancelAt || cancelAt <= at);
   if (waitsForNothing && subscription.pausedAt)
@@ -134,7 +128,7 @@ function cancel(life: Life, command: Extract<SubscriptionCommand, { kind: 'cance
     });
   }
   return conclude(life, {
-    subscription: { ...noted, cancelAt, cancelMode: command.mode },
+    subscription: { ...noted, cancelAt, cancelMode: command.mode, cancelCredit: credit },
     at,
     events: ['subscription.cancel_scheduled'],
   });
@@ -152,7 +146,13 @@ function uncancel(life: Life, at: Date): Decision {
       'No cancellation is scheduled, so there is nothing to take back.',
     );
   }
-  const taken = { cancelAt: null, cancelMode: null, canceledAt: null, cancellationReason: null };
+  const taken = {
+    cancelAt: null,
+    cancelMode: null,
+    cancelCredit: 'none',
+    canceledAt: null,
+    cancellationReason: null,
+  } as const;
   return conclude(life, {
     subscription: { ...life.subscription, ...taken },
     at,

@@ -118,6 +118,7 @@ export function createSubscription(
     pastDueSince: null,
     cancelAt: terms.cancelAt,
     cancelMode: terms.cancelAt ? 'at' : null,
+    cancelCredit: 'none',
     canceledAt: null,
     endedAt: null,
     endReason: null,

@@ -117,6 +117,7 @@ export function ended(
       cancellationReason,
       cancelAt: null,
       cancelMode: null,
+      cancelCredit: 'none',
       incompleteSince: null,
       expiresAt: null,
       blockedReason: null,

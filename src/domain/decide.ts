@@ -25,7 +25,7 @@ export function decideStep(life: Life, { step, at }: NextStep, hasPaymentMethod:
     case 'close_period':
       return decideClosePeriod(life, at);
     case 'cancel':
-      return decideCancel(life, at);
+      return decideCancel(life, at, life.subscription.cancelCredit);
     case 'expire':
       return decideExpire(life, at);
   }

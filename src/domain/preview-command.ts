@@ -37,7 +37,12 @@ export function decidePreview(
     if (!cancelAt) return { at, decision, class: null, replaces };
     const then = foldUntilCancel(after(life, decision), cancelAt);
     const due = then.subscription.nextStepAt ?? cancelAt;
-    return { at: due, decision: decideCancel(then, due), class: null, replaces };
+    return {
+      at: due,
+      decision: decideCancel(then, due, then.subscription.cancelCredit),
+      class: null,
+      replaces,
+    };
   }
   const planned = plannedBy(life, command, at);
   if (!planned) return { at, decision, class: null, replaces };

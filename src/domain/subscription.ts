@@ -100,6 +100,8 @@ export type Subscription = {
   pastDueSince: Date | null;
   cancelAt: Date | null;
   cancelMode: 'period_end' | 'at' | null;
+  /** Whether what was paid ahead is given back when it ends at `cancelAt`. */
+  cancelCredit: 'none' | 'prorate';
   canceledAt: Date | null;
   endedAt: Date | null;
   endReason: 'canceled' | 'expired' | null;

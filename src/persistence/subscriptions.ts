@@ -58,6 +58,7 @@ export const SubscriptionSchema = new EntitySchema<Subscription>({
     pastDueSince: optionalInstant,
     cancelAt: optionalInstant,
     cancelMode: optionalText,
+    cancelCredit: text,
     canceledAt: optionalInstant,
     endedAt: optionalInstant,
     endReason: optionalText,

@@ -85,6 +85,29 @@ test('a cancellation takes what waits, and with credit gives back what was paid 
   await promisesKept(world);
 });
 
+test('a cancellation for an instant gives back what is unused then, unless it is taken back', async () => {
+  const ada = await underClock(world, '2026-03-01T00:00:00.000Z');
+  const monthly = await world.plan([{ unitAmount: '31' }]);
+  const [kept, ended] = [await ada.subscribe(monthly), await ada.subscribe(monthly)];
+  await ada.advance('2026-03-05T00:00:00.000Z');
+  const end = { mode: 'at', at: '2026-03-11T12:00:00.000Z', reason: null, credit: 'prorate' };
+  for (const id of [kept, ended]) {
+    expect(await ada.command(id, 'cancel', end)).toMatchObject({ outcome: 'applied' });
+    expect(await subscriptionOf(world, id)).toMatchObject({ status: 'active', cancelCredit: 'prorate' });
+  }
+  await ada.command(kept, 'uncancel');
+  expect(await subscriptionOf(world, kept)).toMatchObject({ cancelAt: null, cancelCredit: 'none' });
+  await ada.advance('2026-03-12T00:00:00.000Z');
+  // The day of the end is billed, 20 of 31 days are not.
+  expect(await bills(world, ended)).toEqual([
+    'subscription_create paid 31 = 31',
+    'subscription_cancel paid -20 = -20',
+  ]);
+  expect(await subscriptionOf(world, ended)).toMatchObject({ status: 'canceled', cancelCredit: 'none' });
+  expect(await bills(world, kept)).toHaveLength(1);
+  await promisesKept(world);
+});
+
 test('while a charge is under way nothing of its invoice is given back: a command is refused, a step leaves it for later', async () => {
   const ada = await underClock(world, '2026-03-01T00:00:00.000Z');
   const plan = await world.plan([{ unitAmount: '31', model: 'per_unit' }]);

@@ -228,6 +228,19 @@ describe('a preview is what the command does', () => {
     expect(after).toMatchObject({ status: 'canceled' });
   });
 
+  test('when it ends later and gives back what is left then', async () => {
+    const { path, until } = await team();
+    await until(MIDDLE);
+    const body = { mode: 'at', at: '2027-03-21T12:00:00Z', credit: 'prorate' };
+    const { body: preview } = await post(`${path}/cancel/preview`, body);
+    const noted = await post(`${path}/cancel`, { ...body, preview_token: preview['token'] });
+    expect([noted.status, noted.body['cancel_credit']]).toEqual([200, 'prorate']);
+    await until('2027-03-22T04:00:00Z');
+    const [last] = await list(`/v1/invoices?subscription=${idOf(path)}`);
+    expect(preview['total']).toMatchObject({ amount: expect.stringMatching(/^-/) });
+    expect(last?.['total']).toEqual(preview['total']);
+  });
+
   test('when add-ons join, one is charged once, and a price is agreed', async () => {
     const { path, until } = await team();
     await until(MIDDLE);
@@ -335,7 +348,6 @@ describe('what is refused', () => {
         'validation_failed',
         'phases[0].start_at',
       ],
-      ['cancel', { mode: 'period_end', credit: 'prorate' }, 409, 'change_not_allowed'],
     ];
     for (const [command, body, status, code, field] of refusals) {
       for (const suffix of ['/preview', '']) {

@@ -108,6 +108,13 @@ describe('a cancellation', () => {
     });
   });
 
+  test('for later keeps in mind what is to be given back then', () => {
+    const noted = obey(active, { ...at('2026-01-20'), credit: 'prorate' } as SubscriptionCommand);
+    expect(noted.subscription).toMatchObject({ status: 'active', cancelCredit: 'prorate' });
+    expect(obey(noted, uncancel).subscription).toMatchObject({ cancelAt: null, cancelCredit: 'none' });
+    expect(obey(noted, atPeriodEnd).subscription.cancelCredit).toBe('none');
+  });
+
   test('now ends it', () => {
     expect(obey(active, now).subscription).toMatchObject({
       status: 'canceled',

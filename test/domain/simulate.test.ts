@@ -239,6 +239,24 @@ describe('a life in the simulator', () => {
     expect(answer.invoices.map(({ status }) => status)).toEqual(['paid', 'paid', 'paid', 'paid']);
   });
 
+  test('a cancellation for later gives back what is unused then: at the end of a period nothing, of a longer one the rest', () => {
+    const both = plan('both', fee('30.00'), fee('365.00', 'year', 'licence'));
+    const subscribe = { at: '2027-01-01', action: 'subscribe', plan: 'both' };
+    const cancel = { at: '2027-01-10', action: 'cancel', credit: 'prorate' };
+    const atInstant = lifeOf(
+      [both],
+      [subscribe, { ...cancel, mode: 'at', cancel_at: '2027-01-17' }],
+      '2027-03-01',
+    );
+    expect(billsOf(atInstant)).toEqual([
+      ['2027-01-01', '30.00', '365.00'],
+      ['2027-01-17', '-14.52', '-349.00'],
+    ]);
+    const atEnd = lifeOf([both], [subscribe, { ...cancel, mode: 'period_end' }], '2027-03-01');
+    expect(billsOf(atEnd).slice(1)).toEqual([['2027-02-01', '-334.00']]);
+    expect(atEnd.balances).toEqual([{ amount: '334.00', currency: 'USD' }]);
+  });
+
   test('what is given back of a draft reduces the draft, and is never spendable', () => {
     const subscribe = { at: '2027-01-01', action: 'subscribe', plan: 'pro' };
     const tenant = { invoice_grace_hours: 24 };
