@@ -44,6 +44,7 @@ async function showRows(deps: ApiDeps, signs: VitalSigns): Promise<void> {
   signs.oldestUnknownPaymentSeconds.set(facts.oldestUnknownAttempt);
   signs.expiredCommands.set(facts.expiredCommands);
   signs.oldestNudgeSeconds.set(facts.oldestNudge);
+  signs.usageRollupLagSeconds.set(facts.usageRollupLag);
   for (const [status, n] of Object.entries(facts.deliveries)) signs.webhookDeliveries.set({ status }, n);
   for (const [status, n] of Object.entries(facts.attempts))
     signs.unfinishedPaymentAttempts.set({ status }, n);
@@ -58,6 +59,7 @@ function forget(signs: VitalSigns): void {
     signs.oldestUnknownPaymentSeconds,
     signs.expiredCommands,
     signs.oldestNudgeSeconds,
+    signs.usageRollupLagSeconds,
   ];
   for (const gauge of single) gauge.remove();
   signs.webhookDeliveries.reset();

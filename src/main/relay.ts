@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { type Engine, NUDGED } from '../../activities/engine.ts';
 import { attributeStrangers } from '../persistence/attribute-usage.ts';
@@ -17,6 +16,7 @@ import { clock } from '../platform/clock.ts';
 import { crashPoint } from '../platform/crash-point.ts';
 import type { Logger } from '../platform/logger.ts';
 import { engineOf } from './engine.ts';
+import { repeat } from './repeat.ts';
 import { WakeList } from './wake-list.ts';
 
 export type RelayOptions = {
@@ -160,31 +160,4 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
   };
   await Promise.all(Array.from({ length: Math.min(SIGNALS_AT_ONCE, queue.length) }, run));
-}
-
-type Loop = {
-  name: string;
-  eachMs: number;
-  logger: Logger;
-  signal: AbortSignal;
-  work: () => Promise<boolean>;
-};
-
-const PAUSE_MAX_MS = 5_000;
-
-/** Works until the signal: at once again while there is more, calmer and calmer while it fails. Never rejects. */
-async function repeat({ name, eachMs, logger, signal, work }: Loop): Promise<void> {
-  let failures = 0;
-  while (!signal.aborted) {
-    let pauseMs = eachMs;
-    try {
-      if (await work()) pauseMs = 0;
-      failures = 0;
-    } catch (error) {
-      failures += 1;
-      pauseMs = Math.max(eachMs, Math.min(PAUSE_MAX_MS, 100 * 2 ** Math.min(failures, 6)));
-      logger.warn({ err: error, loop: name, failures }, 'the relay could not work');
-    }
-    await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
-  }
 }

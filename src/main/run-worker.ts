@@ -36,6 +36,7 @@ import { engineOf } from './engine.ts';
 import { keepSchedule } from './keep-schedule.ts';
 import { keepReconciling, noteRepair } from './reconcile.ts';
 import { startRelay } from './relay.ts';
+import { startRollUp } from './roll-up.ts';
 import { sendMove } from './send-move.ts';
 import { sendTick } from './send-tick.ts';
 import { timeActivities } from './time-activities.ts';
@@ -171,6 +172,7 @@ export async function runWorker(
     await Promise.all(running);
   });
   starting.use(startRelay({ database, client, taskQueuePrefix: prefix, logger }));
+  starting.use(startRollUp({ database, logger }));
   const schedule = { client, connection: clientConnection, namespace, taskQueuePrefix: prefix, logger };
   starting.use(keepReconciling(schedule));
   starting.use(keepSchedule(schedule, { workflowType: WORKFLOWS.partitions, every: '1 day' }));

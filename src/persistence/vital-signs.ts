@@ -16,6 +16,7 @@ export type VitalFacts = {
   /** Within the last hour. */
   expiredCommands: number;
   oldestNudge: number;
+  usageRollupLag: number;
 };
 
 /** Whoever asks will ask again soon, so a database that is busy is not made busier. */
@@ -55,7 +56,15 @@ export async function vitalFacts(tx: Tx, at: Date): Promise<VitalFacts> {
           where status in ('in_flight', 'unknown', 'pending', 'requires_action') and status = 'unknown')`,
       )} as "oldestUnknownAttempt",
       (select count(*)::int from commands where status = 'expired' and finished_at > ${hourAgo}) as "expiredCommands",
-      ${age(at, sql`(select min(next_attempt_at) from nudges)`)} as "oldestNudge"`,
+      ${age(at, sql`(select min(next_attempt_at) from nudges)`)} as "oldestNudge",
+      ${age(
+        at,
+        sql`(select e.ingested_at from (
+            select pg_snapshot_xmin(snapshot) as xmin, snapshot from usage_rollup_states
+            where built_to is null order by 1 limit 1) st, usage_events e
+          where e.ingest_xid >= st.xmin and not pg_visible_in_snapshot(e.ingest_xid, st.snapshot)
+          order by e.ingest_xid limit 1)`,
+      )} as "usageRollupLag"`,
   );
   if (!row) throw new Error('the database did not say how it is');
   const waits = (await endpointsDue(tx, at)).map(({ dueAt }) => (at.getTime() - dueAt.getTime()) / 1_000);

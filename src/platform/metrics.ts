@@ -94,6 +94,10 @@ export function createVitalSigns(registry: Registry) {
       'expired_commands',
       'Commands that expired within the last hour before they were applied',
     ),
+    usageRollupLagSeconds: gauge(
+      'usage_rollup_lag_seconds',
+      'Age of the oldest usage event that the rollups have not seen; 0 when they have seen all',
+    ),
     oldestNudgeSeconds: gauge(
       'oldest_nudge_seconds',
       'How long the oldest news for a workflow has waited to be delivered; 0 when none waits',
