@@ -1164,7 +1164,8 @@ create table subscriptions (
   threshold_at timestamp(3) with time zone,
   threshold_billed_at timestamp(3) with time zone,
   threshold_passed numeric(20,4),
-  usage_scope text default 'customer'::text not null
+  usage_scope text default 'customer'::text not null,
+  cancel_credit text default 'none'::text not null
 );
 alter table subscriptions add constraint subscriptions_pkey PRIMARY KEY (id);
 alter table subscriptions add constraint subscriptions_tenant_id_id_key UNIQUE (tenant_id, id);
@@ -1173,6 +1174,7 @@ alter table subscriptions add constraint subscriptions_tenant_id_fkey FOREIGN KE
 alter table subscriptions add constraint subscriptions_tenant_id_plan_id_plan_version_fkey FOREIGN KEY (tenant_id, plan_id, plan_version) REFERENCES plan_versions(tenant_id, plan_id, version);
 alter table subscriptions add constraint subscriptions_tenant_id_test_clock_id_fkey FOREIGN KEY (tenant_id, test_clock_id) REFERENCES test_clocks(tenant_id, id);
 alter table subscriptions add constraint subscriptions_billing_cycle_check CHECK ((billing_cycle = ANY (ARRAY['anniversary'::text, 'calendar'::text])));
+alter table subscriptions add constraint subscriptions_cancel_credit_check CHECK ((cancel_credit = ANY (ARRAY['none'::text, 'prorate'::text])));
 alter table subscriptions add constraint subscriptions_cancel_mode_check CHECK ((cancel_mode = ANY (ARRAY['period_end'::text, 'at'::text])));
 alter table subscriptions add constraint subscriptions_check CHECK (((ended_at IS NULL) = (end_reason IS NULL)));
 alter table subscriptions add constraint subscriptions_check1 CHECK (((ended_at IS NOT NULL) = (status = ANY (ARRAY['canceled'::text, 'expired'::text]))));
@@ -1184,6 +1186,7 @@ alter table subscriptions add constraint subscriptions_check6 CHECK ((current_pe
 alter table subscriptions add constraint subscriptions_check7 CHECK (((cancel_at IS NULL) = (cancel_mode IS NULL)));
 alter table subscriptions add constraint subscriptions_check8 CHECK (((incomplete_since IS NULL) = (expires_at IS NULL)));
 alter table subscriptions add constraint subscriptions_collection_method_check CHECK ((collection_method = ANY (ARRAY['charge_automatically'::text, 'send_invoice'::text])));
+alter table subscriptions add constraint subscriptions_credit_of_an_end CHECK (((cancel_credit = 'none'::text) OR (cancel_at IS NOT NULL)));
 alter table subscriptions add constraint subscriptions_cycles_check CHECK (((cycles >= 1) AND (cycles <= 10000)));
 alter table subscriptions add constraint subscriptions_end_reason_check CHECK ((end_reason = ANY (ARRAY['canceled'::text, 'expired'::text])));
 alter table subscriptions add constraint subscriptions_ended_without_change CHECK (((ended_at IS NULL) OR (change_at IS NULL)));
@@ -1462,10 +1465,11 @@ create table usage_events (
   ingested_at timestamp(3) with time zone not null
 ) partition by RANGE (event_at);
 alter table usage_events add constraint usage_events_check CHECK (((customer_id IS NOT NULL) OR (external_customer_id IS NOT NULL)));
-CREATE INDEX usage_events_by_key ON ONLY public.usage_events USING btree (tenant_id, key);
+CREATE INDEX usage_events_at ON ONLY public.usage_events USING brin (event_at timestamptz_minmax_multi_ops);
 CREATE INDEX usage_events_new ON ONLY public.usage_events USING btree (ingest_xid);
 CREATE INDEX usage_events_of ON ONLY public.usage_events USING btree (tenant_id, customer_id, event_name, event_at);
 CREATE INDEX usage_events_of_backfill ON ONLY public.usage_events USING btree (backfill_id) WHERE (backfill_id IS NOT NULL);
+CREATE INDEX usage_events_revised ON ONLY public.usage_events USING btree (tenant_id, key) WHERE (revision > 0);
 CREATE INDEX usage_events_strange ON ONLY public.usage_events USING btree (tenant_id, external_customer_id) WHERE (customer_id IS NULL);
 alter table usage_events enable row level security;
 alter table usage_events force row level security;
@@ -1492,10 +1496,11 @@ create table usage_events_other (
 );
 alter table usage_events_other add constraint usage_events_check CHECK (((customer_id IS NOT NULL) OR (external_customer_id IS NOT NULL)));
 CREATE INDEX usage_events_other_backfill_id_idx ON public.usage_events_other USING btree (backfill_id) WHERE (backfill_id IS NOT NULL);
+CREATE INDEX usage_events_other_event_at_idx ON public.usage_events_other USING brin (event_at timestamptz_minmax_multi_ops);
 CREATE INDEX usage_events_other_ingest_xid_idx ON public.usage_events_other USING btree (ingest_xid);
 CREATE INDEX usage_events_other_tenant_id_customer_id_event_name_event_a_idx ON public.usage_events_other USING btree (tenant_id, customer_id, event_name, event_at);
 CREATE INDEX usage_events_other_tenant_id_external_customer_id_idx ON public.usage_events_other USING btree (tenant_id, external_customer_id) WHERE (customer_id IS NULL);
-CREATE INDEX usage_events_other_tenant_id_key_idx ON public.usage_events_other USING btree (tenant_id, key);
+CREATE INDEX usage_events_other_tenant_id_key_idx ON public.usage_events_other USING btree (tenant_id, key) WHERE (revision > 0);
 
 create table usage_import_chunks (
   import_id text collate "C" not null,
