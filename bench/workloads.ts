@@ -28,6 +28,11 @@ export const WORKLOADS: Record<string, { about: string; load: () => Promise<Work
     about: '20,000 events to one endpoint, against the outbox loop that fits on a page',
     load: async () => (await import('./webhooks.ts')).webhooks,
   },
+  ingest: {
+    about:
+      '60,000 events of use in batches of 1, 100 and 1,000, against a raw COPY and against a bare Express with one unnest',
+    load: async () => (await import('./ingest.ts')).ingest,
+  },
   calculation: {
     about:
       '100,000 lines over all price models with their traces, against the same formulas in bare decimal.js',
