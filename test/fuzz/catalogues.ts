@@ -164,6 +164,12 @@ export const rarely = <T>(arbitrary: fc.Arbitrary<T>, odds: number): fc.Arbitrar
     { weight: 1, arbitrary },
   );
 
+const threshold = fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 99_999 }));
+const rawThresholds = fc.record({
+  once: fc.uniqueArray(threshold, { maxLength: 3 }),
+  every: rarely(fc.integer({ min: 50, max: 99_999 }), 2),
+});
+
 export const rawPlan = fc.record({
   interval,
   base: rawPrice(flat, 'sometimes'),
@@ -171,6 +177,7 @@ export const rawPlan = fc.record({
   usage: rarely(rawPrice(byQuantity, 'always'), 3),
   events: rarely(rawPrice(byEvent, 'always'), 4),
   commitment: rarely(wholeAmount, 5),
+  thresholds: rarely(rawThresholds, 2),
 });
 export type RawPlan = typeof rawPlan extends fc.Arbitrary<infer T> ? T : never;
 export const rawAddOn = fc.record({
@@ -194,7 +201,16 @@ export function planOf(raw: RawPlan, id: string, setting: Setting): PlanIn {
     const unit_amount = printed(raw.commitment, currency);
     prices.push({ key: 'commitment', model: 'minimum_commitment', unit_amount, currency, interval: own });
   }
-  return { id, prices };
+  return { id, prices, ...(raw.thresholds ? thresholdsOf(raw.thresholds, setting) : {}) };
+}
+
+function thresholdsOf(
+  { once, every }: NonNullable<RawPlan['thresholds']>,
+  { currency }: Setting,
+): Pick<PlanIn, 'usage_thresholds'> {
+  const ascending = [...once].sort((a, b) => a - b).map((amount) => ({ amount: printed(amount, currency) }));
+  const last = every === null ? [] : [{ amount: printed(every, currency), recurring: true }];
+  return { usage_thresholds: [...ascending, ...last] };
 }
 
 export function addOnOf(raw: RawAddOn, id: string, setting: Setting): AddOnIn {

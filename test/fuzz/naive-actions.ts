@@ -4,8 +4,9 @@ import { Decimal } from '../../src/domain/money.ts';
 import { atWallTime, DAY, wallTime } from './naive-calendar.ts';
 import { change } from './naive-change.ts';
 import { bill, pay } from './naive-invoices.ts';
-import { type Item, type Lines, type Sub, Unclear } from './naive-life.ts';
+import { type Item, type Lines, type Sub, Unclear, zero } from './naive-life.ts';
 import { activate, advance, endTrial, enter, end as finish, NO_CUT, pause } from './naive-steps.ts';
+import { billThreshold } from './naive-thresholds.ts';
 import { firstEndOf, isLive, periodEndOf, plan, resumeNow, type World } from './naive-world.ts';
 
 type Of<Name extends SimulationAction['action']> = Extract<SimulationAction, { action: Name }>;
@@ -30,7 +31,9 @@ export function isAllowed(world: World, action: SimulationAction, at: number): b
   if (!isLive(sub)) return false;
   switch (action.action) {
     case 'use':
-      return use(sub, action, at);
+      if (!use(sub, action, at)) return false;
+      billThreshold(world, sub, at);
+      return true;
     case 'change':
       return change(world, sub, action, at);
     case 'set_quantity': {
@@ -101,6 +104,8 @@ function subscribe({ body, subs, books }: World, asked: Of<'subscribe'>, at: num
     used: new Map(),
     billed: [],
     pending: [],
+    passed: zero,
+    thresholdAt: null,
     planned: [],
   };
   subs.push(sub);
@@ -133,6 +138,7 @@ function itemsOf(body: SimulationBody, asked: Of<'subscribe'>): Item[] {
       whole: null,
       end: null,
       fees: [],
+      instalments: zero,
     };
   });
 }

@@ -221,6 +221,6 @@ function replaceQuietly(sub: Sub, targets: readonly Target[]): void {
     const place = sub.items.findIndex(({ key }) => key === target.key);
     if (!('price' in target)) sub.items.splice(place, 1);
     else if (place >= 0) Object.assign(sub.items[place] ?? {}, target);
-    else sub.items.push({ ...target, from: null, whole: null, end: null, fees: [] });
+    else sub.items.push({ ...target, from: null, whole: null, end: null, fees: [], instalments: zero });
   }
 }

@@ -43,6 +43,8 @@ export type Item = {
   whole: Stretch | null;
   end: number | null;
   fees: Fee[];
+  /** What thresholds billed of the time since `from`. */
+  instalments: Decimal;
 };
 
 export type Target = { key: string; plan: string; price: PriceBody; quantity: Decimal } | { key: string };
@@ -80,6 +82,9 @@ export type Sub = {
   /** Every line it ever had, for what a minimum commitment counts. */
   billed: Fee[];
   pending: { line: Line; fee: Fee | null }[];
+  /** The highest threshold that came once, and when the last invoice of one was made. */
+  passed: Decimal;
+  thresholdAt: number | null;
   planned: Planned[];
 };
 
@@ -91,7 +96,7 @@ const money = (amounts: Decimal[]) => amounts.reduce((sum, amount) => sum.plus(a
 /** What a decision comes to, before it is known where it goes. */
 export type Lines = { line: Line; fee: Fee | null }[];
 
-function newFee(sub: Sub, item: Item, amount: Decimal, stretch: Stretch, wholeUnits: number): Fee {
+export function newFee(sub: Sub, item: Item, amount: Decimal, stretch: Stretch, wholeUnits: number): Fee {
   const { key, price, quantity } = item;
   const fee = {
     line: { key, amount, ...stretch },
@@ -111,7 +116,7 @@ function newFee(sub: Sub, item: Item, amount: Decimal, stretch: Stretch, wholeUn
 export function begin(sub: Sub, item: Item, t: number): Lines {
   const whole = periodAround(gridOf(sub), item.price.interval ?? fail('has no interval'), t);
   const end = Math.min(whole.end, sub.endsAt ?? whole.end);
-  Object.assign(item, { from: t, whole, end });
+  Object.assign(item, { from: t, whole, end, instalments: zero });
   if (item.price.timing !== 'in_advance') return [];
   const part = { units: unitsOf(sub, { start: t, end }), whole: unitsOf(sub, whole) };
   const amount = amountOf(item.price, item.quantity, [], part);
@@ -142,6 +147,8 @@ export function closeArrears(sub: Sub, item: Item, t: number, dayToo: DayToo = '
   let amount = amountOf(price, item.quantity, used, part);
   if (price.terms.model === 'minimum_commitment')
     amount = Decimal.max(0, amount.minus(spentIn(sub, item, stretch)));
+  amount = Decimal.max(0, amount.minus(item.instalments));
+  item.instalments = zero;
   const fee = newFee(sub, item, amount, stretch, wholeUnits);
   return [{ line: fee.line, fee: null }];
 }

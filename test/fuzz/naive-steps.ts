@@ -10,6 +10,7 @@ import {
   type Sub,
   type Target,
   Unclear,
+  zero,
 } from './naive-life.ts';
 
 /** What happens to a subscription at an instant, step by step; each answers the lines it makes. */
@@ -74,7 +75,7 @@ export function advance(sub: Sub, t: number, cut: Cut): Made {
   for (const { item, rolls } of begins) put(rolls ? begin(sub, item, t) : beginNew(sub, item, t, cut));
   for (const target of cut.targets) {
     if (!('price' in target) || sub.items.some(({ key }) => key === target.key)) continue;
-    const item: Item = { ...target, from: null, whole: null, end: null, fees: [] };
+    const item: Item = { ...target, from: null, whole: null, end: null, fees: [], instalments: zero };
     sub.items.push(item);
     put(beginNew(sub, item, t, cut));
   }

@@ -127,6 +127,20 @@ export const PLANTS: readonly Plant[] = [
     from: 'Decimal.min(total, balance)',
     to: 'new Decimal(0)',
   },
+  {
+    name: 'instalments-forgotten',
+    says: 'the end of a period bills again what a threshold billed (rule 29c)',
+    file: 'src/domain/threshold.ts',
+    from: 'return itemId === id && !reverses && start?.getTime() === period.start.getTime();',
+    to: 'return itemId === id && !reverses && start?.getTime() === period.end.getTime();',
+  },
+  {
+    name: 'threshold-every-period',
+    says: 'a threshold that does not recur comes in every period (rule 29c)',
+    file: 'src/domain/threshold.ts',
+    from: 'reached !== null && (before === null || reached.gt(before))',
+    to: 'reached !== null && reached.gt(billed)',
+  },
 ];
 
 /** Throws when the place to change is not there once: a plant that changes nothing would prove nothing. */
