@@ -12,6 +12,7 @@ import {
 import { endClock } from '../src/persistence/end-clock.ts';
 import { crashPoint } from '../src/platform/crash-point.ts';
 import type { TestClockInput, TickOutcome } from '../workflows/messages.ts';
+import { lookForLate } from './customer-work.ts';
 import { type ActivityDeps, writeOf } from './deps.ts';
 import { firstLine, toFailure } from './failure.ts';
 
@@ -19,7 +20,10 @@ import { firstLine, toFailure } from './failure.ts';
  * Gives one entity its turn: everything of it that is due at or before `until`. `busy`: its workflow is between two
  * runs; ask again.
  */
-export type SendTick = (due: Due, tenantId: string, until: Date) => Promise<TickOutcome | 'busy'>;
+export type SendTick = (due: Ticked, tenantId: string, until: Date) => Promise<TickOutcome | 'busy'>;
+
+/** What has a workflow of its own. */
+export type Ticked = Due & { kind: 'invoice' | 'subscription' };
 
 export type TurnEnd = { status: TestClock['status']; now: string; target: string };
 
@@ -125,11 +129,18 @@ async function oneTurn(deps: ClockDeps, clock: TestClock, due: readonly Due[]): 
   const until = second
     ? new Date(Math.max(first.at.getTime(), second.at.getTime() - (goesFirst(second, first) ? 1 : 0)))
     : clock.targetAt;
-  const outcome = await deps.tick(first, clock.tenantId, until).catch((error: unknown) => {
-    // An update that failed has failed for good; anything else is a way to the engine that opens again.
-    const refused = error instanceof Error && error.name === 'WorkflowUpdateFailedError';
-    throw refused ? new EntityFailure(first.entityId, firstLine(error.cause ?? error)) : error;
-  });
+  if (first.kind === 'late_usage') {
+    const look = { tenantId: clock.tenantId, subscriptionId: first.entityId };
+    await lookForLate(deps, look, later(first.at, clock.nowAt));
+    return;
+  }
+  const outcome = await deps
+    .tick({ ...first, kind: first.kind }, clock.tenantId, until)
+    .catch((error: unknown) => {
+      // An update that failed has failed for good; anything else is a way to the engine that opens again.
+      const refused = error instanceof Error && error.name === 'WorkflowUpdateFailedError';
+      throw refused ? new EntityFailure(first.entityId, firstLine(error.cause ?? error)) : error;
+    });
   if (outcome === 'busy') return sleep(BUSY_PAUSE_MS);
   crashPoint('clockTurn.taken');
   if (outcome.failure) throw new EntityFailure(first.entityId, outcome.failure);

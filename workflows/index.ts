@@ -1,3 +1,4 @@
+export { customerWork } from './customer-work.ts';
 export { importUsage } from './import-usage.ts';
 export { invoice } from './invoice.ts';
 export { migratePlan } from './migrate-plan.ts';

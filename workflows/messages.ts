@@ -13,6 +13,7 @@ export const WORKFLOWS = {
   testClock: 'testClock',
   reconcile: 'reconcile',
   partitions: 'partitions',
+  customerWork: 'customerWork',
   migratePlan: 'migratePlan',
   importUsage: 'importUsage',
 } as const;

@@ -25,7 +25,7 @@ export type ScheduleOptions = {
 /** A workflow without arguments on the queue `billing` that runs again and again. */
 export type Scheduled = {
   workflowType: string;
-  every: '1 hour' | '1 day';
+  every: '5 minutes' | '1 hour' | '1 day';
   /** Done before the Schedule is made; it is missing in a Temporal that was lost and began anew. */
   beforeMaking?: (options: ScheduleOptions) => Promise<void>;
 };

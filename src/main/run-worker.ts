@@ -13,6 +13,7 @@ import {
 } from '@temporalio/worker';
 import { createBillingActivities } from '../../activities/billing.ts';
 import { createCommandActivities } from '../../activities/commands.ts';
+import { createCustomerWorkActivities } from '../../activities/customer-work.ts';
 import { createUsageImportActivities } from '../../activities/import-usage.ts';
 import { createInvoiceActivities } from '../../activities/invoices.ts';
 import { createPlanMigrationActivities } from '../../activities/migrate-plan.ts';
@@ -131,6 +132,7 @@ export async function runWorker(
       ...createTestClockActivities({ ...deps, tick: sendTick(client, prefix) }),
       ...createReconcileActivities(repairing),
       ...createPartitionActivities(deps),
+      ...createCustomerWorkActivities(deps),
     },
     ...billingSettings(poolSize),
   };
@@ -176,6 +178,7 @@ export async function runWorker(
   const schedule = { client, connection: clientConnection, namespace, taskQueuePrefix: prefix, logger };
   starting.use(keepReconciling(schedule));
   starting.use(keepSchedule(schedule, { workflowType: WORKFLOWS.partitions, every: '1 day' }));
+  starting.use(keepSchedule(schedule, { workflowType: WORKFLOWS.customerWork, every: '5 minutes' }));
   logger.info({ address: config.temporal.address, namespace }, 'the worker runs');
   const stack = starting.move();
   return { broken: broken.promise, [Symbol.asyncDispose]: () => stack.disposeAsync() };

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { nextInvoiceStep } from '../domain/invoice-step.ts';
 import type { TestClock } from '../domain/test-clock.ts';
+import { lateOnClock } from './bill-late.ts';
 import type { Tx } from './doors.ts';
 import { InvoiceSchema } from './invoices.ts';
 import { CollectionSchema, PaymentAttemptSchema } from './payments.ts';
@@ -9,7 +10,13 @@ import { SubscriptionSchema } from './subscriptions.ts';
 import { TestClockSchema } from './test-clocks.ts';
 
 /** Something attached to a clock and the instant at which it is due. */
-export type Due = { customerId: string; kind: 'invoice' | 'subscription'; entityId: string; at: Date };
+export type Due = {
+  customerId: string;
+  /** `late_usage`: a look at what came late for the subscription of this id, which makes no invoice by itself any more. */
+  kind: 'invoice' | 'late_usage' | 'subscription';
+  entityId: string;
+  at: Date;
+};
 
 export function findClock(tx: Tx, id: string): Promise<TestClock | null> {
   return findRow(tx, TestClockSchema, { id });
@@ -24,7 +31,11 @@ export async function saveClock(tx: Tx, id: string, changes: Partial<TestClock>)
  * happens: by instant, and an invoice before a subscription.
  */
 export async function dueOnClock(tx: Tx, clockId: string, target: Date): Promise<Due[]> {
-  const due = [...(await dueInvoices(tx, clockId)), ...(await dueSubscriptions(tx, clockId))];
+  const due = [
+    ...(await dueInvoices(tx, clockId)),
+    ...(await dueSubscriptions(tx, clockId)),
+    ...(await dueLooks(tx, clockId)),
+  ];
   return due
     .filter(({ at }) => at <= target)
     .sort((a, b) => a.at.getTime() - b.at.getTime() || byKindAndId(a, b));
@@ -41,6 +52,16 @@ async function dueSubscriptions(tx: Tx, clockId: string): Promise<Due[]> {
   return rows.flatMap(({ id, customerId, nextStepAt }) =>
     nextStepAt ? [{ customerId, kind: 'subscription', entityId: id, at: nextStepAt }] : [],
   );
+}
+
+async function dueLooks(tx: Tx, clockId: string): Promise<Due[]> {
+  const looks = await lateOnClock(tx, clockId);
+  return looks.map(({ customerId, subscriptionId, at }) => ({
+    customerId,
+    kind: 'late_usage',
+    entityId: subscriptionId,
+    at,
+  }));
 }
 
 /** When an invoice is due is asked of the one function that knows, as its own workflow does. */

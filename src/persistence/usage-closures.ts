@@ -37,7 +37,27 @@ export function insertClosures(
   for (const [n, draft] of (invoice?.lines ?? []).entries())
     if (draft.metered?.seen?.isLate)
       insertClosure(write, owner, draft, { lineId: lineIds[n] ?? null, pendingId: null });
+  if (invoice?.lines.some(({ metered }) => metered?.seen)) closeForGood(write, owner);
 }
+
+/** Whoever bills a metered period has looked for what came late; for older ones nothing can come any more. */
+function closeForGood({ tx, at }: Write, { id }: Owner): void {
+  queryLater(
+    tx,
+    sql`update usage_closures c set final_at = ${at.toISOString()}
+      from tenants tenant
+      where tenant.id = c.tenant_id and c.subscription_id = ${id} and c.final_at is null
+        and ${windowEnd} <= ${at.toISOString()} and ${isSettled}`,
+  );
+}
+
+/** Nothing that is older than the tenant's late window is taken any more; the hour is for what was being taken just then. */
+export const windowEnd = sql`c.period_end + make_interval(days => tenant.late_window_days, hours => 1)`;
+
+/** Whether closure `c` is on an invoice that has gone out: a draft is looked at once more. */
+export const isSettled = sql`not exists (
+  select from invoice_lines line join invoices invoice on invoice.id = line.invoice_id
+  where line.id = c.line_id and c.pending_item_id is null and invoice.status = 'draft')`;
 
 /** Where a closure is billed; nowhere, when what came late costs nothing. */
 type Place = { lineId: string | null; pendingId: string | null };
@@ -89,9 +109,7 @@ export function moveClosures(tx: Tx, pendingIds: readonly string[]): void {
 export async function lateUsageOf(tx: Tx, subscription: Subscription): Promise<LateUsage[]> {
   const late = await closuresWhere(
     tx,
-    sql`c.subscription_id = ${subscription.id} and c.final_at is null and ${hasUnseen} and not (
-      c.pending_item_id is null and exists (select from invoice_lines line join invoices invoice on invoice.id = line.invoice_id
-        where line.id = c.line_id and invoice.status = 'draft'))`,
+    sql`c.subscription_id = ${subscription.id} and c.final_at is null and ${isSettled} and ${hasUnseen}`,
   );
   return recounted(tx, subscription, late);
 }

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { sql } from 'kysely';
+import { runCustomerWork } from '../../activities/customer-work.ts';
+import type { ActivityDeps } from '../../activities/deps.ts';
+import { presenters } from '../../src/contract/presenters.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import type { Price } from '../../src/domain/plan.ts';
 import { askRows } from '../../src/persistence/invariants.ts';
@@ -40,7 +43,7 @@ async function meteredLines(subscriptionId: string): Promise<string[]> {
   );
   return rows.map(
     ({ reason, description, quantity, amount, events }) =>
-      `${reason}: ${description}, ${quantity} of ${events} events, ${amount}`,
+      `${reason}: ${description.replace(/\(late, (?!1 Jan – 31 Jan).*\)/, '(late, TODAY)')}, ${quantity} of ${events} events, ${amount}`,
   );
 }
 
@@ -171,7 +174,73 @@ describe('usage that a meter counts', () => {
       'subscription_cycle: Calls (late, 1 Jan – 31 Jan), 14 of 3 events, 0.5',
     ]);
   });
+  it('goes on a trailing invoice after the end, one a day, until nothing can arrive any more', async () => {
+    const clock = await world.clock('2027-01-01T00:00:00Z');
+    const customer = await world.customer({ testClockId: clock });
+    const id = await world.subscribe(customer, await metered(), {
+      requestedAt: new Date('2027-01-01T00:00:00Z'),
+      cancel_at: '2027-02-01T00:00:00Z',
+    });
+    await use(world, customer, '2027-01-10T00:00:00Z', 10);
+    await world.advance(clock, '2027-02-01T12:00:00Z');
+    await use(world, customer, '2027-01-11T00:00:00Z', 3);
+    await world.advance(clock, '2027-02-01T23:00:00Z');
+    expect(await meteredLines(id)).toEqual(['subscription_cancel: Calls, 10 of 1 events, 5']);
+    await world.advance(clock, '2027-02-03T00:00:00Z');
+    await use(world, customer, '2027-01-12T00:00:00Z', 1);
+    await use(world, customer, '2027-01-13T00:00:00Z', 1);
+    await world.advance(clock, '2027-02-10T00:00:00Z');
+    await use(world, customer, '2027-01-14T00:00:00Z', 2);
+    await world.advance(clock, '2027-04-01T00:00:00Z');
+    expect(await meteredLines(id)).toEqual([
+      'subscription_cancel: Calls, 10 of 1 events, 5',
+      'late_usage: Calls (late, 1 Jan – 31 Jan), 13 of 2 events, 1.5',
+      'late_usage: Calls (late, 1 Jan – 31 Jan), 15 of 4 events, 1',
+      'late_usage: Calls (late, 1 Jan – 31 Jan), 17 of 5 events, 1',
+    ]);
+    expect(await invoices(id)).toEqual(['paid 20', 'paid 5', 'paid 1.5', 'paid 1', 'paid 1']);
+    const open = await world.inTenant((tx) =>
+      query(tx, sql`select from usage_closures where subscription_id = ${id} and final_at is null`),
+    );
+    expect(open).toEqual([]);
+  });
+
+  it('is looked at once a day by the wall clock, and what costs nothing makes no invoice', async () => {
+    const customer = await world.customer();
+    const tiers = [
+      { upTo: new Decimal(100), unitAmount: new Decimal(0), flatAmount: new Decimal(0) },
+      { upTo: null, unitAmount: new Decimal(1), flatAmount: new Decimal(0) },
+    ];
+    const plan = await metered({ terms: { model: 'graduated', tiers } });
+    const id = await world.subscribe(customer, plan);
+    const used = new Date().toISOString();
+    await use(world, customer, used, 90);
+    await world.command(id, 'cancel', { mode: 'now', at: null, reason: null });
+    const ended = new Date();
+    const deps = customerWorkDeps(world);
+    await use(world, customer, used, 5);
+    const hours = (count: number) => new Date(ended.getTime() + count * 3_600_000);
+    await runCustomerWork(deps, hours(1));
+    await runCustomerWork(deps, hours(25));
+    expect(await meteredLines(id)).toEqual(['subscription_cancel: Calls, 90 of 1 events, 0']);
+    await use(world, customer, used, 7);
+    await runCustomerWork(deps, hours(26));
+    await runCustomerWork(deps, hours(50));
+    expect(await meteredLines(id)).toEqual([
+      'subscription_cancel: Calls, 90 of 1 events, 0',
+      'late_usage: Calls (late, TODAY), 102 of 3 events, 2',
+    ]);
+    expect((await invoices(id)).at(-1)).toBe('open 2');
+  });
 });
+
+function customerWorkDeps({ database, logger: log }: World): ActivityDeps {
+  const none = () => {
+    throw new Error('nothing of this is asked for');
+  };
+  const rest = { gateways: { get: none }, openSecret: none, publicUrl: '' };
+  return { ...rest, database, present: presenters, now: () => new Date(), log };
+}
 
 async function invoices(subscriptionId: string): Promise<string[]> {
   const rows = await world.inTenant((tx) =>
