@@ -14,6 +14,7 @@ import { gatewayConnectionRoutes } from './gateway-connections.ts';
 import { invoiceLineRoutes } from './invoice-lines.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { itemRoutes } from './items.ts';
+import { meterQueryRoutes } from './meter-queries.ts';
 import { meterRoutes } from './meters.ts';
 import { operationRoutes } from './operations.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
@@ -51,6 +52,7 @@ const described: readonly Route[] = [
   ...subscriptionPreviewRoutes,
   ...scheduledChangeRoutes,
   ...meterRoutes,
+  ...meterQueryRoutes,
   ...usageRoutes,
   ...usageEventRoutes,
   ...usageSearchRoutes,

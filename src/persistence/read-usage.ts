@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { type CountingRule, canRollUp, type MeterBucket } from '../domain/meter.ts';
+import { billableQuantity, type CountingRule, canRollUp, type MeterBucket } from '../domain/meter.ts';
 import { Decimal } from '../domain/money.ts';
 import { bucketStarts, type Granularity } from '../domain/usage-buckets.ts';
 import { countedEvents } from './count-usage.ts';
@@ -32,17 +32,24 @@ export type UsageRange = {
   by: readonly string[];
 };
 
-/** Before any rounding of the meter. `values` are those of `by`, in its order. */
+/**
+ * `quantity` is what was counted, `billable` the same as a price looks at it: rounded as the meter says, hour by hour or
+ * day by day where it prices those alone. `values` are those of `by`, in its order.
+ */
 export type UsagePoint = {
   start: Date;
   end: Date;
   values: readonly string[];
   quantity: Decimal;
+  billable: Decimal;
   eventCount: number;
 };
 
 /** `snapshot` tells which events were seen: `countUsage` with it comes to the same. */
 export type UsageSeries = { points: UsagePoint[]; snapshot: string };
+
+/** More groups than this are not told apart: the answer says so by having one more. */
+export const POINTS_MAX = 20_000;
 
 /**
  * What was used, by hours, days, months or at all, as of now: whole hours from the rollups, and counted from the events
@@ -57,7 +64,7 @@ export async function readUsage(tx: Tx, rule: CountingRule, range: UsageRange): 
   const fine = inner ? bucketStarts(range, inner, range.timeZone) : starts;
   const { rows, snapshot } =
     (await fromRollups(tx, rule, range, fine)) ?? (await fromEvents(tx, rule, range, fine));
-  return { points: pointsOf(rows, { range, starts, fine }), snapshot };
+  return { points: pointsOf(rows, { rule, range, starts, fine }), snapshot };
 }
 
 const isFiner = (bucket: MeterBucket, granularity: Granularity) =>
@@ -84,7 +91,7 @@ async function fromEvents(
     tx,
     sql`select ${LISTED}, pg_current_snapshot()::text as snapshot from (
       select bucket, "group", ${asQuantity(totalOf(rule))} as quantity, count(v)::text as events
-      from (${events}) counted where v is not null group by bucket, "group") by_bucket`,
+      from (${events}) counted where v is not null group by bucket, "group" limit ${POINTS_MAX + 1}) by_bucket`,
   );
   return answer ?? { rows: [], snapshot: '' };
 }
@@ -176,7 +183,7 @@ function rollupStatement(rule: CountingRule, range: UsageRange, { starts, cut, x
         and not ${isRaw(sql`e.customer_id`, sql`date_trunc('hour', e.event_at, 'UTC')`)})
     select ${LISTED}, pg_current_snapshot()::text as snapshot, exists (select from st) as ready from (
       select bucket, "group", ${asQuantity(totalOfCells(rule))} as quantity, sum(count)::text as events
-      from counted group by bucket, "group") by_bucket`;
+      from counted group by bucket, "group" limit ${POINTS_MAX + 1}) by_bucket`;
 }
 
 /** Of a cell what its aggregation puts together again. */
@@ -209,10 +216,10 @@ function groupOfCell({ groupBy }: CountingRule, by: readonly string[]): Fragment
   return sql`jsonb_build_array(${sql.join(values)})`;
 }
 
-type Buckets = { range: UsageRange; starts: readonly Date[]; fine: readonly Date[] };
+type Buckets = { rule: CountingRule; range: UsageRange; starts: readonly Date[]; fine: readonly Date[] };
 
 /** Puts fine buckets into those that are shown, and fills in those in which nothing was used. */
-function pointsOf(rows: readonly Row[], { range, starts, fine }: Buckets): UsagePoint[] {
+function pointsOf(rows: readonly Row[], { rule, range, starts, fine }: Buckets): UsagePoint[] {
   const points = new Map<string, UsagePoint>();
   const pointOf = (index: number, values: readonly string[]) => {
     const key = JSON.stringify([index, ...values]);
@@ -220,7 +227,8 @@ function pointsOf(rows: readonly Row[], { range, starts, fine }: Buckets): Usage
     if (found) return found;
     const start = starts[index] ?? range.start;
     const end = starts[index + 1] ?? range.end;
-    const point = { start, end, values, quantity: new Decimal(0), eventCount: 0 };
+    const none = new Decimal(0);
+    const point = { start, end, values, quantity: none, billable: none, eventCount: 0 };
     points.set(key, point);
     return point;
   };
@@ -229,6 +237,7 @@ function pointsOf(rows: readonly Row[], { range, starts, fine }: Buckets): Usage
     const at = fine[bucket - 1] ?? range.start;
     const point = pointOf(indexAt(starts, at), values);
     point.quantity = point.quantity.plus(quantity);
+    point.billable = point.billable.plus(billableQuantity(new Decimal(quantity), rule.rounding));
     point.eventCount += Number(events);
   }
   const order = (a: UsagePoint, b: UsagePoint) =>

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { runApi } from '../../src/main/run-api.ts';
+import { freePort } from '../../src/platform/port.ts';
+import { sender, type TestApi } from '../support/api.ts';
+import { createWorld, type World } from '../support/world.ts';
+
+/** What is asked about usage, over HTTP, of a subscription that runs. */
+let world: World;
+let api: AsyncDisposable & { url: string };
+let send: TestApi['send'];
+let key: string;
+let customer: string;
+let subscription: string;
+let meter: string;
+const START = Date.now();
+
+beforeAll(async () => {
+  world = await createWorld({ env: { PORT: String(await freePort()) } });
+  api = await runApi(world.config, world.logger);
+  send = sender(api.url);
+  const made = await send('post', `/v1/tenants/${world.tenantId}/keys`, {
+    key: 'operator-key-of-this-test',
+    body: { name: 'all' },
+  });
+  key = String(made.body['key']);
+  meter = await post('/v1/meters', {
+    name: 'Traffic',
+    event_name: 'request',
+    aggregation: 'sum',
+    property: 'bytes',
+    filters: [{ property: 'kind', values: ['paid'] }],
+    group_by: ['region'],
+    rounding: { mode: 'ceil' },
+  });
+  const price = { currency: 'USD', interval: { unit: 'month' } };
+  const plan = await post('/v1/plans', {
+    name: 'Traffic',
+    prices: [
+      { key: 'base', model: 'flat', unit_amount: '10', ...price },
+      {
+        key: 'traffic',
+        name: 'Traffic',
+        model: 'graduated',
+        tiers: [
+          { up_to: '10', unit_amount: '0' },
+          { up_to: null, unit_amount: '0.5' },
+        ],
+        meter,
+        ...price,
+      },
+    ],
+  });
+  customer = await post('/v1/customers', { name: 'Ada', currency: 'USD', time_zone: 'Asia/Kolkata' });
+  await post(`/v1/customers/${customer}/payment_methods`, { token: 'tok_succeeds' });
+  const start = new Date(START - 3 * 86_400_000).toISOString();
+  subscription = await post('/v1/subscriptions', { customer, plan, start_at: start });
+});
+afterAll(async () => {
+  await api?.[Symbol.asyncDispose]();
+  await world?.[Symbol.asyncDispose]();
+});
+
+async function post(path: string, body: Record<string, unknown>): Promise<string> {
+  const reply = await send('post', path, { key, body });
+  if (reply.status !== 201) throw new Error(`${path}: ${reply.text}`);
+  return String(reply.body['id']);
+}
+const get = (path: string) => send('get', path, { key });
+const ago = (ms: number) => new Date(START - ms).toISOString();
+
+let sent = 0;
+async function use(msAgo: number, bytes: string, region: string, kind = 'paid'): Promise<void> {
+  sent += 1;
+  const event = {
+    idempotency_key: `e${sent}`,
+    event_name: 'request',
+    customer_id: customer,
+    timestamp: ago(msAgo),
+  };
+  const reply = await send('post', '/v1/events', {
+    key,
+    body: { ...event, properties: { bytes, region, kind } },
+  });
+  expect([reply.status, reply.body]).toMatchObject([200, { accepted: 1 }]);
+}
+
+describe('usage', () => {
+  test('is shown the moment it was acknowledged, by bucket, by group, and rounded as it is priced', async () => {
+    await use(3_600_000, '12.25', 'eu');
+    await use(1_800_000, '1', 'us');
+    await use(900_000, '7', 'eu', 'free');
+    const range = `from=${ago(2 * 86_400_000)}&to=${new Date(START + 60_000).toISOString()}`;
+    const total = await get(`/v1/meters/${meter}/query?${range}&granularity=total&customer=${customer}`);
+    expect([total.status, total.body]).toMatchObject([
+      200,
+      {
+        object: 'meter_usage',
+        meter_version: 1,
+        time_zone: 'Asia/Kolkata',
+        data: [{ quantity: '14', counted: '13.25', events: 2, group: {} }],
+      },
+    ]);
+    const groups = await get(
+      `/v1/meters/${meter}/query?${range}&granularity=total&subscription=${subscription}&group_by[]=region`,
+    );
+    expect(groups.body['data']).toMatchObject([
+      { group: { region: 'eu' }, counted: '12.25', events: 1 },
+      { group: { region: 'us' }, counted: '1', events: 1 },
+    ]);
+    const days = (await get(`/v1/meters/${meter}/query?${range}`)).body['data'] as Record<string, string>[];
+    // The tenant's midnights, of everybody.
+    expect(days.length).toBeGreaterThanOrEqual(3);
+    expect(days.slice(1).every(({ start }) => start?.endsWith('T00:00:00.000Z'))).toBe(true);
+  });
+
+  test('is shown for each metered item in its period, and priced with its explanation', async () => {
+    const usage = await get(`/v1/customers/${customer}/usage`);
+    expect([usage.status, usage.body['data']]).toMatchObject([
+      200,
+      [{ object: 'item_usage', subscription, key: 'traffic', meter, quantity: '14', events: 2 }],
+    ]);
+    const summary = await get(`/v1/subscriptions/${subscription}/usage/summary`);
+    expect(summary.body['data']).toMatchObject([{ subscription, quantity: '14', events: 2 }]);
+    expect((await get(`/v1/subscriptions/${subscription}/usage`)).body['data']).toEqual([]);
+    const costs = await get(`/v1/customers/${customer}/costs`);
+    expect([costs.status, costs.body]).toMatchObject([
+      200,
+      {
+        data: [
+          {
+            object: 'item_cost',
+            quantity: '14',
+            amount: { amount: '2.00', currency: 'USD' },
+            already_billed: { amount: '0.00' },
+            trace: { model: 'graduated' },
+          },
+        ],
+        totals: [{ amount: '2.00', currency: 'USD' }],
+      },
+    ]);
+    expect(JSON.stringify(costs.body['data'])).toContain('4 traffic × 0.50: 2.00');
+  });
+
+  test('is not shown for a question that has no answer, which is told by its field', async () => {
+    const path = `/v1/meters/${meter}/query`;
+    const range = `from=${ago(86_400_000)}&to=${ago(0)}`;
+    const cases: [string, number, string | null][] = [
+      [`${path}?from=${ago(0)}&to=${ago(1)}`, 422, 'to'],
+      [`${path}?from=2020-01-01T00:00:00Z&to=2026-01-01T00:00:00Z&granularity=hour`, 422, 'to'],
+      [`${path}?${range}&group_by[]=tier`, 422, 'group_by[]'],
+      [`${path}?${range}&group_by[]=region&group_by[]=region`, 422, 'group_by[]'],
+      [`${path}?${range}&time_zone=%2B05:30`, 422, 'time_zone'],
+      [`${path}?${range}&granularity=week`, 422, 'granularity'],
+      [`${path}?${range}&customer=external:nobody`, 422, 'customer'],
+      [`${path}?${range}&version=7`, 404, null],
+      [`${path}?to=${ago(0)}`, 422, 'from'],
+      [`/v1/meters/external:nothing/query?${range}`, 404, null],
+      ['/v1/customers/external:nobody/usage', 404, null],
+    ];
+    for (const [url, status, field] of cases) {
+      const reply = await get(url);
+      const errors = (reply.body['errors'] ?? []) as { path: string }[];
+      expect([url, reply.status, errors[0]?.path ?? null]).toEqual([url, status, field]);
+    }
+  });
+});
