@@ -5,6 +5,7 @@ import { effectiveAt } from '../src/domain/decide-command.ts';
 import { decideStart } from '../src/domain/decide-start.ts';
 import type { Decision } from '../src/domain/decision.ts';
 import { DomainError, isDomainError } from '../src/domain/errors.ts';
+import { newPendingId } from '../src/domain/new-ids.ts';
 import { derived } from '../src/domain/next-step.ts';
 import { isFinished } from '../src/domain/payment.ts';
 import type { SubscriptionState } from '../src/domain/step-answer.ts';
@@ -15,6 +16,7 @@ import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
 import { lockDebtsOf } from '../src/persistence/life-facts.ts';
+import { insertPending } from '../src/persistence/pending-items.ts';
 import { previewedAt } from '../src/persistence/preview-command.ts';
 import {
   insertSubscription,
@@ -136,18 +138,21 @@ async function create(
   if (command.kind !== 'create')
     throw new DomainError('not_found', `subscription ${command.subjectId} has no row`);
   const body = createCommand.parse(command.body);
-  const { own, ...made } = await newSubscription(write, command.subjectId, body, tenant);
-  const created = { ...made, changes: [], pending: [] };
+  const { own, once, ...made } = await newSubscription(write, command.subjectId, body, tenant);
+  const pending = once.map((line, n) => ({ id: newPendingId(n), line }));
+  const created = { ...made, changes: [], pending };
   const decision = await start(write, created);
   const facts = decision ? begun(created, decision) : created;
   const { subscription, priced } = facts;
   await insertSubscription(write.tx, { ...facts, segments: created.segments }, own);
+  const waiting = insertPending(write, subscription.id, once);
   await claimMeters(write.tx, subscription, [], priced);
   const object = write.present.subscription(subscription, priced);
   const types = ['subscription.created' as const, ...announcement('scheduled', subscription.status)];
   await tellAll(write, types, { ...subjectOf(subscription), object });
   if (!decision) return { subscription, collect: null };
-  return applyDecision(write, facts, { ...decision, subscription }, tenant);
+  const stored = pending.map(({ line }, n) => ({ id: waiting[n] ?? '', line }));
+  return applyDecision(write, { ...facts, pending: stored }, { ...decision, subscription }, tenant);
 }
 
 /** What begins now, or began in the past, does so in the transaction that makes it; null for what begins later. */

@@ -27,7 +27,9 @@ export async function newSubscription(
     body.external_id === null ? null : findRow(tx, SubscriptionSchema, { externalId: body.external_id }),
     pricesOf(
       tx,
-      body.items.map((item) => item.price).filter((id) => !own.some((price) => price.id === id)),
+      [...body.items, ...body.once]
+        .map((item) => item.price)
+        .filter((id) => !own.some((price) => price.id === id)),
     ),
   ]);
   if (!customer || customer.deletedAt)
@@ -37,6 +39,11 @@ export async function newSubscription(
       'external_id_taken',
       `Another subscription already has the external id "${body.external_id}".`,
     );
+  const target = ({ key, price: priceId, quantity }: StoredCreateCommand['items'][number]) => {
+    const price = own.find(({ id }) => id === priceId) ?? prices.get(priceId);
+    if (!price) throw new DomainError('not_found', `price ${priceId} has no row`);
+    return { key, price, quantity: new Decimal(quantity) };
+  };
   const terms = {
     externalId: body.external_id,
     customerId: customer.id,
@@ -61,11 +68,8 @@ export async function newSubscription(
     trialEnd: optionalDate(body.trial_end),
     trialReminderDays: tenant.trialReminderDays,
     cancelAt: optionalDate(body.cancel_at),
-    items: body.items.map(({ key, price: priceId, quantity }) => {
-      const price = own.find(({ id }) => id === priceId) ?? prices.get(priceId);
-      if (!price) throw new DomainError('not_found', `price ${priceId} has no row`);
-      return { key, price, quantity: new Decimal(quantity) };
-    }),
+    items: body.items.map(target),
+    once: body.once.map(target),
     metadata: body.metadata,
   };
   return { ...createSubscription(terms, { tenantId, subscriptionId, newId }, at), own };

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { CreateCommand, PrivatePrice } from '../src/contract/commands.ts';
 import type { subscriptionCreate } from '../src/contract/subscriptions.ts';
 import { addCivilDays } from '../src/domain/calendar.ts';
+import type { ItemTarget } from '../src/domain/change.ts';
 import { composeChange } from '../src/domain/compose-change.ts';
 import { currencyFor, NET_DAYS_DEFAULT, trialDaysFor } from '../src/domain/creation-defaults.ts';
 import type { Customer } from '../src/domain/customer.ts';
@@ -64,6 +65,7 @@ export async function resolveCreation(
   const agreement = { tenantId, subscriptionId, at: requestedAt };
   const {
     items,
+    once,
     prices,
     errors: itemErrors,
   } = currency === null ? noCurrency(sold) : await chooseItems(tx, body, sold, currency, agreement);
@@ -81,6 +83,7 @@ export async function resolveCreation(
       plan_version: sold.version.version,
       currency: currency ?? '',
       items,
+      once,
       start_at: body.start_at ?? null,
       trial_days: trialDaysFor(
         { days: body.trial_days, hasEnd: body.trial_end !== undefined },
@@ -148,10 +151,15 @@ function timeErrors(body: Body, now: Date, earliest: Date): FieldError[] {
 function noCurrency(sold: PlanAtVersion): Chosen {
   const currencies = [...new Set(sold.prices.map((price) => price.currency))].join(', ');
   const message = `The plan is sold in ${currencies}: say which, or give the customer a currency.`;
-  return { items: [], prices: [], errors: [{ path: 'currency', code: 'required', message }] };
+  return { items: [], once: [], prices: [], errors: [{ path: 'currency', code: 'required', message }] };
 }
 
-type Chosen = { items: CreateCommand['items']; prices: PrivatePrice[]; errors: FieldError[] };
+type Chosen = {
+  items: CreateCommand['items'];
+  once: CreateCommand['items'];
+  prices: PrivatePrice[];
+  errors: FieldError[];
+};
 
 /** Where the items come from: the plan, add-ons beside it, and prices agreed for them. */
 async function chooseItems(
@@ -164,10 +172,16 @@ async function chooseItems(
   const currencies = [...new Set(sold.prices.map((price) => price.currency))];
   if (!currencies.includes(currency)) {
     const message = `The plan is sold in ${currencies.join(', ')}, not in ${currency}${body.currency === undefined ? " (the customer's currency)" : ''}; use one of these.`;
-    return { items: [], prices: [], errors: [{ path: 'currency', code: 'plan_currency_mismatch', message }] };
+    return {
+      items: [],
+      once: [],
+      prices: [],
+      errors: [{ path: 'currency', code: 'plan_currency_mismatch', message }],
+    };
   }
   const errors: FieldError[] = [];
   const addOns = await findAddOns(tx, body.add_ons, 'add_ons', errors);
+  const once = await findAddOns(tx, body.once, 'once', errors);
   const agreed = await agreedPrices(tx, agreement, body.prices ?? []);
   const { change, errors: others } = composeChange(
     { currency, plan: null, items: [] },
@@ -175,7 +189,7 @@ async function chooseItems(
       plan: { planId: sold.plan.id, version: sold.version.version, prices: sold.prices },
       items: body.items?.map(({ key, quantity }) => ({ key, quantity: new Decimal(quantity) })) ?? null,
       addOns,
-      once: [],
+      once,
       remove: [],
       prices: agreed.wanted,
     },
@@ -187,25 +201,11 @@ async function chooseItems(
         ? { ...error, path: 'currency' }
         : error,
     );
-  for (const { key } of change.once) errors.push(chargedLater(body, key));
-  const items = change.set.map(({ key, price, quantity }) => ({
-    key,
-    price: price.id,
-    quantity: quantity.toFixed(),
-  }));
-  return { items, prices: agreed.made, errors };
+  return { items: change.set.map(target), once: change.once.map(target), prices: agreed.made, errors };
 }
 
-function chargedLater({ add_ons: addOns = [] }: Body, key: string): FieldError {
-  const index = Math.max(
-    0,
-    addOns.findIndex((addOn) => addOn.key === key),
-  );
-  return {
-    path: `add_ons[${index}]`,
-    code: 'not_recurring',
-    message: `"${key}" is charged once; leave it out and name it in "once" of a change when the subscription is there.`,
-  };
+function target({ key, price, quantity }: ItemTarget): CreateCommand['items'][number] {
+  return { key, price: price.id, quantity: quantity.toFixed() };
 }
 
 function externalIdTaken(): DomainError {

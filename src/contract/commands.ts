@@ -49,6 +49,8 @@ export const createCommand = z.object({
   plan_version: z.int(),
   currency: z.string(),
   items: z.array(target),
+  /** What is charged once, with the first invoice. */
+  once: z.array(target).default([]),
   /** Null: at the command's `requestedAt`. */
   start_at: instant.nullable(),
   /** At most one of the two is set; the plan's default trial is already in `trial_days`. */

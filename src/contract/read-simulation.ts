@@ -188,12 +188,6 @@ function termsOf(
   // Whoever named no items chose the currency, not the prices.
   const field = (error: FieldError) => (error.path === 'plan' ? 'currency' : error.path);
   errors.push(...composed.errors.map((error) => ({ ...error, path: `${path}.${field(error)}` })));
-  if (composed.change.once.length > 0)
-    errors.push({
-      path: `${path}.add_ons`,
-      code: 'charged_once',
-      message: 'What is charged once is added to a subscription that is there: use add, with once.',
-    });
   const where = (text: string | undefined) => (text === undefined ? null : instantWhere(text, timeZone));
   return {
     externalId: null,
@@ -224,6 +218,7 @@ function termsOf(
     trialReminderDays: defaults.trialReminderDays,
     cancelAt: where(action.cancel_at),
     items: composed.change.set,
+    once: composed.change.once,
     metadata: {},
   };
 }

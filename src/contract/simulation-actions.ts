@@ -125,6 +125,7 @@ export const subscribeAction = action('subscribe', {
   currency: currencyIn.optional(),
   items: firstItems.optional(),
   add_ons: addOns.optional(),
+  once: addOns.optional().meta({ description: 'Add-ons that are charged once, with the first invoice.' }),
   prices: overrides.optional(),
   start_at: when.optional().meta({ description: 'Later than `at`, or before it for a backdated start.' }),
   trial_days: z.int().min(0).max(730).optional(),

@@ -45,6 +45,10 @@ export const subscriptionCreate = z
       .meta({ description: "The customer's currency, else the plan's only one, when absent." }),
     plan_version: z.int().min(1).optional().meta({ description: 'The one that is sold when absent.' }),
     add_ons: addOnsIn.optional().meta({ description: 'Add-ons that join from the start.' }),
+    once: addOnsIn.optional().meta({
+      description:
+        'Add-ons that are charged once, with the first invoice; where it begins with a trial, then.',
+    }),
     prices: overridesIn
       .optional()
       .meta({ description: 'Prices agreed with this subscription, in the place of those that are sold.' }),

@@ -1,7 +1,7 @@
+import { type LineDraft, onceLine } from './build-invoice.ts';
 import { addCivilDays } from './calendar.ts';
+import type { ItemTarget } from './change.ts';
 import { DomainError } from './errors.ts';
-import type { Decimal } from './money.ts';
-import type { Price } from './plan.ts';
 import {
   type BillingCycle,
   type CollectionMethod,
@@ -46,11 +46,19 @@ export type SubscriptionTerms = {
   trialEnd: Date | null;
   trialReminderDays: number | null;
   cancelAt: Date | null;
-  items: readonly { key: string; price: Price; quantity: Decimal }[];
+  items: readonly ItemTarget[];
+  /** What is charged once, when it begins; nothing when absent. */
+  once?: readonly ItemTarget[];
   metadata: Metadata;
 };
 
-export type NewSubscription = { subscription: Subscription; priced: PricedItem[]; segments: ItemSegment[] };
+/** `once`: lines that wait for the first invoice. */
+export type NewSubscription = {
+  subscription: Subscription;
+  priced: PricedItem[];
+  segments: ItemSegment[];
+  once: LineDraft[];
+};
 
 /**
  * A subscription as it is asked for, before it begins: `decideActivate` begins it at `startsAt`.
@@ -150,7 +158,8 @@ export function createSubscription(
     valid: { start: startsAt, end: FOREVER },
     createdAt: at,
   }));
-  return { subscription, priced, segments };
+  const once = (terms.once ?? []).map((target) => onceLine(subscription, target, startsAt));
+  return { subscription, priced, segments, once };
 }
 
 /** Throws `validation_failed` for a start that lies further back than the tenant allows. */

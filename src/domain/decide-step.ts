@@ -20,11 +20,20 @@ export function decideActivate(life: Life, at: Date): Decision {
       at,
       reason: 'subscription_create',
       collects: true,
+      waiting: life.pending.map(({ line }) => line),
     });
-    return conclude(life, { ...start, bill });
+    return conclude(life, { ...start, bill, alone: true });
   }
   const items = priced.map((entry) => trialItem(subscription, entry, at));
-  return conclude(life, { subscription: { ...subscription, ...periodOf(items) }, items, at });
+  return conclude(life, {
+    subscription: { ...subscription, ...periodOf(items) },
+    items,
+    at,
+    // What is charged once is no fee: a trial does not put it off.
+    reason: 'subscription_create',
+    alone: true,
+    collect: isAutomatic(subscription) && subscription.paymentBehavior !== 'default_incomplete',
+  });
 }
 
 /** The trial's coming end is announced, once. */

@@ -1,6 +1,6 @@
 import { begin } from './advance.ts';
 import type { Bill } from './bill.ts';
-import { type InvoiceDraft, totalOf } from './build-invoice.ts';
+import { type InvoiceDraft, type LineDraft, totalOf } from './build-invoice.ts';
 import { addCivilDays, boundaryAfter } from './calendar.ts';
 import { type Conclusion, periodOf } from './conclude.ts';
 import type { BillingReason } from './invoice.ts';
@@ -11,8 +11,13 @@ import { runsThroughTrial } from './trial-periods.ts';
 /** How long after it is due a first payment may take before the subscription expires (billing rule 30). */
 const INCOMPLETE_LIFETIME_MS = 23 * 3_600_000;
 
-/** `collects`: whether the first invoice is to be charged at all. `owes`: whether it is waited for; settled with the whole bill. */
-export type Start = { at: Date; reason: BillingReason; collects: boolean };
+/** `collects`: whether the first invoice is to be charged at all. `waiting`: the lines that it takes beside its own. */
+export type Start = {
+  at: Date;
+  reason: BillingReason;
+  collects: boolean;
+  waiting?: readonly LineDraft[];
+};
 
 /**
  * Billing begins at `at`, with the first period or when the trial is over. Unless the anchor is fixed it is here, and a
@@ -22,7 +27,7 @@ export function startBilling(
   bill: Bill,
   subscription: Subscription,
   priced: readonly PricedItem[],
-  { at, reason, collects }: Start,
+  { at, reason, collects, waiting = [] }: Start,
 ): Omit<Conclusion, 'bill'> {
   const anchored = withEnd(
     { ...subscription, anchorAt: subscription.anchorFixed ? subscription.anchorAt : at },
@@ -36,7 +41,7 @@ export function startBilling(
   );
   const begun = { ...anchored, ...periodOf(items) };
   const automatic = subscription.collectionMethod === 'charge_automatically';
-  const owes = collects && owesFirstPayment(subscription, bill);
+  const owes = collects && owesFirstPayment(subscription, { lines: [...bill.lines, ...waiting] });
   return {
     subscription: {
       ...begun,

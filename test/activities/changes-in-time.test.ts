@@ -194,3 +194,23 @@ const writeAt = (now: string) => ({
   cause: { correlationId: null, causationId: null },
   present: presenters,
 });
+
+test('what is charged once waits for a start that lies ahead, and in a trial it does not wait', async () => {
+  const ada = await underClock(world, '2026-03-01T00:00:00.000Z');
+  const plan = await world.plan([{ unitAmount: '31' }]);
+  const setup = await world.plan([
+    { unitAmount: '7', key: 'setup', intervalUnit: null, intervalCount: null },
+  ]);
+  const once = setup.prices.map((price) => ({ key: price.key, price: price.id, quantity: '1' }));
+  const ahead = await ada.subscribe(plan, { once, start_at: '2026-03-05T00:00:00.000Z' });
+  const trial = await ada.subscribe(plan, { once, trial_days: 10 });
+  expect(
+    (await world.inTenant((tx) => waitingRows(tx, ahead))).map(({ amount }) => amount.toFixed()),
+  ).toEqual(['7']);
+  expect(await bills(world, trial)).toEqual(['subscription_create paid 7 = 7']);
+  await promisesKept(world);
+  await ada.advance('2026-03-12T00:00:00.000Z');
+  expect(await bills(world, ahead)).toEqual(['subscription_create paid 38 = 31 + 7']);
+  expect(await bills(world, trial)).toEqual(['subscription_create paid 7 = 7', 'trial_end paid 31 = 31']);
+  await promisesKept(world);
+});

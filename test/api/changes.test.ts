@@ -241,6 +241,15 @@ describe('a preview is what the command does', () => {
     expect(last?.['total']).toEqual(preview['total']);
   });
 
+  test('a creation charges once what it names, with its first invoice', async () => {
+    const { path } = await team({ once: [{ add_on: 'external:setup' }] });
+    const invoices = await list(`/v1/invoices?subscription=${idOf(path)}`);
+    expect(invoices).toHaveLength(1);
+    const { lines } = await get(`/v1/invoices/${String(invoices[0]?.['id'])}`);
+    expect(shown(lines).map(({ amount }) => amount['amount'])).toEqual(['50.00', '90.00', '490.00']);
+    expect((await get(path))['items']).toHaveLength(3);
+  });
+
   test('when add-ons join, one is charged once, and a price is agreed', async () => {
     const { path, until } = await team();
     await until(MIDDLE);

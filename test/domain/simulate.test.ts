@@ -239,6 +239,35 @@ describe('a life in the simulator', () => {
     expect(answer.invoices.map(({ status }) => status)).toEqual(['paid', 'paid', 'paid', 'paid']);
   });
 
+  test('what is charged once at the creation is on the first invoice, or in a trial on one of its own', () => {
+    const setup = { id: 'setup', prices: [{ ...fee('490.00', 'month', 'setup'), interval: null }] };
+    const begin = (more: object, plans = [basic], method: 'succeeds' | 'declines' = 'succeeds') =>
+      lifeOf(
+        plans,
+        [{ at: '2027-01-01', action: 'subscribe', plan: 'basic', once: [{ add_on: 'setup' }], ...more }],
+        '2027-02-14',
+        { catalogue: { plans, add_ons: [setup] }, customer: { payment_method: method } },
+      );
+    expect(billsOf(begin({}))).toEqual([
+      ['2027-01-01', '30.00', '490.00'],
+      ['2027-02-01', '30.00'],
+    ]);
+    expect(billsOf(begin({ once: undefined, add_ons: [{ add_on: 'setup' }] }))).toEqual(billsOf(begin({})));
+    expect(billsOf(begin({ start_at: '2027-02-03' }))).toEqual([['2027-02-03', '30.00', '490.00']]);
+    expect(billsOf(begin({ start_at: '2026-12-01' }))).toEqual([
+      ['2027-01-01', '30.00', '30.00', '490.00'],
+      ['2027-02-01', '30.00'],
+    ]);
+    expect(billsOf(begin({ trial_days: 14 }))).toEqual([
+      ['2027-01-01', '490.00'],
+      ['2027-01-15', '30.00'],
+    ]);
+    // A plan that is billed afterwards alone would owe nothing yet; what is charged once is owed all the same.
+    const afterwards = begin({}, [plan('basic', { ...fee('30.00'), timing: 'in_arrears' })], 'declines');
+    expect(billsOf(afterwards)).toEqual([['2027-01-01', '490.00']]);
+    expect(statesOf(afterwards)).toEqual(['incomplete 2027-01-01', 'expired 2027-01-01']);
+  });
+
   test('a cancellation for later gives back what is unused then: at the end of a period nothing, of a longer one the rest', () => {
     const both = plan('both', fee('30.00'), fee('365.00', 'year', 'licence'));
     const subscribe = { at: '2027-01-01', action: 'subscribe', plan: 'both' };

@@ -133,13 +133,14 @@ function perform(world: World, action: Action): void {
 /** What begins at once, or in the past, is there as it is then: nobody ever sees it scheduled. */
 function subscribe(world: World, name: string, terms: SubscriptionTerms, at: Date): void {
   const ids = { tenantId: 'tenant', subscriptionId: world.newId('sub'), newId: world.newId };
-  const { subscription, priced } = createSubscription(terms, ids, at);
-  const life = { subscription, priced, changes: [], pending: [] };
+  const { subscription, priced, once } = createSubscription(terms, ids, at);
+  const pending = once.map((line) => ({ id: world.newId('pl'), line }));
+  const life = { subscription, priced, changes: [], pending };
   const decision = subscription.startsAt <= at ? decideStart(life, at, hasMethod(world)) : null;
   const begun = decision ? derived(decision.subscription) : subscription;
   const states = [{ status: begun.status, from: at }];
   const lived: Lived = { name, life: { ...life, subscription: begun }, states, used: [], lines: [] };
-  for (const { price } of priced) world.prices.set(price.id, price);
+  for (const { price } of [...priced, ...(terms.once ?? [])]) world.prices.set(price.id, price);
   world.lives.set(subscription.id, lived);
   if (decision) make(world, lived, decision, at);
 }
