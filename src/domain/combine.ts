@@ -14,7 +14,7 @@ export function combined(
   decideNext: (then: Life) => Decision,
   at: Date,
 ): Decision {
-  const then = lifeAfter(life, first, NOT_YET);
+  const then = withRunning(life, lifeAfter(life, first, NOT_YET));
   const second = decideNext(then);
   const own = {
     first: ownLines(first, life.pending.length),
@@ -52,6 +52,17 @@ export function combined(
     collect: first.collect || second.collect,
     voidOpenInvoices: first.voidOpenInvoices || second.voidOpenInvoices,
   };
+}
+
+/** What was used and spent in a period that goes on through the first decision is still known to the second. */
+function withRunning(life: Life, then: Life): Life {
+  const priced = then.priced.map((entry) => {
+    const had = life.priced.find(({ item }) => item.id === entry.item.id);
+    const start = entry.item.currentPeriodStart?.getTime();
+    const goesOn = start !== undefined && start === had?.item.currentPeriodStart?.getTime();
+    return had && goesOn && had.price.id === entry.price.id ? { ...had, ...entry } : entry;
+  });
+  return { ...then, priced };
 }
 
 function ownLines({ invoice, takesPending }: Decision, pending: number): readonly LineDraft[] {

@@ -7,6 +7,7 @@ import { combined } from './combine.ts';
 import { type Conclusion, conclude, periodOf } from './conclude.ts';
 import { decideEndTrial, isAutomatic, keepToPeriodEnd } from './decide-step.ts';
 import type { Decision } from './decision.ts';
+import { DomainError } from './errors.ts';
 import { lateLines } from './late-usage.ts';
 import type { Life } from './life.ts';
 import type { Subscription, SubscriptionItem } from './subscription.ts';
@@ -179,6 +180,7 @@ function changeInTrial(
 /** New segments that bill from the resume on; a period that was paid ahead and still runs is left as it is. */
 function changeWhilePaused(life: Life, change: Change, moves: Moves, at: Date, beside: Beside): Decision {
   const { subscription, priced } = life;
+  assertPaidAheadStays(life, moves, at);
   const after = onPlan(subscription, change);
   const bill = new Bill();
   for (const entry of priced) {
@@ -205,6 +207,21 @@ function changeWhilePaused(life: Life, change: Change, moves: Moves, at: Date, b
     to: change.proration === 'invoice_now' ? 'invoice' : 'pending',
     collect: isAutomatic(subscription),
   });
+}
+
+/** Throws where a period that was paid ahead and still runs would be billed once more at its end, in arrears. */
+function assertPaidAheadStays({ subscription: { status }, priced }: Life, moves: Moves, at: Date): void {
+  for (const { item, price } of priced) {
+    const { currentPeriodEnd: end } = item;
+    const move = moves.byItem.get(item.id);
+    if (end === null || end <= at || price.timing !== 'in_advance') continue;
+    if (move?.kind !== 'become' || move.price.timing !== 'in_arrears') continue;
+    throw new DomainError(
+      'change_not_allowed',
+      `"${item.key}" was paid ahead until ${end.toISOString()} and cannot be billed in arrears before that while the subscription is paused; resume it first, or change it then.`,
+      { state: status, reason: 'paid_ahead' },
+    );
+  }
 }
 
 /** The latest of the instants that there are. */

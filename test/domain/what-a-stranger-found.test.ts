@@ -1,0 +1,38 @@
+import { describe, expect, test } from '@jest/globals';
+import { amountsOf, fee, lifeOf, metered, plan } from '../support/simulations.ts';
+
+/** Lives that somebody made up by hand or at random, and that the engine once did not survive. */
+describe('a life that a stranger tried', () => {
+  test('a change that ends a trial bills what was used in it, where that was agreed', () => {
+    const { invoices, refused } = lifeOf(
+      [{ ...plan('basic', fee('30.00'), metered('2.00')), trial_days: 20 }],
+      [
+        { at: '2027-01-10', action: 'subscribe', plan: 'basic', trial_usage: 'billed' },
+        { at: '2027-01-12', action: 'use', key: 'used', quantity: '7' },
+        { at: '2027-01-15', action: 'change', trial: 'end' },
+        { at: '2027-01-20', action: 'use', key: 'used', quantity: '1' },
+      ],
+      '2027-02-16',
+    );
+    expect(refused).toEqual([]);
+    expect(invoices.map(amountsOf)).toEqual([
+      ['14.00', '30.00'],
+      ['30.00', '2.00'],
+    ]);
+  });
+
+  test('what was paid ahead and runs out in a pause is not billed once more in arrears', () => {
+    const plans = [plan('ahead', fee('60.00', 'year')), plan('used', metered('1.00', 'month', 'fee'))];
+    const timeline = [
+      { at: '2027-05-29', action: 'subscribe', plan: 'ahead' },
+      { at: '2027-09-05', action: 'pause', credit: false },
+      { at: '2027-09-24', action: 'change', plan: 'used' },
+      { at: '2027-10-18', action: 'resume' },
+      { at: '2027-10-19', action: 'change', plan: 'used', effective: 'now' },
+    ];
+    const { invoices, refused } = lifeOf(plans, timeline, '2027-12-20');
+    expect(refused).toMatchObject([{ action: 2, code: 'change_not_allowed' }]);
+    expect(refused[0]?.detail).toContain('paid ahead until 2028-05-29T00:00:00.000Z');
+    expect(invoices.map(amountsOf)).toEqual([['60.00'], ['-36.56'], ['0.00'], ['0.00']]);
+  });
+});
