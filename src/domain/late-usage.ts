@@ -1,6 +1,7 @@
 import { type LineDraft, meteredBy } from './build-invoice.ts';
 import type { Period } from './calendar.ts';
 import { periodText } from './explain-line.ts';
+import type { InvoiceLine, LineTrace } from './invoice.ts';
 import type { Life } from './life.ts';
 import { Decimal, roundToMinor } from './money.ts';
 import { type Price, unitAmountOf } from './plan.ts';
@@ -45,11 +46,10 @@ function isKnown({ before, usage }: LateUsage): boolean {
  */
 export function lateLine(
   { currency, timeZone }: Pick<Subscription, 'currency' | 'timeZone'>,
-  { itemId, price, period, fraction, billed, usage }: LateUsage,
+  late: LateUsage,
 ): LineDraft {
-  const asked = { quantity: usage.quantity, usage, spent: null, fraction, alreadyBilled: null };
-  const { exact, trace } = priceAmount(price, asked);
-  const total = roundToMinor(exact, currency);
+  const { itemId, price, period, fraction, billed, usage } = late;
+  const { total, trace } = ratedNow(late, currency);
   const amount = total.minus(billed);
   return {
     itemId,
@@ -60,13 +60,62 @@ export function lateLine(
     amount,
     period,
     proration: false,
-    trace: {
-      ...trace,
-      limits: { ...(trace.limits ?? { rated: exact.toFixed() }), alreadyBilled: billed.toFixed() },
-      exact: exact.minus(billed).toFixed(),
-      rounded: amount.toFixed(),
-    },
+    trace: lessBilled(trace, billed, amount),
     reverses: null,
     ...meteredBy(usage, { billed: total, fraction, isLate: true }),
   };
+}
+
+/**
+ * The line of a draft that billed a period last, rated again with what is known when the draft goes out (billing rule
+ * 28b). `isFirst`: it was the first to bill the period, apart from threshold invoices, and never comes to less than zero
+ * (billing rule 29c). `metered` is for the closure that it brings.
+ */
+export function ratedAgain<L extends Pick<InvoiceLine, 'quantity' | 'amount' | 'trace' | 'eventCount'>>(
+  { currency }: Pick<Subscription, 'currency'>,
+  late: LateUsage,
+  line: L,
+  isFirst: boolean,
+): { line: L; metered: LineDraft['metered'] } {
+  const { total, trace } = ratedNow(late, currency);
+  const before = late.billed.minus(line.amount);
+  const rest = total.minus(before);
+  const amount = isFirst ? Decimal.max(0, rest) : rest;
+  const { metered } = meteredBy(late.usage, {
+    billed: before.plus(amount),
+    fraction: late.fraction,
+    isLate: !isFirst,
+  });
+  return {
+    line: {
+      ...line,
+      quantity: new Decimal(trace.quantity),
+      amount,
+      trace: lessBilled(trace, before, amount),
+      eventCount: metered?.eventCount ?? line.eventCount,
+    },
+    metered,
+  };
+}
+
+/** What a period comes to by everything that is known of it, rounded once. `trace` ends before that. */
+function ratedNow({ price, usage, fraction }: LateUsage, currency: string) {
+  const asked = { quantity: usage.quantity, usage, spent: null, fraction, alreadyBilled: null };
+  const { exact, trace } = priceAmount(price, asked);
+  return { total: roundToMinor(exact, currency), trace: { ...trace, exact } };
+}
+
+function lessBilled(
+  { exact, ...trace }: ReturnType<typeof ratedNow>['trace'],
+  billed: Decimal,
+  amount: Decimal,
+): LineTrace {
+  const rest = exact.minus(billed);
+  const ends = {
+    exact: (amount.isZero() ? Decimal.max(0, rest) : rest).toFixed(),
+    rounded: amount.toFixed(),
+  };
+  if (billed.isZero()) return { ...trace, ...ends };
+  const limits = { ...(trace.limits ?? { rated: exact.toFixed() }), alreadyBilled: billed.toFixed() };
+  return { ...trace, limits, ...ends };
 }

@@ -1,8 +1,8 @@
 import { settleWithBalance } from './balance.ts';
 import { type InvoiceDraft, totalOf } from './build-invoice.ts';
 import { addCivilDays } from './calendar.ts';
-import { amountDue, type BillingReason, type Invoice } from './invoice.ts';
-import { Decimal } from './money.ts';
+import { amountDue, type BillingReason, type Invoice, type InvoiceLine } from './invoice.ts';
+import { Decimal, sum } from './money.ts';
 import type { Subscription } from './subscription.ts';
 
 /**
@@ -94,6 +94,12 @@ export function draftInvoice(
     createdAt: at,
     updatedAt: at,
   };
+}
+
+/** A draft whose lines came to something else. */
+export function withLines(draft: Invoice, lines: readonly Pick<InvoiceLine, 'amount'>[]): Invoice {
+  const total = sum(lines.map(({ amount }) => amount));
+  return { ...draft, subtotal: total, total };
 }
 
 /** What an invoice gets when it is finalized; `balance` is what its customer has to his credit in its currency. */
