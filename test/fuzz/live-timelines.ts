@@ -15,7 +15,7 @@ const DAYS_MAX = 900;
 
 const trouble = fc.record({
   part: fc.integer({ min: 1, max: 999 }),
-  kind: fc.constantFrom('soft', 'soft', 'hard', 'mended', 'mended', 'pay'),
+  kind: fc.constantFrom('soft', 'soft', 'hard', 'mended', 'mended', 'pay', 'charge', 'void', 'give_up'),
 });
 type Trouble = typeof trouble extends fc.Arbitrary<infer T> ? T : never;
 
@@ -88,6 +88,12 @@ function happening({ kind }: Trouble, at: number): Action {
       return { at: iso(at), action: 'payment_method' };
     case 'pay':
       return { at: iso(at), action: 'pay' };
+    case 'charge':
+      return { at: iso(at), action: 'pay', charge: true };
+    case 'void':
+      return { at: iso(at), action: 'void' };
+    case 'give_up':
+      return { at: iso(at), action: 'mark_uncollectible' };
   }
 }
 
