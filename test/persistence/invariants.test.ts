@@ -22,11 +22,12 @@ import { seedTenant } from '../support/webhooks.ts';
 import { createWorld, type World } from '../support/world.ts';
 import { type Cast, castOf } from './broken-promises/cast.ts';
 import { LIFE_CASES } from './broken-promises/lives.ts';
+import { METERED_CASES } from './broken-promises/metered.ts';
 import { MIGRATION_CASES } from './broken-promises/migrations.ts';
 import { MONEY_CASES } from './broken-promises/money.ts';
 import { manyLives } from './many-lives.ts';
 
-const CASES = [...MONEY_CASES, ...LIFE_CASES, ...MIGRATION_CASES];
+const CASES = [...MONEY_CASES, ...LIFE_CASES, ...MIGRATION_CASES, ...METERED_CASES];
 
 let world: World;
 let owner: Database;

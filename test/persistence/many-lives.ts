@@ -8,6 +8,7 @@ import { insertEndpoint } from '../../src/persistence/webhooks.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { createVault } from '../../src/platform/vault.ts';
 import { newWebhookSecret, webhookSecretPlace } from '../../src/platform/webhook-signature.ts';
+import { plantMeter, use } from '../support/metered.ts';
 import { writeNow } from '../support/money.ts';
 import { Receiver } from '../support/webhooks.ts';
 import type { World } from '../support/world.ts';
@@ -77,6 +78,7 @@ export async function manyLives(world: World) {
   });
 
   const changing = await changingLives(world, customer, terms);
+  const metered = await meteredLife(world, await customer('tok_succeeds'), terms);
   const watched = await watchedLife(world, await customer('tok_succeeds'), terms);
 
   await world.advance(clockId, '2026-02-20T00:00:00.000Z');
@@ -84,6 +86,7 @@ export async function manyLives(world: World) {
   await watched.use('2026-02-20T00:00:00.000Z', '70');
   await world.paymentMethod(spender, 'tok_insufficient_funds');
   await world.paymentMethod(recoverer, 'tok_insufficient_funds_first_2');
+  await metered.use('2026-02-10T00:00:00.000Z', '2.5');
   await world.advance(clockId, '2026-05-01T00:00:00.000Z');
   await changing.resume('2026-05-01T00:00:00.000Z');
   await world.paymentMethod(lateStarter, 'tok_insufficient_funds');
@@ -114,6 +117,7 @@ export async function manyLives(world: World) {
     present,
     presentTrial,
     watched: watched.id,
+    metered: metered.id,
     /** Until the relay has placed and sent what there is. */
     settled: () => untilQuiet(world),
   };
@@ -176,6 +180,27 @@ async function changingLives(
       await world.command(lives.rested, 'resume', resume, { requestedAt: new Date(now) });
     },
   };
+}
+
+/** A life whose usage a meter counts, some of it too late for the week that it was used in. */
+async function meteredLife(
+  world: World,
+  customerId: string,
+  terms: { requestedAt: Date; trial_days: null },
+): Promise<{ id: string; use: (at: string, size: string) => Promise<string> }> {
+  const plan = await world.plan([
+    {
+      unitAmount: '0.5',
+      model: 'per_unit',
+      billing: 'usage',
+      timing: 'in_arrears',
+      intervalUnit: 'week',
+      meterId: await plantMeter(world),
+    },
+  ]);
+  const id = await world.subscribe(customerId, plan, terms);
+  await use(world, customerId, '2026-02-09T00:00:00.000Z', 10);
+  return { id, use: (at, size) => use(world, customerId, at, size) };
 }
 
 /** A life whose usage comes to a threshold long before its period ends. */

@@ -68,10 +68,11 @@ export const METERED_PROMISES: readonly Promised[] = [
         closure.event_count, counted.events, closure.quantity, counted.quantity as counted_quantity
       from usage_closures closure join subscriptions sub on sub.id = closure.subscription_id
       ${counted(
-        sql`e.ingested_at < ${new Date(at.getTime() - 2 * 86_400_000).toISOString()}::timestamptz`,
+        sql`(pg_visible_in_snapshot(e.ingest_xid, closure.snapshot)
+          or e.ingested_at < ${new Date(at.getTime() - 2 * 86_400_000).toISOString()}::timestamptz)`,
         sql`v.restored_xid is null`,
       )}
-      where sub.test_clock_id is null and (sub.ended_at is not null or closure.final_at is not null) and not exists (
+      where (closure.final_at is not null or (sub.ended_at is not null and sub.test_clock_id is null)) and not exists (
           select from usage_closures later where later.item_id = closure.item_id and later.period_start = closure.period_start
             and later.revision > closure.revision)
         and counted.events > closure.event_count and not ${IS_FORGOTTEN}`,

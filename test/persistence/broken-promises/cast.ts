@@ -77,6 +77,9 @@ export async function castOf(world: World, lives: Awaited<ReturnType<typeof many
     delivery:
       await one(`select delivery.id from webhook_deliveries delivery join events event on event.id = delivery.event_id
       where event.object_id = '${lives.active}' order by event.sequence desc limit 1`),
+    counted: await one(
+      `select line_id as id from usage_closures where subscription_id = '${lives.metered}' and revision = 1`,
+    ),
     creation: await one(`select id from commands where subject_id = '${lives.active}' and kind = 'create'`),
   };
 }
