@@ -57,7 +57,11 @@ export class Migration20261121102340_backfill_usage extends Migration {
     this.addSql(
       'create index usage_voids_of_backfill on usage_voids (backfill_id) where backfill_id is not null',
     );
-    // All revisions of one event.
-    this.addSql('create index usage_events_by_key on usage_events (tenant_id, key)');
+    // All revisions of one event. The first is found by its instant, which its key remembers: an index of all keys would
+    // cost every event that comes, for the few that are corrected.
+    this.addSql('create index usage_events_revised on usage_events (tenant_id, key) where revision > 0');
+    this.addSql(
+      'create index usage_events_at on usage_events using brin (event_at timestamptz_minmax_multi_ops)',
+    );
   }
 }

@@ -68,24 +68,9 @@ const get = route({
   handler: async (tx, { params }) => presentEvent(found(await findEvent(tx, params.id), 'event')),
 });
 
-const getFormerly = route({
-  method: 'get',
-  path: '/v1/events/{id}',
-  operationId: 'getEventFormerly',
-  summary: 'Get an event of the feed, at its former place',
-  description: 'As `GET /v1/webhook_events/{id}`, which took its place.',
-  tag: 'Events',
-  auth: 'tenant',
-  params: pathId,
-  response: { description: 'The event, as it was recorded.', schema: eventOut },
-  errors: ['not_found'],
-  kind: 'read',
-  handler: async (tx, { params }) => presentEvent(found(await findEvent(tx, params.id), 'event')),
-});
-
 /** A cursor names the last event of the page before. */
 async function positionOf(tx: Tx, id: string): Promise<string | null> {
   return found(await findEvent(tx, id), 'event').position;
 }
 
-export const eventRoutes: Route[] = [list, get, getFormerly];
+export const eventRoutes: Route[] = [list, get];

@@ -1,6 +1,7 @@
 import type { Route } from '../route.ts';
 import { addOnRoutes } from './add-ons.ts';
 import { apiKeyRoutes } from './api-keys.ts';
+import { backfillRoutes } from './backfills.ts';
 import { balanceRoutes } from './balances.ts';
 import { collectorInboxRoutes } from './collector-inbox.ts';
 import { collectorRoutes } from './collectors.ts';
@@ -32,9 +33,10 @@ import { subscriptionRoutes } from './subscriptions.ts';
 import { tenantRoutes } from './tenants.ts';
 import { testClockRoutes } from './test-clocks.ts';
 import { usageRoutes } from './usage.ts';
+import { usageCorrectionRoutes } from './usage-corrections.ts';
 import { usageEventRoutes } from './usage-events.ts';
-import { usageSearchRoutes } from './usage-search.ts';
 import { usageImportRoutes } from './usage-imports.ts';
+import { usageSearchRoutes } from './usage-search.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
 const described: readonly Route[] = [
@@ -56,9 +58,11 @@ const described: readonly Route[] = [
   ...usageRoutes,
   ...usageEventRoutes,
   ...usageSearchRoutes,
+  ...usageCorrectionRoutes,
   ...collectorRoutes,
   ...collectorInboxRoutes,
   ...usageImportRoutes,
+  ...backfillRoutes,
   ...subscriptionDiagnosisRoutes,
   ...simulationRoutes,
   ...invoiceRoutes,

@@ -42,6 +42,19 @@ export const USAGE_REFUSALS = {
     path: 'idempotency_key',
     message: 'This key stands for an event that said something else; to correct that one, amend it.',
   },
+  outside_timeframe: {
+    path: 'timestamp',
+    message: 'This is outside of the timeframe of the backfill; an end belongs to it no more.',
+  },
+  other_customer: {
+    path: 'customer_id',
+    message:
+      'The backfill is for another customer; leave the event out, or open a backfill for its customer.',
+  },
+  other_event_name: {
+    path: 'event_name',
+    message: 'The backfill is not for events of this name.',
+  },
 } as const;
 export type UsageRefusal = keyof typeof USAGE_REFUSALS;
 

@@ -1,3 +1,4 @@
+import { BackfillSchema } from './backfills.ts';
 import { BalanceEntrySchema, CustomerBalanceSchema } from './balances.ts';
 import { CollectorSchema } from './collectors.ts';
 import { CommandSchema } from './commands.ts';
@@ -54,6 +55,7 @@ export const ENTITIES = [
   PlanMigrationSchema,
   CollectorSchema,
   UsageImportSchema,
+  BackfillSchema,
   CommandSchema,
   MigrationSubscriberSchema,
   InvoiceSchema,

@@ -65,20 +65,7 @@ async function ingestApart(
   tx: Tx,
   { tenantId, events, digests, now, first, outcomes }: Batch,
 ): Promise<void> {
-  const columns: (string | null)[][] = [[], [], [], [], [], [], [], []];
-  for (const index of first) {
-    const event = events[index];
-    if (!event) continue;
-    columns[0]?.push(event.key);
-    columns[1]?.push(digests[index] ?? null);
-    columns[2]?.push(event.eventName);
-    columns[3]?.push(event.customerId);
-    columns[4]?.push(event.externalCustomerId);
-    columns[5]?.push(event.subscriptionId);
-    columns[6]?.push(event.at.toISOString());
-    columns[7]?.push(JSON.stringify(event.properties));
-  }
-  const { rows } = await tx.run(INGEST, [tenantId, now, ...columns]);
+  const { rows } = await tx.run(INGEST, [tenantId, now, ...columnsOf(events, digests, first)]);
   const known: number[] = [];
   for (const [n, refusal, isFresh] of rows) {
     const index = first[Number(n) - 1];
@@ -98,11 +85,33 @@ async function ingestApart(
   }
 }
 
+/** Some of the events as the lists that `JUDGED` takes. */
+export function columnsOf(
+  events: readonly IncomingUsage[],
+  digests: readonly string[],
+  indexes: readonly number[],
+): (string | null)[][] {
+  const columns: (string | null)[][] = [[], [], [], [], [], [], [], []];
+  for (const index of indexes) {
+    const event = events[index];
+    if (!event) continue;
+    columns[0]?.push(event.key);
+    columns[1]?.push(digests[index] ?? null);
+    columns[2]?.push(event.eventName);
+    columns[3]?.push(event.customerId);
+    columns[4]?.push(event.externalCustomerId);
+    columns[5]?.push(event.subscriptionId);
+    columns[6]?.push(event.at.toISOString());
+    columns[7]?.push(JSON.stringify(event.properties));
+  }
+  return columns;
+}
+
 /**
- * Keys are taken in their order, so that batches that share some wait for each other and never in a circle. Who has the
- * event is looked up here and once: a customer that appears later is found by `attributeUsage`.
+ * What was sent, whose it is and why it is not taken. Values: the tenant, now, and the columns of the events. With a limit
+ * each look-up is one of its own and goes by the index; without, the plan may be to read all of a tenant's customers.
  */
-const INGEST = `
+export const JUDGED = `
   with sent as materialized (
     select * from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::text[])
       with ordinality as sent (key, digest, event_name, customer_id, external_customer_id, subscription_id, at, properties, n)
@@ -116,12 +125,27 @@ const INGEST = `
         when sent.at > coalesce(clock.now_at, $2) + interval '${USAGE_AHEAD_MINUTES} minutes' then 'in_future'
       end as refusal
     from (select late_window_days from tenants where id = $1) tenant cross join sent
-      left join customers named on named.tenant_id = $1 and named.id = sent.customer_id
-      left join customers known on known.tenant_id = $1 and known.external_id = sent.external_customer_id and known.deleted_at is null
-      left join test_clocks clock on clock.tenant_id = $1 and clock.id = coalesce(named.test_clock_id, known.test_clock_id)
-      left join subscriptions subscription on subscription.tenant_id = $1 and subscription.id = sent.subscription_id
-        and subscription.customer_id = coalesce(named.id, known.id)
-  ), fresh as (
+      left join lateral (
+        select id, deleted_at, test_clock_id from customers where tenant_id = $1 and id = sent.customer_id limit 1
+      ) named on true
+      left join lateral (
+        select id, test_clock_id from customers
+        where tenant_id = $1 and external_id = sent.external_customer_id and deleted_at is null limit 1
+      ) known on true
+      left join lateral (
+        select now_at from test_clocks where tenant_id = $1 and id = coalesce(named.test_clock_id, known.test_clock_id) limit 1
+      ) clock on true
+      left join lateral (
+        select id from subscriptions
+        where tenant_id = $1 and id = sent.subscription_id and customer_id = coalesce(named.id, known.id) limit 1
+      ) subscription on true
+  )`;
+
+/**
+ * Keys are taken in their order, so that batches that share some wait for each other and never in a circle. Who has the
+ * event is looked up here and once: a customer that appears later is found by `attributeUsage`.
+ */
+const INGEST = `${JUDGED}, fresh as (
     insert into usage_event_keys (tenant_id, key, digest, event_at)
     select $1, key, decode(digest, 'hex'), at from judged where refusal is null order by key collate "C"
     on conflict do nothing returning key
@@ -134,12 +158,18 @@ const INGEST = `
 
 const DIGESTS = `select key, encode(digest, 'hex') from usage_event_keys where tenant_id = $1 and key = any($2::text[])`;
 
-function refused(refusal: UsageRefusal): IngestOutcome {
+export function refused(refusal: UsageRefusal): IngestOutcome {
   return { rejected: refusal, message: USAGE_REFUSALS[refusal].message };
 }
 
+/** Whether a stored event says what one that is sent does, beside their keys. Whose an external id is was found out by us. */
+export function isSameUsage(stored: IncomingUsage, sent: IncomingUsage): boolean {
+  const customerId = stored.externalCustomerId === null ? stored.customerId : null;
+  return digestOf({ ...stored, customerId }) === digestOf(sent);
+}
+
 /** Of all that an event says but its key, whatever the order of its properties; in hex. It guards against mistakes, not against forgery. */
-function digestOf(event: IncomingUsage): string {
+export function digestOf(event: IncomingUsage): string {
   const { eventName, customerId, externalCustomerId, subscriptionId, at, properties } = event;
   const names = Object.keys(properties).sort();
   const said: unknown[] = [eventName, customerId, externalCustomerId, subscriptionId, at.getTime()];
