@@ -27,7 +27,7 @@ const report = route({
   operationId: 'reportUsage',
   summary: 'Report usage',
   description:
-    'Adds to what the running period of an item bills. Once a record is taken it stays; a record with the same `record_key` is counted once.',
+    'Adds to what the running period of an item bills. When the period comes to a usage threshold of the plan, what was used so far is billed at once. Once a record is taken it stays; a record with the same `record_key` is counted once.',
   tag: 'Subscriptions',
   auth: 'tenant',
   scope: 'subscriptions:write',

@@ -64,15 +64,21 @@ export function decidePreview(
   return { at: due, decision: later, class: changeClass, replaces };
 }
 
-/** What is scheduled changes nothing of what was used and spent until now. */
+/** What is scheduled changes nothing of what was used, billed and spent until now. */
 function after(life: Life, decision: Decision): Life {
   const then = lifeAfter(life, decision, NOT_YET);
-  const loaded = new Map(life.priced.map(({ item, usage, spent }) => [item.id, { usage, spent }]));
+  const loaded = new Map(life.priced.map((entry) => [entry.item.id, entry]));
   return {
     ...then,
+    ...(life.thresholds ? { thresholds: life.thresholds } : {}),
     priced: then.priced.map((entry) => {
-      const { usage, spent } = loaded.get(entry.item.id) ?? {};
-      return { ...entry, ...(usage ? { usage } : {}), ...(spent ? { spent } : {}) };
+      const { usage, instalments, spent } = loaded.get(entry.item.id) ?? {};
+      return {
+        ...entry,
+        ...(usage ? { usage } : {}),
+        ...(instalments ? { instalments } : {}),
+        ...(spent ? { spent } : {}),
+      };
     }),
   };
 }

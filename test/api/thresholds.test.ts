@@ -106,6 +106,13 @@ describe('in the present', () => {
         trace: { limits: { rated: '15', already_billed: '10' } },
       },
     ]);
+    for (const mode of ['now', 'period_end']) {
+      const preview = await send('post', `/v1/subscriptions/${id}/cancel/preview`, { key, body: { mode } });
+      expect([preview.status, preview.body['lines']]).toMatchObject([
+        200,
+        [{ description: 'Calls', quantity: '1500', amount: { amount: '0.00', currency: 'USD' } }],
+      ]);
+    }
     const done = await send('post', `/v1/subscriptions/${id}/cancel`, { key, body: { mode: 'now' } });
     expect(done.status).toBe(200);
     expect((await invoicesOf(id)).at(-1)).toBe('subscription_cancel paid 0.00');
