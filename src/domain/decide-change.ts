@@ -11,7 +11,7 @@ import { DomainError } from './errors.ts';
 import { lateLines } from './late-usage.ts';
 import type { Life } from './life.ts';
 import type { Subscription, SubscriptionItem } from './subscription.ts';
-import { closeInTrial, trialItem } from './trial-periods.ts';
+import { closeInTrial, isBilledInTrial, trialItem } from './trial-periods.ts';
 
 /** What else a decision carries when the change was one that had been scheduled, or replaces such. */
 export type Beside = Pick<Conclusion, 'finished' | 'events'>;
@@ -149,10 +149,13 @@ function changeInTrial(
   const bill = new Bill();
   const items = priced.map((entry) => {
     const move = moves.byItem.get(entry.item.id);
-    if (!move) return entry.item;
+    // Where the calendar moves, what is billed in the trial begins a period of the new one.
+    const isCut = change.billingAnchor !== null && isBilledInTrial(subscription, entry);
+    if (!move && !isCut) return entry.item;
     closeInTrial(bill, subscription, entry, at);
-    if (move.kind === 'end') return { ...entry.item, endedAt: at };
-    return trialItem(after, { ...entry, price: move.price, quantity: move.quantity }, at);
+    if (move?.kind === 'end') return { ...entry.item, endedAt: at };
+    const next = move ? { ...entry, price: move.price, quantity: move.quantity } : entry;
+    return trialItem(after, next, at);
   });
   const begun = moves.begin.map(({ key, price, quantity }) => ({
     item: trialItem(after, { item: beginItem(after, key, at), price, quantity }, at),

@@ -35,4 +35,24 @@ describe('a life that a stranger tried', () => {
     expect(refused[0]?.detail).toContain('paid ahead until 2028-05-29T00:00:00.000Z');
     expect(invoices.map(amountsOf)).toEqual([['60.00'], ['-36.56'], ['0.00'], ['0.00']]);
   });
+
+  test('usage that is billed in a trial follows a calendar that moves in it', () => {
+    const { invoices, refused } = lifeOf(
+      [{ ...plan('basic', metered('2.00', 'week')), trial_days: 45 }],
+      [
+        { at: '2027-12-02', action: 'subscribe', plan: 'basic', trial_usage: 'billed' },
+        { at: '2027-12-10', action: 'use', key: 'used', quantity: '3' },
+        { at: '2027-12-11', action: 'change', billing_anchor: '2027-12-15' },
+        { at: '2027-12-12', action: 'use', key: 'used', quantity: '5' },
+      ],
+      '2027-12-22',
+    );
+    expect(refused).toEqual([]);
+    expect(invoices.map(({ at, lines }) => [at.slice(0, 10), lines[0]?.amount.amount])).toEqual([
+      ['2027-12-09', '0.00'],
+      ['2027-12-11', '6.00'],
+      ['2027-12-15', '10.00'],
+      ['2027-12-22', '0.00'],
+    ]);
+  });
 });
