@@ -4,8 +4,9 @@ import { DomainError } from '../src/domain/errors.ts';
 import { isFinished } from '../src/domain/payment.ts';
 import { putOffCredits } from '../src/domain/put-off-credits.ts';
 import type { SubscriptionAnswer, SubscriptionState } from '../src/domain/step-answer.ts';
-import { FOREVER, type StepName } from '../src/domain/subscription.ts';
+import type { StepName } from '../src/domain/subscription.ts';
 import type { Tenant } from '../src/domain/tenant.ts';
+import { usageCountsUntil } from '../src/domain/threshold.ts';
 import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
 import { lockDebtsOf, withFees, withUsage } from '../src/persistence/life-facts.ts';
@@ -136,8 +137,7 @@ async function decide(write: Write, facts: SubscriptionFacts, step: StepName): P
   const { customerId } = facts.subscription;
   const asksForMethod = step === 'end_trial' || step === 'apply_change';
   const hasMethod = asksForMethod && (await findDefaultMethod(tx, customerId)) !== null;
-  // Everything that was used by now is billed at once: nothing that is reported meanwhile can pass unnoticed.
-  const until = step === 'bill_threshold' ? FOREVER : at;
+  const until = step === 'bill_threshold' ? usedByNow(write, facts) : at;
   const givesBack =
     step === 'apply_change' || (step === 'cancel' && facts.subscription.cancelCredit !== 'none');
   if (!givesBack) return decideStep(await withUsage(tx, facts, until), { step, at }, hasMethod);
@@ -146,6 +146,12 @@ async function decide(write: Write, facts: SubscriptionFacts, step: StepName): P
   if (step === 'cancel') return decideStep(known, { step, at }, hasMethod);
   const underWay = known.fees.flatMap((fee) => (fee.underWay && fee.lineId ? [fee.lineId] : []));
   return putOffCredits(decideStep(known, { step, at }, hasMethod), new Set(underWay), facts.pending.length);
+}
+
+/** A threshold is billed with everything that was used by now: nothing that is reported meanwhile can pass unnoticed. */
+function usedByNow({ at, wallNow }: Write, { subscription }: SubscriptionFacts): Date {
+  const now = subscription.testClockId ? at : wallNow;
+  return usageCountsUntil({ step: 'bill_threshold', at: now > at ? now : at });
 }
 
 /** A charge that waits for the customer is not on its way: 23 hours were the time to confirm it. */

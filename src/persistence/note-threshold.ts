@@ -1,5 +1,4 @@
-import { FOREVER } from '../domain/subscription.ts';
-import { noteCrossing } from '../domain/threshold.ts';
+import { noteCrossing, usageCountsUntil } from '../domain/threshold.ts';
 import { withUsage } from './life-facts.ts';
 import { nudgeSubscription } from './nudge-workflows.ts';
 import { lockSubscription } from './subscription-facts.ts';
@@ -17,7 +16,8 @@ export async function noteThreshold(write: Write, subscriptionId: string): Promi
   if (!facts || facts.subscription.thresholdAt) return false;
   const thresholds = await thresholdsOf(write.tx, facts.subscription);
   if (thresholds.length === 0) return false;
-  const noted = noteCrossing({ ...(await withUsage(write.tx, facts, FOREVER)), thresholds }, write.at);
+  const soon = usageCountsUntil({ step: 'bill_threshold', at: write.at });
+  const noted = noteCrossing({ ...(await withUsage(write.tx, facts, soon)), thresholds }, write.at);
   if (!noted) return false;
   await changeSubscription(write, facts, noted);
   await nudgeSubscription(write, subscriptionId);
