@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import express, {
   type ErrorRequestHandler,
   type Express,
@@ -155,12 +157,21 @@ function answer(deps: ApiDeps, authenticator: Authenticator, route: Route): Requ
     const tell = (header: string, value: string) => response.setHeader(header, value);
     const result = await runRoute(deps, authenticator, route, request, { requestId, principal, tell });
     for (const [header, value] of Object.entries(result.headers)) response.setHeader(header, value);
-    send(response, result);
+    await send(response, result);
   };
 }
 
 /** Without Express's own `send`, which looks for what is never there: caches to ask, objects to turn into JSON. */
-function send(response: Response, { status, contentType, body }: Result): void {
+async function send(response: Response, { status, contentType, body }: Result): Promise<void> {
+  if (typeof body !== 'string' && !Buffer.isBuffer(body)) {
+    response.writeHead(status, { 'Content-Type': contentType });
+    await pipeline(Readable.from(body), response).catch((error: unknown) => {
+      // Whoever hung up does not want the rest.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'))
+        throw error;
+    });
+    return;
+  }
   const isText = typeof body === 'string' && !contentType.includes('charset=');
   response.writeHead(status, {
     'Content-Type': isText ? `${contentType}; charset=utf-8` : contentType,

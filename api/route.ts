@@ -72,7 +72,8 @@ export type RawAnswer = {
   status: number;
   contentType: string;
   headers?: Record<string, string>;
-  body: string | Buffer;
+  /** Pieces are sent as they come; what goes wrong behind the first one cuts the answer short. */
+  body: string | Buffer | AsyncIterable<string>;
 };
 
 /** What a command route decided, after loading its rows: which workflow gets which command. */

@@ -12,7 +12,7 @@ export type Result = {
   status: number;
   contentType: string;
   headers: Record<string, string>;
-  body: string | Buffer;
+  body: string | Buffer | AsyncIterable<string>;
 };
 type Caller = {
   requestId: string;

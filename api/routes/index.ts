@@ -13,6 +13,7 @@ import { eventRoutes } from './events.ts';
 import { gatewayCallbackRoutes } from './gateway-callbacks.ts';
 import { gatewayConnectionRoutes } from './gateway-connections.ts';
 import { invoiceLineRoutes } from './invoice-lines.ts';
+import { invoiceUsageRoutes } from './invoice-usage.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { itemRoutes } from './items.ts';
 import { meterQueryRoutes } from './meter-queries.ts';
@@ -65,6 +66,7 @@ const described: readonly Route[] = [
   ...backfillRoutes,
   ...subscriptionDiagnosisRoutes,
   ...simulationRoutes,
+  ...invoiceUsageRoutes,
   ...invoiceRoutes,
   ...invoiceLineRoutes,
   ...creditNoteRoutes,

@@ -50,6 +50,15 @@ export const invoicePay = z
     examples: [{}, { paid_out_of_band: true, reference: 'bank transfer 2027-01-14' }],
   });
 
+export const lineUsageOut = z
+  .object({
+    meter: z.string(),
+    meter_version: z.int(),
+    events: z.int().meta({ description: 'How many events the meter counted in the period.' }),
+  })
+  .nullable()
+  .meta({ description: 'What counted the quantity; null where no meter did.' });
+
 export const invoiceLineOut = z
   .object({
     object: z.literal('invoice_line'),
@@ -63,14 +72,7 @@ export const invoiceLineOut = z
     period: z.object({ start: instantOut, end: instantOut }),
     proration: z.boolean(),
     reverses: z.string().nullable().meta({ description: 'The line of which this gives a part back.' }),
-    usage: z
-      .object({
-        meter: z.string(),
-        meter_version: z.int(),
-        events: z.int().meta({ description: 'How many events the meter saw in the period.' }),
-      })
-      .nullable()
-      .meta({ description: 'What counted the quantity; null where no meter did.' }),
+    usage: lineUsageOut,
     trace: traceOut,
   })
   .meta({ id: 'InvoiceLine' });
@@ -176,11 +178,12 @@ export function presentInvoiceLine(line: InvoiceLine, currency: string): z.infer
   };
 }
 
-function presentLineUsage({
+/** What counted a line's quantity, as the world sees it. */
+export function presentLineUsage({
   meterId,
   meterVersion,
   eventCount,
-}: InvoiceLine): z.infer<typeof invoiceLineOut>['usage'] {
+}: Pick<InvoiceLine, 'meterId' | 'meterVersion' | 'eventCount'>): z.infer<typeof lineUsageOut> {
   if (meterId === null || meterVersion === null || eventCount === null) return null;
   return { meter: meterId, meter_version: meterVersion, events: eventCount };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type LineDraft, totalOf } from '../domain/build-invoice.ts';
+import { type LineDraft, meterOf, totalOf } from '../domain/build-invoice.ts';
 import type { Decision } from '../domain/decision.ts';
 import { explain } from '../domain/explain-line.ts';
 import { BILLING_REASONS } from '../domain/invoice.ts';
@@ -7,11 +7,12 @@ import { Decimal, formatUnitPrice } from '../domain/money.ts';
 import type { Preview } from '../domain/preview-command.ts';
 import type { PricedItem } from '../domain/subscription.ts';
 import { idOut, instantOut, moneyOut, presentInstant, presentMoney } from './common.ts';
+import { lineUsageOut, presentLineUsage } from './invoices.ts';
 import { presentTrace, traceOut } from './traces.ts';
 
 const period = z.object({ start: instantOut, end: instantOut });
 
-const previewLineOut = z
+export const previewLineOut = z
   .object({
     description: z.string(),
     key: z.string().nullable().meta({ description: 'Of the item; null for what is charged once.' }),
@@ -22,6 +23,7 @@ const previewLineOut = z
     period,
     proration: z.boolean(),
     reverses: z.string().nullable().meta({ description: 'The line of which this gives a part back.' }),
+    usage: lineUsageOut,
     trace: traceOut,
     explanation: z.array(z.string()).meta({ description: 'The trace in sentences.' }),
   })
@@ -89,7 +91,7 @@ export function presentPreview(preview: Shown): z.infer<typeof previewOut> {
   const { subscription, invoice, pending, credits } = decision;
   const { currency } = subscription;
   const money = (amount: Decimal) => presentMoney(amount, currency);
-  const line = (draft: LineDraft) => presentLine(draft, decision);
+  const line = (draft: LineDraft) => presentPreviewLine(draft, decision);
   const total = invoice ? totalOf(invoice) : new Decimal(0);
   const applied = balance.before.minus(balance.after);
   return {
@@ -117,7 +119,11 @@ export function presentPreview(preview: Shown): z.infer<typeof previewOut> {
   };
 }
 
-function presentLine(draft: LineDraft, { subscription, items }: Decision): z.infer<typeof previewLineOut> {
+/** A line of a decision that is only looked at. */
+export function presentPreviewLine(
+  draft: LineDraft,
+  { subscription, items }: Decision,
+): z.infer<typeof previewLineOut> {
   const { currency, timeZone } = subscription;
   return {
     description: draft.description,
@@ -129,6 +135,7 @@ function presentLine(draft: LineDraft, { subscription, items }: Decision): z.inf
     period: { start: presentInstant(draft.period.start), end: presentInstant(draft.period.end) },
     proration: draft.proration,
     reverses: draft.reverses?.lineId ?? null,
+    usage: presentLineUsage(meterOf(draft.metered)),
     trace: presentTrace(draft.trace),
     explanation: explain({ ...draft, currency }, timeZone),
   };

@@ -2,6 +2,7 @@ import { lifeAfter, NOT_YET, ownLines } from './apply-decision.ts';
 import type { ScheduledChange } from './change.ts';
 import { decideStep } from './decide.ts';
 import { firstDue } from './decide-scheduled.ts';
+import type { Decision } from './decision.ts';
 import { DomainError } from './errors.ts';
 import type { Life } from './life.ts';
 import { derived, type NextStep } from './next-step.ts';
@@ -37,6 +38,27 @@ export function foldUntilChange(life: Life, { action, effectiveAt }: ScheduledCh
 export function foldUntilCancel(life: Life, cancelAt: Date): Life {
   const { ahead, now } = liveAhead(life, cancelAt, (_now, { step }) => step === 'cancel');
   return ahead.known(now, now.subscription.nextStepAt ?? cancelAt);
+}
+
+/** As many daily periods as a year has; what makes no invoice for so long makes none soon. */
+const UPCOMING_STEPS_MAX = 400;
+
+/**
+ * The first invoice that a life comes to by itself, when, and how, if nothing else happens: with what it has used until
+ * now. Null: none comes, because it rests or has ended.
+ */
+export function foldUntilInvoice(life: Life): { at: Date; decision: Decision } | null {
+  const ahead = new LivedAhead(life);
+  let now = paid(life);
+  for (let n = 0; n < UPCOMING_STEPS_MAX; n += 1) {
+    const { nextStep: step, nextStepAt: at } = now.subscription;
+    if (!step || !at) return null;
+    const decision = decideStep(ahead.known(now, at), { step, at }, true);
+    if (decision.invoice) return { at, decision };
+    ahead.add(ownLines(decision, now.pending.length));
+    now = paid(lifeAfter(now, decision, NOT_YET));
+  }
+  return null;
 }
 
 function liveAhead(
