@@ -64,6 +64,20 @@ async function makeObjects(): Promise<void> {
   objects['api_keys'] = await post('/v1/api_keys', { name: 'x' });
   objects['webhook_endpoints'] = await post('/v1/webhook_endpoints', { url: 'http://127.0.0.1:9/hook' });
   objects['test_clocks'] = await post('/v1/test_clocks', { now: '2027-01-01T00:00:00Z' });
+  const mapping = {
+    idempotency_key: '/id',
+    event_name: '/type',
+    external_customer_id: '/who',
+    timestamp: '/at',
+  };
+  objects['collectors'] = await post('/v1/collectors', { name: 'Sender', mapping });
+  const [start, end] = [2, 1].map((hours) => new Date(Date.now() - hours * 3_600_000).toISOString());
+  objects['backfills'] = await post('/v1/backfills', { timeframe_start: start, timeframe_end: end });
+  const event = { event_name: 'call', external_customer_id: 'ada', timestamp: start };
+  await post('/v1/events', { idempotency_key: 'a-call', ...event });
+  objects['events'] = 'a-call';
+  objects['meters'] = await post('/v1/meters', { name: 'Calls', event_name: 'call', aggregation: 'count' });
+  objects['usage_imports'] = await post('/v1/usage_imports?format=ndjson', event);
 }
 
 /** Kinds whose objects need the engine: here only ids that nobody has; `foreign-ids.test.ts` asks with real ones. */
@@ -71,7 +85,7 @@ const UNMADE: Record<string, string> = {
   subscriptions: newId('sub'),
   invoices: newId('inv'),
   payments: newId('att'),
-  events: newId('evt'),
+  webhook_events: newId('evt'),
   deliveries: newId('del'),
   credit_notes: newId('cn'),
   plan_migrations: newId('mig'),
@@ -164,6 +178,7 @@ describe('the right key', () => {
 test('what is public is a short list', () => {
   const open = ROUTES.filter((route) => route.auth === 'public').map((route) => route.path);
   expect(open.sort()).toEqual([
+    '/collectors/{token}',
     '/docs',
     '/docs/errors',
     '/docs/page.css',

@@ -108,10 +108,25 @@ async function makeOneOfEach(): Promise<void> {
   const invoice = await send('get', `/v1/invoices/${objects['invoices']}`, { key });
   inner['line'] = (invoice.body['lines'] as { id: string }[])[0]?.id ?? '';
   objects['payments'] = await newest('/v1/payments');
-  objects['events'] = await newest('/v1/webhook_events');
-  objects['webhook_events'] = objects['events'];
+  objects['webhook_events'] = await newest('/v1/webhook_events');
+  const mapping = {
+    idempotency_key: '/id',
+    event_name: '/type',
+    external_customer_id: '/who',
+    timestamp: '/at',
+  };
+  objects['collectors'] = await post('/v1/collectors', { name: 'Sender', mapping });
+  const [start, end] = [2, 1].map((hours) => new Date(Date.now() - hours * 3_600_000).toISOString());
+  objects['backfills'] = await post('/v1/backfills', { timeframe_start: start, timeframe_end: end });
+  const event = { event_name: 'call', external_customer_id: 'ada', timestamp: start };
+  await post('/v1/events', { idempotency_key: 'a-call', ...event });
+  objects['events'] = 'a-call';
+  objects['meters'] = await post('/v1/meters', { name: 'Calls', event_name: 'call', aggregation: 'count' });
+  objects['usage_imports'] = await post('/v1/usage_imports?format=ndjson', event);
   objects['deliveries'] = await newest('/v1/deliveries?status=pending');
 }
+
+const EVENT = { event_name: 'call', external_customer_id: 'x', timestamp: '2027-01-01T00:00:00Z' };
 
 /** Bodies that are fine, so that nothing but the id can be refused. */
 const BODIES: Record<string, object> = {
@@ -128,6 +143,8 @@ const BODIES: Record<string, object> = {
     prices: [{ key: 'base', model: 'flat', unit_amount: '2', currency: 'USD', interval: null }],
   },
   '/v1/test_clocks/{id}/advance': { to: '2028-01-01T00:00:00Z' },
+  '/v1/events/{key}': EVENT,
+  '/v1/backfills/{id}/events': { idempotency_key: 'x', ...EVENT },
   '/v1/customers/{id}/payment_methods': { token: 'tok_succeeds' },
   '/v1/plans/{id}/versions': {
     prices: [{ key: 'base', model: 'flat', unit_amount: '2', currency: 'USD', interval: { unit: 'month' } }],
@@ -139,7 +156,7 @@ const nounOf = (route: Route): string => route.path.split('/')[2] ?? '';
 function ask(route: Route, id: string): Promise<Reply> {
   const body = route.method === 'get' ? {} : { body: BODIES[route.path] ?? {} };
   const path = route.path
-    .replace('{id}', id)
+    .replace(/\{(id|key)\}/, id)
     .replaceAll(/\{(\w+)\}/g, (_whole, name: string) => inner[name] ?? '');
   return send(route.method, path, { key: strangerKey, ...body });
 }
@@ -149,14 +166,15 @@ const nobodys = (id: string): string => id.slice(0, -4) + (id.endsWith('zzzz') ?
 
 const spoken = (reply: Reply) => [reply.status, reply.body['code'], reply.body['detail']];
 
+/** What deliveries, migrations and imports do meanwhile, and when a key was used, is not of the stranger's making. */
+const BUSY = new Set(['deliveries', 'webhook_endpoints', 'api_keys', 'plan_migrations', 'usage_imports']);
+
 async function readAll(): Promise<Record<string, string>> {
   const texts: Record<string, string> = {};
   for (const [noun, id] of Object.entries(objects)) {
     const reply = await send('get', `/v1/${noun}/${id}`, { key });
     expect([noun, reply.status]).toEqual([noun, 200]);
-    // What deliveries and migrations do meanwhile, and when a key was used, is not of the stranger's making.
-    if (!['deliveries', 'webhook_endpoints', 'api_keys', 'plan_migrations'].includes(noun))
-      texts[noun] = reply.text;
+    if (!BUSY.has(noun)) texts[noun] = reply.text;
   }
   return texts;
 }
@@ -177,14 +195,15 @@ test.each(['customers/external:ada', 'plans/external:pro'])('another tenant, %s:
 });
 
 test('as filters, foreign ids find nothing', async () => {
-  const { customers, plans, subscriptions, invoices, events, webhook_endpoints, test_clocks } = objects;
+  const { customers, plans, subscriptions, invoices, webhook_events, webhook_endpoints, test_clocks } =
+    objects;
   for (const list of [
     `subscriptions?customer=${customers}`,
     `subscriptions?plan=${plans}`,
     `invoices?subscription=${subscriptions}`,
     `payments?invoice=${invoices}`,
     `events?object_id=${subscriptions}`,
-    `deliveries?event=${events}`,
+    `deliveries?event=${webhook_events}`,
     `deliveries?endpoint=${webhook_endpoints}`,
     `customers?test_clock=${test_clocks}`,
   ]) {

@@ -1,5 +1,6 @@
 import type { Say } from '../../src/main/progress.ts';
 import { runCrashPoints } from './crash-points.ts';
+import { runImports } from './imports.ts';
 import { runMigration } from './migration.ts';
 import { OUTAGES } from './outages/index.ts';
 import { runRandom } from './random.ts';
@@ -30,6 +31,10 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   migration: {
     does: 'kills the worker twice while 1,000 subscribers move to a new version of their plan',
     run: runMigration,
+  },
+  imports: {
+    does: 'kills the worker twice while a file of 1,000,000 events is imported',
+    run: runImports,
   },
   random: {
     does: 'kills worker and API again and again while clients go on; --minutes, --seed',
