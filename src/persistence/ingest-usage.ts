@@ -101,7 +101,7 @@ export function columnsOf(
     columns[3]?.push(event.customerId);
     columns[4]?.push(event.externalCustomerId);
     columns[5]?.push(event.subscriptionId);
-    columns[6]?.push(event.at.toISOString());
+    columns[6]?.push(String(event.at.getTime()));
     columns[7]?.push(JSON.stringify(event.properties));
   }
   return columns;
@@ -113,8 +113,10 @@ export function columnsOf(
  */
 export const JUDGED = `
   with sent as materialized (
-    select * from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::text[])
-      with ordinality as sent (key, digest, event_name, customer_id, external_customer_id, subscription_id, at, properties, n)
+    select key, digest, event_name, customer_id, external_customer_id, subscription_id, properties, n,
+      timestamptz 'epoch' + at_ms * interval '1 millisecond' as at
+    from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[])
+      with ordinality as sent (key, digest, event_name, customer_id, external_customer_id, subscription_id, at_ms, properties, n)
   ), judged as materialized (
     select sent.*, coalesce(named.id, known.id) as owner,
       case
@@ -171,8 +173,17 @@ export function isSameUsage(stored: IncomingUsage, sent: IncomingUsage): boolean
 /** Of all that an event says but its key, whatever the order of its properties; in hex. It guards against mistakes, not against forgery. */
 export function digestOf(event: IncomingUsage): string {
   const { eventName, customerId, externalCustomerId, subscriptionId, at, properties } = event;
-  const names = Object.keys(properties).sort();
-  const said: unknown[] = [eventName, customerId, externalCustomerId, subscriptionId, at.getTime()];
-  for (const name of names) said.push(name, properties[name]);
-  return hash('sha1', JSON.stringify(said));
+  // NUL stands in no text that is stored, so it keeps the parts apart.
+  let said = `${eventName}\0${customerId ?? ''}\0${externalCustomerId ?? ''}\0${subscriptionId ?? ''}\0${at.getTime()}`;
+  for (const name of inOrder(Object.keys(properties))) {
+    const value = properties[name];
+    said += `\0${name}\0${typeof value === 'string' ? 't' : ''}${value}`;
+  }
+  return hash('sha1', said);
+}
+
+function inOrder(names: string[]): string[] {
+  for (let at = 1; at < names.length; at += 1)
+    if ((names[at - 1] ?? '') > (names[at] ?? '')) return names.sort();
+  return names;
 }

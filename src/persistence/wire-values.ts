@@ -19,5 +19,7 @@ function elementToWire(value: unknown): string {
   const text = toWire(value);
   if (text === null) return 'NULL';
   if (typeof text !== 'string') return `"\\\\x${text.toString('hex')}"`;
-  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+  return ESCAPED.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : `"${text}"`;
 }
+
+const ESCAPED = /["\\]/;
