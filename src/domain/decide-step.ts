@@ -61,7 +61,7 @@ export function decideEndTrial(life: Life, at: Date, hasPaymentMethod: boolean):
   if (!payable && over.trialEndBehavior === 'pause')
     return conclude(life, {
       subscription: { ...over, pausedAt: at },
-      items: life.priced.map((entry) => withoutPeriod(entry, runsThroughTrial(over, entry, at))),
+      items: life.priced.map((entry) => withoutRunning(entry, at)),
       at,
       bill,
       reason: 'trial_end',
@@ -74,8 +74,10 @@ export function decideEndTrial(life: Life, at: Date, hasPaymentMethod: boolean):
   });
 }
 
-function withoutPeriod({ item }: PricedItem, isCut: boolean): SubscriptionItem {
-  return isCut ? { ...item, currentPeriodStart: null, currentPeriodEnd: null } : item;
+/** Without a period that would run on over `at`: that of a trial which ends early, or of usage that goes through its end. */
+function withoutRunning({ item }: PricedItem, at: Date): SubscriptionItem {
+  const runs = item.currentPeriodEnd !== null && item.currentPeriodEnd > at;
+  return runs ? { ...item, currentPeriodStart: null, currentPeriodEnd: null } : item;
 }
 
 /** A boundary of one or more items: what ended is billed in arrears, what begins is billed in advance. */

@@ -55,4 +55,28 @@ describe('a life that a stranger tried', () => {
       ['2027-12-22', '0.00'],
     ]);
   });
+
+  test('a trial that ends early without a way to pay leaves nothing free after the resume', () => {
+    const { invoices, subscriptions, refused } = lifeOf(
+      [{ ...plan('basic', fee('30.00'), metered('2.00')), trial_days: 59 }],
+      [
+        {
+          at: '2027-02-24',
+          action: 'subscribe',
+          plan: 'basic',
+          billing_cycle: 'calendar',
+          trial_end_behavior: 'pause',
+        },
+        { at: '2027-03-13', action: 'end_trial' },
+        { at: '2027-04-16', action: 'resume' },
+        { at: '2027-04-20', action: 'use', key: 'used', quantity: '4' },
+      ],
+      '2027-05-01',
+      { customer: { payment_method: 'none' } },
+    );
+    expect(refused).toEqual([]);
+    // A week later it is canceled, because nothing was paid.
+    expect(invoices.map(amountsOf)).toEqual([['15.00'], ['8.00']]);
+    expect(subscriptions[0]?.states.map(({ status }) => status).slice(0, 2)).toEqual(['trialing', 'paused']);
+  });
 });
