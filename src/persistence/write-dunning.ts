@@ -11,7 +11,7 @@ import {
 } from '../domain/follow-payment.ts';
 import { overdueInvoice } from '../domain/open-invoice.ts';
 import type { PaymentAttempt } from '../domain/payment.ts';
-import { isEnded } from '../domain/subscription.ts';
+import { isEnded, type Subscription } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { advanceLine, type Line } from './advance-line.ts';
 import {
@@ -68,9 +68,13 @@ async function failFirstPayment(
   const unpaid = await saveInvoice(write.tx, { ...invoice, collectAt: null, updatedAt: write.at });
   await tellOfInvoice(write, 'invoice.payment_failed', unpaid);
   if (owner && expires) await applyDecision(write, owner, decideExpire(owner, write.at), tenant);
-  // A trial that ends says nothing of its status before it is known whether it was paid.
-  else if (owner && invoice.billingReason === 'trial_end' && invoice.collectAt)
-    await tellOfStatus(write, owner);
+  // What begins later than it is made says nothing of its status before it is known whether it was paid.
+  else if (owner && beganLater(owner.subscription) && invoice.collectAt) await tellOfStatus(write, owner);
+}
+
+/** With the end of a trial, or at a start that lay ahead. */
+function beganLater({ trialEndedAt, startsAt, createdAt }: Subscription): boolean {
+  return trialEndedAt !== null || startsAt > createdAt;
 }
 
 async function dun(

@@ -71,7 +71,7 @@ export async function applyDecision(
   }
   saveScheduled(write, after.id, decision);
   const [subscription] = await Promise.all([
-    changeSubscription(write, facts, after, decision),
+    changeSubscription(write, facts, after, waitsUncharged(facts, after, decision)),
     insertCoverage(tx, tenantId, decision.coverage, { lineIds, pendingIds }),
     insertClosures(write, after, decision, { lineIds, pendingIds }),
     invoice && expectFollowUp(write, invoice, inline),
@@ -95,6 +95,17 @@ async function bill(
   const { invoice, lineIds, taken } = await createInvoice(write, after, built, opening, waiting);
   takePending(write.tx, taken);
   return { invoice, lineIds, inline: invoice.status === 'open' && opening.inline };
+}
+
+/** Whose first payment nobody will charge is told so at once; of the others it is told when the charge has failed. */
+function waitsUncharged(
+  { subscription }: SubscriptionFacts,
+  after: Subscription,
+  decision: Decision,
+): Decision {
+  const begins = subscription.status !== 'incomplete' && derived(after).status === 'incomplete';
+  if (!begins || decision.collect) return decision;
+  return { ...decision, events: [...decision.events, 'subscription.updated'] };
 }
 
 /** Takes credits off open invoices. A subscription that owes less may not be past due any more. */

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CreateCommand } from '../../src/contract/commands.ts';
+import { EventSchema } from '../../src/persistence/events.ts';
 import { payOutOfBand } from '../../src/persistence/invoice-writes.ts';
+import { findRows } from '../../src/persistence/rows.ts';
 import { moneyOf } from '../support/money.ts';
 import { covered as coveredOf } from '../support/stories.ts';
 import { createWorld, type World } from '../support/world.ts';
@@ -176,6 +178,21 @@ describe('the first payment is declined', () => {
   });
 });
 
+test('a start that lies ahead and is declined says that it is incomplete', async () => {
+  const { clock, id } = await subscribe('tok_insufficient_funds', { start_at: '2026-03-03T00:00:00.000Z' });
+  await world.advance(clock, '2026-03-03T12:00:00Z');
+  expect(await money.subscription(id)).toMatchObject({ status: 'incomplete' });
+  expect(await statusTold(id)).toBe('incomplete');
+});
+
+/** The status of the subscription by the last event about it. */
+async function statusTold(id: string): Promise<unknown> {
+  const events = await world.inTenant((tx) =>
+    findRows(tx, EventSchema, { objectId: id }, { orderBy: { sequence: 'asc' } }),
+  );
+  return events.at(-1)?.data.object['status'];
+}
+
 describe('the first invoice is sent', () => {
   const sent = {
     collection_method: 'send_invoice',
@@ -192,6 +209,7 @@ describe('the first invoice is sent', () => {
       const { clock, customer, id } = await subscribe(null, { ...sent, ...terms });
       await world.advance(clock, paidAt);
       expect(await money.subscription(id)).toMatchObject({ status: 'incomplete', overdueCount: 0 });
+      expect(await statusTold(id)).toBe('incomplete');
       const [invoice] = await money.invoices(id);
       await money.change(customer, (write) => payOutOfBand(write, invoice?.id ?? '', 'bank transfer'));
       expect(await money.subscription(id)).toMatchObject({
