@@ -245,9 +245,9 @@ describe('changes that cannot be meant', () => {
       [['anchor', 'conflicting_fields']],
     ],
     [
-      'an agreed price without its model',
-      { prices: [{ key: 'seats', unit_amount: '1' }] },
-      [['prices[0].model', 'required']],
+      'an agreed price that says nothing of what is agreed',
+      { prices: [{ key: 'seats' }] },
+      [['prices[0].unit_amount', 'required']],
     ],
     ['a quantity below zero', { items: [{ key: 'a', quantity: -1 }] }, [['items[0].quantity', 'too_small']]],
     ['a version of zero', { plan_version: 0 }, [['plan_version', 'too_small']]],
