@@ -9,6 +9,7 @@ import { PAYMENT_PROMISES } from './invariants/payments.ts';
 import { PERIOD_PROMISES } from './invariants/periods.ts';
 import { MIGRATION_PROMISES } from './invariants/plan-migrations.ts';
 import { ask, type Broken, type Promised } from './invariants/promised.ts';
+import { ROLLUP_PROMISES } from './invariants/rollups.ts';
 import { SUBSCRIPTION_PROMISES } from './invariants/subscriptions.ts';
 import { TENANT_PROMISES } from './invariants/tenants.ts';
 import { WEBHOOK_PROMISES } from './invariants/webhooks.ts';
@@ -26,6 +27,7 @@ export const ROW_PROMISES: readonly Promised[] = [
   ...WEBHOOK_PROMISES,
   ...COMMAND_PROMISES,
   ...MIGRATION_PROMISES,
+  ...ROLLUP_PROMISES,
   ...TENANT_PROMISES,
 ];
 

@@ -155,7 +155,9 @@ function rollupStatement(rule: CountingRule, range: UsageRange, { starts, cut, x
   const cutRows = cut.length === 0 ? sql`` : sql`union select null, unnest(${instants(cut)})`;
   return sql`with st as materialized (
       select snapshot from usage_rollup_states
-      where meter_id = ${rule.meterId} and meter_version = ${rule.version}::integer and built_to is null),
+      where meter_id = ${rule.meterId} and meter_version = ${rule.version}::integer and built_to is null
+        -- not of another server, whose transactions had higher numbers
+        and pg_snapshot_xmax(snapshot) <= pg_snapshot_xmax(pg_current_snapshot())),
     raw as materialized (
       select v.customer_id, date_trunc('hour', v.event_at, 'UTC') as hour from usage_voids v, st
       where v.tenant_id = ${rule.tenantId} and v.event_name = ${rule.eventName}

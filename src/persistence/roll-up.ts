@@ -56,13 +56,25 @@ export async function rollUp(tx: Tx, limit: number): Promise<RolledUp> {
 type Span = { xmin: string; until: string; isLast: boolean; events: boolean; voids: boolean };
 
 async function nextSpan(tx: Tx, limit: number): Promise<Span | null> {
-  const [seen] = await query<{ xmin: string | null; xmax: string; now: string; now_xmin: string }>(
+  const [seen] = await query<{
+    xmin: string | null;
+    xmax: string;
+    now: string;
+    now_xmin: string;
+    now_xmax: string;
+  }>(
     tx,
     sql`select min(pg_snapshot_xmin(snapshot))::text as xmin, max(pg_snapshot_xmax(snapshot))::text as xmax,
-        pg_current_snapshot()::text as now, pg_snapshot_xmin(pg_current_snapshot())::text as now_xmin
+        pg_current_snapshot()::text as now, pg_snapshot_xmin(pg_current_snapshot())::text as now_xmin,
+        pg_snapshot_xmax(pg_current_snapshot())::text as now_xmax
       from usage_rollup_states where built_to is null`,
   );
   if (!seen || seen.xmin === null) return null;
+  // Snapshots of another server, whose transactions had higher numbers: news would look as if it had been seen.
+  if (BigInt(seen.xmax) > BigInt(seen.now_xmax))
+    throw new Error(
+      'rollups know transactions that are yet to come: see "After a restore" in docs/operating.md',
+    );
   const { xmin } = seen;
   const [news] = await query<{ events: boolean; voids: boolean; far: string | null }>(
     tx,

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 
 const run = promisify(execFile);
-const tools = ['demo', 'budget', 'openapi', 'schema', 'check-invariants'];
+const tools = ['demo', 'budget', 'openapi', 'schema', 'check-invariants', 'recount'];
 
 test.each(tools)('%s says which flags there are instead of guessing at one', async (tool) => {
   const bogus = run(process.execPath, [`src/main/${tool}.ts`, '--bogus']);

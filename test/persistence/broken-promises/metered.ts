@@ -37,4 +37,29 @@ export const METERED_CASES: readonly Case[] = [
     ],
     row: ({ metered }) => ({ subscription_id: metered, event_count: '2', events: '3' }),
   },
+  {
+    promise: 'rollups_are_their_events',
+    how: 'there is a sub-total of nothing',
+    sql: ({ counted }) => [
+      `insert into usage_rollup_states (tenant_id, meter_id, meter_version, snapshot, updated_at)
+        select tenant_id, meter_id, meter_version, pg_current_snapshot(), now() from usage_closures where line_id = '${counted}'
+        on conflict (meter_id, meter_version) do update set built_to = null`,
+      `insert into usage_rollups (tenant_id, meter_id, meter_version, customer_id, hour, count)
+        select tenant_id, meter_id, meter_version, 'cus_of_nobody', '2026-02-09T01:00:00Z', 1
+        from usage_closures where line_id = '${counted}'`,
+    ],
+    row: () => ({ customerId: 'cus_of_nobody', kept: { count: '1' }, counted: null }),
+  },
+  {
+    promise: 'transactions_go_on',
+    how: 'a dump was restored into a server that had done less',
+    sql: ({ counted }) => [
+      `insert into usage_event_keys (tenant_id, key, digest, event_at)
+        select tenant_id, 'from elsewhere', '', '2026-02-09T01:00:00Z' from usage_closures where line_id = '${counted}'`,
+      `insert into usage_events (tenant_id, key, event_name, customer_id, event_at, properties, ingested_at, ingest_xid)
+        select tenant_id, 'from elsewhere', 'nothing', customer_id, '2026-02-09T01:00:00Z', '{}', now(), '900000000000000'
+        from usage_closures where line_id = '${counted}'`,
+    ],
+    row: () => ({ key: 'from elsewhere', ingest_xid: '900000000000000' }),
+  },
 ];

@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { sql } from 'kysely';
+import { connect } from '../../src/persistence/database.ts';
+import type { Database } from '../../src/persistence/doors.ts';
+import { askRows } from '../../src/persistence/invariants.ts';
+import { insertMeter, insertMeterVersion } from '../../src/persistence/meters.ts';
+import { leadRollUp, rollUp } from '../../src/persistence/roll-up.ts';
+import { query } from '../../src/persistence/rows.ts';
+import { childVariables } from '../../src/platform/config.ts';
+import { newId } from '../../src/platform/ids.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { dice, plantEvents, randomEvent, ruleOf } from '../support/usage.ts';
+import { seedTenant } from '../support/webhooks.ts';
+
+const run = promisify(execFile);
+let testDatabase: TestDatabase;
+let database: Database;
+let tenantId: string;
+const meterId = newId('mtr');
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase();
+  database = await connect({ url: testDatabase.url, poolSize: 3, applicationName: 'recount test' });
+  tenantId = await seedTenant(database);
+  const roll = dice(3);
+  const at = new Date('2026-01-01T00:00:00Z');
+  await database.withTenant(tenantId, async (tx) => {
+    const { eventName, ...version } = ruleOf(tenantId, 'sum', { meterId, groupBy: ['region'] });
+    await insertMeter(tx, {
+      ...{ id: meterId, tenantId, externalId: null, name: 'Sum', eventName, archivedAt: null },
+      ...{ metadata: {}, createdAt: at, updatedAt: at },
+    });
+    await insertMeterVersion(tx, { ...version, effectiveAt: at, createdAt: at });
+    const events = Array.from({ length: 300 }, (_, n) => randomEvent(roll, `key-${n}`));
+    await plantEvents(
+      tx,
+      tenantId,
+      events.map((event, n) => ({ ...event, customerId: `cus_${n % 7}` })),
+    );
+  });
+  await database.asSystem('test', async (tx) => (await leadRollUp(tx)) && rollUp(tx, 1_000));
+});
+afterAll(async () => {
+  await database?.close();
+  await testDatabase?.[Symbol.asyncDispose]();
+});
+
+type Answer = { code: number; cells: number; differences: number; repaired: number; rows: unknown[] };
+
+async function recount(...flags: string[]): Promise<Answer> {
+  const env = childVariables({ DATABASE_URL: testDatabase.url });
+  const args = ['src/main/recount.ts', '--tenant', tenantId, '--json', ...flags];
+  const { code, stdout } = await run(process.execPath, args, { env }).then(
+    ({ stdout }) => ({ code: 0, stdout }),
+    (error: { code: number; stdout: string }) => error,
+  );
+  return { code, ...JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') };
+}
+
+const brokenNow = async () => (await askRows(database, new Date())).map(({ promise }) => promise);
+
+test('sub-totals that differ from a count of the events are found and repaired', async () => {
+  const whole = await recount();
+  expect(whole).toMatchObject({ code: 0, differences: 0, repaired: 0 });
+  expect(whole.cells).toBeGreaterThan(100);
+  expect(await brokenNow()).not.toContain('rollups_are_their_events');
+
+  await database.asSystem('test', async (tx) => {
+    await query(tx, sql`update usage_rollups set sum = sum + 1 where customer_id = 'cus_3'`);
+    await query(tx, sql`delete from usage_rollups where customer_id = 'cus_5'`);
+    await query(tx, sql`update usage_rollups set customer_id = 'cus_9' where customer_id = 'cus_6'`);
+  });
+  expect(await brokenNow()).toContain('rollups_are_their_events');
+  const found = await recount('--dry-run', '--meter', meterId);
+  expect([found.code, found.repaired, found.rows.length]).toEqual([1, 0, 20]);
+  expect(found.differences).toBeGreaterThan(50);
+
+  expect(await recount()).toMatchObject({
+    code: 0,
+    differences: found.differences,
+    repaired: found.differences,
+  });
+  expect(await recount()).toMatchObject({ code: 0, cells: whole.cells, differences: 0 });
+  expect(await brokenNow()).not.toContain('rollups_are_their_events');
+});
