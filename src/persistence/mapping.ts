@@ -1,5 +1,5 @@
 import type { EntityMetadata, EntityProperty } from '@mikro-orm/core';
-import { DecimalColumn, PeriodColumn, TermsColumn, ThresholdsColumn } from './column-types.ts';
+import { CountColumn, DecimalColumn, PeriodColumn, TermsColumn, ThresholdsColumn } from './column-types.ts';
 
 /** How a property becomes a column and back. `null` passes through both ways unseen. */
 export type Column = {
@@ -56,6 +56,7 @@ function conversions(
 ): Pick<Column, 'toDatabase' | 'fromDatabase'> {
   if (type.startsWith('timestamptz')) return { toDatabase: instantToText, fromDatabase: textToInstant };
   if (
+    customType instanceof CountColumn ||
     customType instanceof DecimalColumn ||
     customType instanceof PeriodColumn ||
     customType instanceof TermsColumn ||
