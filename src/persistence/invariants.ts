@@ -12,6 +12,7 @@ import { ask, type Broken, type Promised } from './invariants/promised.ts';
 import { ROLLUP_PROMISES } from './invariants/rollups.ts';
 import { SUBSCRIPTION_PROMISES } from './invariants/subscriptions.ts';
 import { TENANT_PROMISES } from './invariants/tenants.ts';
+import { USAGE_EVENT_PROMISES } from './invariants/usage-events.ts';
 import { WEBHOOK_PROMISES } from './invariants/webhooks.ts';
 
 /** Everything Perennial promises of its own rows, each as a question whose answer must be empty. */
@@ -21,6 +22,7 @@ export const ROW_PROMISES: readonly Promised[] = [
   ...INVOICE_PROMISES,
   ...CREDIT_PROMISES,
   ...LEDGER_PROMISES,
+  ...USAGE_EVENT_PROMISES,
   ...METERED_PROMISES,
   ...PAYMENT_PROMISES,
   ...SUBSCRIPTION_PROMISES,

@@ -45,7 +45,7 @@ async function send(body: unknown, path = '/v1/events') {
 const stored = async (where = 'true') =>
   (
     await owner.query<Record<string, unknown>>(
-      `select * from usage_events where tenant_id = $1 and ${where}`,
+      `select * from usage_events where tenant_id = $1 and ${where} order by ingest_xid, key`,
       [tenantId],
     )
   ).rows;

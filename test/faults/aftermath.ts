@@ -73,6 +73,7 @@ export async function outcomeOf({ database }: Looking, told: readonly Told[]): P
         select what, count(*)::int as times from (
           select 'customer' as what from customers join mine using (tenant_id)
           union all select 'payment method' from payment_methods join mine using (tenant_id)
+          union all select 'event of use' from usage_events join mine using (tenant_id)
           union all select 'plan' from plans join mine using (tenant_id)
           union all select 'webhook endpoint, ' || status from webhook_endpoints join mine using (tenant_id)
           union all select 'command ' || kind || ', ' || status from commands join mine using (tenant_id)

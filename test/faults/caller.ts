@@ -12,6 +12,8 @@ type Asked = {
 
 /** A customer's program that repeats every request with its own `Idempotency-Key` and remembers what it was answered. */
 export type Caller = {
+  /** For requests that are none of the caller's to repeat. */
+  key: string;
   /** One write, insisted on; throws when the final answer is not one of `expected` (by default any 2xx). */
   post(
     path: string,
@@ -41,6 +43,7 @@ export function callerOf(http: Http, key: string): Caller {
     return answer;
   };
   return {
+    key,
     async post(path, body = {}, expected) {
       const answer = await ask('POST', path, body, expected ?? null);
       return { ...answer, id: String(answer['id']) };

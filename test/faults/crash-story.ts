@@ -47,6 +47,7 @@ export async function playStory(stage: Stage, receiver: OddReceiver): Promise<To
     drafts(patient.caller),
     deletedClock(patient.caller),
     migrated(caller),
+    used(stage, caller),
   ]);
   return [prompt, patient];
 }
@@ -75,6 +76,18 @@ async function customer(caller: Caller, token: string | null, clock?: string): P
   const { id } = await caller.post('/v1/customers', { name: 'Ada', ...(clock ? { test_clock: clock } : {}) });
   if (token) await caller.post(`/v1/customers/${id}/payment_methods`, { token });
   return id;
+}
+
+/** Events of use carry their keys themselves: repeated, they are duplicates, and the answer says so. */
+async function used({ http }: Stage, caller: Caller): Promise<void> {
+  const payer = await customer(caller, null);
+  for (let n = 0; n < 2; n += 1) {
+    const event = { idempotency_key: `${payer}-${n}`, event_name: 'call', customer_id: payer };
+    const body = { ...event, timestamp: new Date().toISOString() };
+    const { status, body: told } = await http.insist('POST', '/v1/events', body, { key: caller.key });
+    if (status !== 200 || told['rejected'] !== 0)
+      throw new Error(`events were answered ${JSON.stringify(told)}`);
+  }
 }
 
 /** The gateway says "pending", and later calls back. */

@@ -1,5 +1,6 @@
 import type { Say } from '../../src/main/progress.ts';
 import { runCrashPoints } from './crash-points.ts';
+import { runEvents } from './events.ts';
 import { runImports } from './imports.ts';
 import { runMigration } from './migration.ts';
 import { OUTAGES } from './outages/index.ts';
@@ -31,6 +32,10 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   migration: {
     does: 'kills the worker twice while 1,000 subscribers move to a new version of their plan',
     run: runMigration,
+  },
+  events: {
+    does: 'kills API and PostgreSQL in a storm of 100,000 events, sent in batches that overlap',
+    run: runEvents,
   },
   imports: {
     does: 'kills the worker twice while a file of 1,000,000 events is imported',

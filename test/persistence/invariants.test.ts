@@ -25,9 +25,10 @@ import { LIFE_CASES } from './broken-promises/lives.ts';
 import { METERED_CASES } from './broken-promises/metered.ts';
 import { MIGRATION_CASES } from './broken-promises/migrations.ts';
 import { MONEY_CASES } from './broken-promises/money.ts';
+import { USAGE_CASES } from './broken-promises/usage.ts';
 import { manyLives } from './many-lives.ts';
 
-const CASES = [...MONEY_CASES, ...LIFE_CASES, ...MIGRATION_CASES, ...METERED_CASES];
+const CASES = [...MONEY_CASES, ...LIFE_CASES, ...MIGRATION_CASES, ...METERED_CASES, ...USAGE_CASES];
 
 let world: World;
 let owner: Database;
