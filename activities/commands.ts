@@ -16,6 +16,7 @@ import { findDefaultMethod, findTenant } from '../src/persistence/find.ts';
 import { finishCommand, lockCommand } from '../src/persistence/finish-command.ts';
 import { findInvoiceFacts } from '../src/persistence/invoice-facts.ts';
 import { lockDebtsOf } from '../src/persistence/life-facts.ts';
+import { countedIn } from '../src/persistence/metered-usage.ts';
 import { insertPending } from '../src/persistence/pending-items.ts';
 import { previewedAt } from '../src/persistence/preview-command.ts';
 import {
@@ -161,7 +162,11 @@ async function start({ tx, at }: Write, created: SubscriptionFacts): Promise<Dec
   if (startsAt > at) return null;
   // Only where time has passed since its start may a trial have ended.
   const hasMethod = startsAt < at && (await findDefaultMethod(tx, customerId)) !== null;
-  return decideStart(created, at, hasMethod);
+  const decision = decideStart(created, at, hasMethod);
+  // Which periods have passed is known from the first decision; what was used in them is on the second.
+  const { subscription, priced } = created;
+  const elapsed = await countedIn(tx, subscription, priced, decision.coverage);
+  return elapsed.size === 0 ? decision : decideStart({ ...created, elapsed }, at, hasMethod);
 }
 
 function begun({ priced, ...rest }: SubscriptionFacts, decision: Decision): SubscriptionFacts {

@@ -1,6 +1,7 @@
 import type { LineDraft } from './build-invoice.ts';
-import type { Life } from './life.ts';
+import { type Life, stretchKey } from './life.ts';
 import { Decimal } from './money.ts';
+import type { Usage } from './price-terms.ts';
 import { quantityUsage } from './rating/usage.ts';
 import type { PricedItem } from './subscription.ts';
 import { isInstalment } from './threshold.ts';
@@ -35,13 +36,23 @@ export class LivedAhead {
         fees: entry.fees ?? [],
         ...(entry.price.billing === 'usage'
           ? {
-              usage: entry.usage ?? this.first(entry)?.usage ?? quantityUsage(new Decimal(0)),
+              usage:
+                entry.usage ??
+                this.first(entry)?.usage ??
+                this.elapsed(entry) ??
+                quantityUsage(new Decimal(0)),
               instalments: entry.instalments ?? this.instalments(entry),
             }
           : {}),
         ...(entry.price.terms.model === 'minimum_commitment' ? { spent: this.spent(entry, at) } : {}),
       })),
     };
+  }
+
+  /** What is known of the period, where it had passed when the life was begun. */
+  private elapsed({ item }: PricedItem): Usage | undefined {
+    const { currentPeriodStart: start } = item;
+    return start ? this.begun.elapsed?.get(stretchKey(item.id, start)) : undefined;
   }
 
   /** What was billed of the running period, before and on the way. */

@@ -1,5 +1,7 @@
 import { sql } from 'kysely';
 import type { Period } from '../domain/calendar.ts';
+import type { Decision } from '../domain/decision.ts';
+import { stretchKey } from '../domain/life.ts';
 import { type CountingRule, type MeterVersion, usageOfCount, versionAt } from '../domain/meter.ts';
 import type { Price } from '../domain/plan.ts';
 import type { Usage } from '../domain/price-terms.ts';
@@ -86,4 +88,28 @@ export async function rulesOf(
   );
   const rules = rows.map((row) => ({ ...row, effectiveAt: new Date(row.effectiveAt) }));
   return Map.groupBy(rules, ({ meterId }) => meterId);
+}
+
+/**
+ * What was used in the periods that a decision about a start in the past bills, by their `stretchKey`. The events may have
+ * come before the subscription.
+ */
+export async function countedIn(
+  tx: Tx,
+  owner: MeteredOwner,
+  priced: readonly PricedItem[],
+  coverage: Decision['coverage'],
+): Promise<ReadonlyMap<string, Usage>> {
+  const metered = priced.filter(isMetered);
+  if (metered.length === 0) return new Map();
+  const rules = await rulesOf(tx, metered);
+  const counted = new Map<string, Usage>();
+  for (const { itemId, side, reason, period } of coverage) {
+    const entry = metered.find(({ item }) => item.id === itemId);
+    if (!entry || side !== 'usage' || reason !== 'billed') continue;
+    const rule = versionAt(rules.get(entry.price.meterId ?? '') ?? [], period.start);
+    if (!rule) throw new Error(`meter ${entry.price.meterId} has no version`);
+    counted.set(stretchKey(itemId, period.start), await countFor(tx, owner, entry.price, rule, period));
+  }
+  return counted;
 }

@@ -49,6 +49,14 @@ test('months for usage were prepared when the worker began', async () => {
   await record(world, 'partitions-at-boot', prepared ?? '');
 });
 
+test('what arrived late was looked for when the worker began', async () => {
+  const [looked] = await eventually(
+    () => completed(WORKFLOWS.customerWork),
+    ({ length }) => length > 0,
+  );
+  await record(world, 'customer-work-at-boot', looked ?? '');
+});
+
 async function completed(type: string): Promise<string[]> {
   const ids: string[] = [];
   const query = `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`;

@@ -56,6 +56,12 @@ export async function use(
     at: new Date(at),
     properties: { size, ...more.properties },
   };
-  await world.inTenant((tx) => plantEvents(tx, world.tenantId, [event]));
+  await world.inTenant(async (tx) => {
+    await query(
+      tx,
+      sql`insert into usage_event_keys (tenant_id, key, digest, event_at) values (${world.tenantId}, ${key}, '', ${at})`,
+    );
+    await plantEvents(tx, world.tenantId, [event]);
+  });
   return key;
 }

@@ -205,6 +205,30 @@ describe('usage that a meter counts', () => {
     expect(open).toEqual([]);
   });
 
+  it('is on the first invoice of a subscription that starts in the past, one line per elapsed period', async () => {
+    const clock = await world.clock('2027-03-10T00:00:00Z');
+    const customer = await world.customer({ testClockId: clock });
+    await use(world, customer, '2027-01-15T00:00:00Z', 10);
+    await use(world, customer, '2027-02-15T00:00:00Z', 4);
+    await use(world, customer, '2027-03-05T00:00:00Z', 2);
+    const id = await world.subscribe(customer, await metered(), {
+      requestedAt: new Date('2027-03-10T00:00:00Z'),
+      start_at: '2027-01-01T00:00:00Z',
+    });
+    await use(world, customer, '2027-02-16T00:00:00Z', 1);
+    const elapsed = [
+      'subscription_create: Calls, 10 of 1 events, 5',
+      'subscription_create: Calls, 4 of 1 events, 2',
+    ];
+    expect(await meteredLines(id)).toEqual(elapsed);
+    await world.advance(clock, '2027-04-01T00:00:01Z');
+    expect(await meteredLines(id)).toEqual([
+      ...elapsed,
+      'subscription_cycle: Calls, 2 of 1 events, 1',
+      'subscription_cycle: Calls (late, TODAY), 5 of 2 events, 0.5',
+    ]);
+  });
+
   it('is looked at once a day by the wall clock, and what costs nothing makes no invoice', async () => {
     const customer = await world.customer();
     const tiers = [
