@@ -5,18 +5,15 @@ import { idIn, instantIn } from './common.ts';
 import { isUsageProblem, USAGE_LIMITS, type UsageProblem } from './read-usage-event.ts';
 import { USAGE_EVENTS_MAX } from './usage-body.ts';
 
-const text = (lengthMax: number) =>
-  z
-    .string()
-    .min(1)
-    .max(lengthMax)
-    .refine((value) => !value.includes('\0') && value.isWellFormed(), {
-      error: 'It contains NUL or half of a surrogate pair; take it out.',
-      params: { code: 'character_invalid' },
-    });
+const storable = (schema: z.ZodString) =>
+  schema.refine((value) => !value.includes('\0') && value.isWellFormed(), {
+    error: 'It contains NUL or half of a surrogate pair; take it out.',
+    params: { code: 'character_invalid' },
+  });
+const text = (lengthMax: number) => storable(z.string().min(1).max(lengthMax));
 
 const property = z.union([
-  z.string().max(USAGE_LIMITS.value),
+  storable(z.string().max(USAGE_LIMITS.value)),
   z.number().gt(-1e18).lt(1e18).meta({ description: 'At most 12 decimals; longer ones as strings.' }),
   z.boolean(),
 ]);

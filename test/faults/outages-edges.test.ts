@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { CALLBACK_OUTAGES } from './outages/callbacks.ts';
 import { GATEWAY_OUTAGES } from './outages/gateway.ts';
+import { EVENT_OUTAGES } from './outages/hostile-events.ts';
 import { MUTATION_OUTAGES } from './outages/mutations.ts';
 import { POISON_OUTAGES } from './outages/poison.ts';
 import { RECEIVER_OUTAGES } from './outages/receivers.ts';
@@ -12,6 +13,7 @@ const EDGES = [
   ...RECEIVER_OUTAGES,
   ...POISON_OUTAGES,
   ...MUTATION_OUTAGES,
+  ...EVENT_OUTAGES,
 ];
 
 test.each(EDGES.map((outage) => [outage.title, outage] as const))(

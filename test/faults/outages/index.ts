@@ -1,5 +1,6 @@
 import { CALLBACK_OUTAGES } from './callbacks.ts';
 import { GATEWAY_OUTAGES } from './gateway.ts';
+import { EVENT_OUTAGES } from './hostile-events.ts';
 import { MUTATION_OUTAGES } from './mutations.ts';
 import type { Outage } from './outage.ts';
 import { POISON_OUTAGES } from './poison.ts';
@@ -18,4 +19,5 @@ export const OUTAGES: readonly Outage[] = [
   ...RECEIVER_OUTAGES,
   ...POISON_OUTAGES,
   ...MUTATION_OUTAGES,
+  ...EVENT_OUTAGES,
 ];

@@ -159,13 +159,13 @@ async function callbacksOf(stage: Stage): Promise<Record<string, () => Promise<R
 }
 
 /** Megabytes that the API's process holds. */
-async function memoryOf(stage: Stage): Promise<number> {
+export async function memoryOf(stage: Stage): Promise<number> {
   const status = await readFile(`/proc/${stage.pid('api')}/status`, 'utf8').catch(() => '');
   return Math.round(Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) / 1024);
 }
 
 /** The most that the API's process held meanwhile. */
-async function peakWhile(stage: Stage, work: () => Promise<void>): Promise<number> {
+export async function peakWhile(stage: Stage, work: () => Promise<void>): Promise<number> {
   let peak = 0;
   let looking: Promise<void> = Promise.resolve();
   const look = async () => {

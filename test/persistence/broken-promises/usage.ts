@@ -1,8 +1,8 @@
 import type { Case } from './cast.ts';
 
-const event = (key: string, tenant: string) =>
-  `insert into usage_events (tenant_id, key, event_name, customer_id, event_at, properties, ingested_at)
-    values ('${tenant}', '${key}', 'nobody counts this', 'cus_of_nobody', date_trunc('hour', now()), '{}', now())`;
+const event = (key: string, tenant: string, revision = 0) =>
+  `insert into usage_events (tenant_id, key, revision, event_name, customer_id, event_at, properties, ingest_xid, ingested_at)
+    values ('${tenant}', '${key}', ${revision}, 'nobody counts this', 'cus_of_nobody', date_trunc('hour', now()), '{}', '3', now())`;
 const known = (key: string, tenant: string) =>
   `insert into usage_event_keys (tenant_id, key, digest, event_at) values ('${tenant}', '${key}', '', date_trunc('hour', now()))`;
 
@@ -29,5 +29,26 @@ export const USAGE_CASES: readonly Case[] = [
       event('twice', otherTenant),
     ],
     row: ({ otherTenant }) => ({ tenant_id: otherTenant, key: 'twice', revision: 0, times: 2 }),
+  },
+  {
+    promise: 'one_revision_counts',
+    how: 'an event was amended and counts as it was, too',
+    sql: ({ otherTenant }) => [
+      known('amended', otherTenant),
+      event('amended', otherTenant),
+      event('amended', otherTenant, 1),
+    ],
+    row: ({ otherTenant }) => ({ tenant_id: otherTenant, key: 'amended', counting: [0, 1] }),
+  },
+  {
+    promise: 'imports_take_each_row',
+    how: 'one is over and a row of it is left',
+    sql: ({ otherTenant }) => [
+      `insert into usage_imports (id, tenant_id, format, status, rows, created_at, updated_at, finished_at)
+        values ('imp_one', '${otherTenant}', 'csv', 'completed', 2, now(), now(), now())`,
+      `insert into usage_import_chunks (import_id, n, tenant_id, first_row, rows, accepted, duplicates, rejected, done_at)
+        values ('imp_one', 1, '${otherTenant}', 1, 1, 1, 0, 0, now())`,
+    ],
+    row: () => ({ id: 'imp_one', rows: 2, taken: 1 }),
   },
 ];
