@@ -33,6 +33,11 @@ export const WORKLOADS: Record<string, { about: string; load: () => Promise<Work
       '60,000 events of use in batches of 1, 100 and 1,000, against a raw COPY and against a bare Express with one unnest',
     load: async () => (await import('./ingest.ts')).ingest,
   },
+  usage: {
+    about:
+      'ten million events of 2,000 subscriptions: a month of one, of a tenant by day, of all at their close, against plain SQL',
+    load: async () => (await import('./usage.ts')).usage,
+  },
   calculation: {
     about:
       '100,000 lines over all price models with their traces, against the same formulas in bare decimal.js',

@@ -43,12 +43,10 @@ const counting = {
   aggregation: z.enum(AGGREGATIONS, {
     error: `Write one of ${AGGREGATIONS.join(', ')}.`,
   }),
-  property: propertyIn
-    .optional()
-    .meta({
-      description:
-        'The property that is aggregated; not for count. An event without it as a number does not count.',
-    }),
+  property: propertyIn.optional().meta({
+    description:
+      'The property that is aggregated; not for count. An event without it as a number does not count.',
+  }),
   factor_property: propertyIn
     .optional()
     .meta({ description: 'For sum_product: what the property is multiplied by, event by event.' }),
@@ -64,13 +62,9 @@ const counting = {
     .meta({
       description: 'Properties by which quantities are kept apart, for queries and for matrix prices.',
     }),
-  bucket: z
-    .enum(METER_BUCKETS)
-    .nullable()
-    .default(null)
-    .meta({
-      description: 'Each hour or day of the customer is counted and priced alone, then they are summed.',
-    }),
+  bucket: z.enum(METER_BUCKETS).nullable().default(null).meta({
+    description: 'Each hour or day of the customer is counted and priced alone, then they are summed.',
+  }),
   rounding: z
     .strictObject({
       mode: z.enum(QUANTITY_ROUNDINGS),
@@ -181,11 +175,9 @@ export const meterOut = z
     external_id: z.string().nullable(),
     name: z.string(),
     event_name: z.string(),
-    versions: z
-      .array(versionOut)
-      .meta({
-        description: 'Oldest first. A period is counted by the last that is in force when it begins.',
-      }),
+    versions: z.array(versionOut).meta({
+      description: 'Oldest first. A period is counted by the last that is in force when it begins.',
+    }),
     archived_at: instantOut.nullable(),
     metadata: metadataOut,
     created_at: instantOut,

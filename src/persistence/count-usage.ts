@@ -57,18 +57,21 @@ export async function countUsage(tx: Tx, rule: CountingRule, question: UsageQues
         ${starts ? sql`grouping(bucket) = 0` : sql`false`} as "isBucket",
         ${by.length > 0 ? sql`case grouping("group") when 0 then "group" end` : sql`null::jsonb`} as values,
         pg_current_snapshot()::text as snapshot
-      from (${events}) counted where v is not null group by grouping sets (${sql.join(sets)})
+      from (${events}) counted group by grouping sets (${sql.join(sets)})
       order by ${starts ? sql`bucket` : sql`"values"`}`,
   );
   const whole = rows.find(({ isBucket, values }) => !isBucket && values === null);
   const snapshot = question.snapshot ?? whole?.snapshot ?? '';
-  const buckets = starts && rows.flatMap((row) => (row.isBucket ? new Decimal(row.quantity) : []));
+  const buckets =
+    starts && rows.flatMap((row) => (row.isBucket && row.events !== '0' ? new Decimal(row.quantity) : []));
   return {
     quantity: buckets ? sum(buckets) : new Decimal(whole?.quantity ?? 0),
     eventCount: Number(whole?.events ?? 0),
     groups:
       by.length > 0
-        ? rows.flatMap(({ values, quantity }) => (values ? { values, quantity: new Decimal(quantity) } : []))
+        ? rows.flatMap(({ values, events: counted, quantity }) =>
+            values && counted !== '0' ? { values, quantity: new Decimal(quantity) } : [],
+          )
         : null,
     buckets,
     events: perEvent ? await eachEvent(tx, rule, { ...question, snapshot }) : null,
@@ -114,5 +117,7 @@ export function countedEvents(
     from usage_events e
     where e.tenant_id = ${rule.tenantId} and e.customer_id ${whose} and e.event_name = ${rule.eventName}
       and e.event_at >= ${start.toISOString()} and e.event_at < ${end.toISOString()}
-      ${eventOf(subscription)}${eventFits(rule)} and ${eventCounts(snapshot ?? null)}`;
+      ${eventOf(subscription)}${eventFits(rule)} and ${eventCounts(snapshot ?? null)}
+    -- keeps what an event is worth from being worked out again for everything that is made of it
+    offset 0`;
 }

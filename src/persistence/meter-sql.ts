@@ -50,7 +50,7 @@ export function totalOf({ aggregation }: Pick<CountingRule, 'aggregation'>): Fra
     case 'min':
       return sql`coalesce(min(v), 0)`;
     case 'latest':
-      return sql`coalesce((array_agg(v order by at desc, key desc, revision desc))[1], 0)`;
+      return sql`coalesce((array_agg(v order by at desc, key desc, revision desc) filter (where v is not null))[1], 0)`;
     case 'unique_count':
       return sql`count(distinct v)::numeric`;
   }

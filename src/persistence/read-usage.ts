@@ -76,6 +76,10 @@ type Answer = { rows: Row[]; snapshot: string };
 
 const LISTED = sql`coalesce(json_agg(json_build_array(bucket, "group", quantity, events)), '[]') as rows`;
 
+/** Where nothing is told apart there is one group, and no need to compare it row by row. */
+const keyOf = ({ by }: UsageRange) => (by.length > 0 ? sql`bucket, "group"` : sql`bucket`);
+const groupOf = ({ by }: UsageRange) => (by.length > 0 ? sql`"group"` : sql`'[]'::jsonb`);
+
 /** Everything from the events: for meters without rollups, and while those are being built. */
 async function fromEvents(
   tx: Tx,
@@ -90,8 +94,8 @@ async function fromEvents(
   const [answer] = await query<Answer>(
     tx,
     sql`select ${LISTED}, pg_current_snapshot()::text as snapshot from (
-      select bucket, "group", ${asQuantity(totalOf(rule))} as quantity, count(v)::text as events
-      from (${events}) counted where v is not null group by bucket, "group" limit ${POINTS_MAX + 1}) by_bucket`,
+      select bucket, ${groupOf(range)} as "group", ${asQuantity(totalOf(rule))} as quantity, count(v)::text as events
+      from (${events}) counted group by ${keyOf(range)} having count(v) > 0 limit ${POINTS_MAX + 1}) by_bucket`,
   );
   return answer ?? { rows: [], snapshot: '' };
 }
@@ -184,8 +188,8 @@ function rollupStatement(rule: CountingRule, range: UsageRange, { starts, cut, x
         and ${isNews(sql`e.ingest_xid`)}
         and not ${isRaw(sql`e.customer_id`, sql`date_trunc('hour', e.event_at, 'UTC')`)})
     select ${LISTED}, pg_current_snapshot()::text as snapshot, exists (select from st) as ready from (
-      select bucket, "group", ${asQuantity(totalOfCells(rule))} as quantity, sum(count)::text as events
-      from counted group by bucket, "group" limit ${POINTS_MAX + 1}) by_bucket`;
+      select bucket, ${groupOf(range)} as "group", ${asQuantity(totalOfCells(rule))} as quantity, sum(count)::text as events
+      from counted group by ${keyOf(range)} limit ${POINTS_MAX + 1}) by_bucket`;
 }
 
 /** Of a cell what its aggregation puts together again. */

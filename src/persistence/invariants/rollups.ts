@@ -16,7 +16,8 @@ export const ROLLUP_PROMISES: readonly Promised[] = [
     sentence: 'No usage was taken in by a transaction that is yet to come.',
     query: () => sql`
       select e.tenant_id, e.key, e.ingest_xid::text from usage_events e
-      where e.ingest_xid >= pg_snapshot_xmax(pg_current_snapshot()) order by e.ingest_xid desc limit 20`,
+      where e.ingest_xid >= pg_snapshot_xmax(pg_current_snapshot())
+        and e.ingest_xid is distinct from pg_current_xact_id_if_assigned() order by e.ingest_xid desc limit 20`,
   },
 ];
 
