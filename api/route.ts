@@ -28,6 +28,7 @@ export type Tag =
   | 'Plans'
   | 'Subscriptions'
   | 'Usage'
+  | 'Entitlements'
   | 'Invoices'
   | 'Payments'
   | 'Webhooks'

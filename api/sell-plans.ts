@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { mergeMetadata, metadataFits } from '../src/contract/common.ts';
+import type { PlanFeatureIn } from '../src/contract/features.ts';
 import {
   type addOnCreate,
   type planCreate,
@@ -25,6 +26,7 @@ import {
   updatePlan,
 } from '../src/persistence/save-plans.ts';
 import { newId } from '../src/platform/ids.ts';
+import { featuresFor } from './keep-feature.ts';
 import { metersFor } from './keep-meter.ts';
 import { type ListQuery, listRows, pageOf, presentList } from './list.ts';
 import type { Call } from './route.ts';
@@ -40,6 +42,7 @@ type Published = {
   trial_days?: number | null | undefined;
   usage_thresholds?: z.output<typeof usageThresholds> | undefined;
   invoice_grace_hours?: number | null | undefined;
+  features?: readonly PlanFeatureIn[] | undefined;
   prices: readonly PriceDraft[];
 };
 type Where = Pick<Call, 'tenantId' | 'cause'>;
@@ -141,7 +144,7 @@ async function ofKind(tx: Tx, kind: PlanKind, reference: string, options = {}): 
   return found(plan?.kind === kind ? plan : null, NOUNS[kind]);
 }
 
-/** Writes a version and its prices. The caller holds the lock of the plan, or has just made it. */
+/** Writes a version, its prices and its features. The caller holds the lock of the plan, or has just made it. */
 async function publish(
   tx: Tx,
   plan: Plan,
@@ -183,8 +186,9 @@ async function publish(
     invoiceGraceHours: asked.invoice_grace_hours ?? null,
     createdAt: now,
   };
-  await insertPlanVersion(tx, published, prices);
-  return { plan, version: published, latestVersion: version, prices };
+  const features = await featuresFor(tx, published, asked.features ?? []);
+  await insertPlanVersion(tx, published, prices, features);
+  return { plan, version: published, latestVersion: version, prices, features };
 }
 
 /** The ids of the items that prices name, by reference. Throws `validation_failed` for each that there is not. */
@@ -213,8 +217,8 @@ async function sold(tx: Tx, plan: Plan): Promise<PlanAtVersion> {
   return found(await findPlanAtVersion(tx, plan, null), 'version of this plan');
 }
 
-function present({ plan, version, latestVersion, prices }: PlanAtVersion): Shown {
-  return presentPlan(plan, version, latestVersion, prices);
+function present({ plan, version, latestVersion, prices, features }: PlanAtVersion): Shown {
+  return presentPlan(plan, version, latestVersion, prices, features);
 }
 
 async function announce(

@@ -297,6 +297,28 @@ create policy system_all on customers to perennial_system using (true) with chec
 grant insert, select, update on customers to perennial_app;
 grant insert, select, update on customers to perennial_system;
 
+create table entitlement_overrides (
+  customer_id text collate "C" not null,
+  feature_id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  enabled boolean not null,
+  limit_quantity numeric(30,12),
+  soft boolean default false not null,
+  expires_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table entitlement_overrides add constraint entitlement_overrides_pkey PRIMARY KEY (customer_id, feature_id);
+alter table entitlement_overrides add constraint entitlement_overrides_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table entitlement_overrides add constraint entitlement_overrides_tenant_id_feature_id_fkey FOREIGN KEY (tenant_id, feature_id) REFERENCES features(tenant_id, id);
+alter table entitlement_overrides add constraint entitlement_overrides_limit_quantity_check CHECK ((limit_quantity >= (0)::numeric));
+alter table entitlement_overrides enable row level security;
+alter table entitlement_overrides force row level security;
+create policy app_own_tenant on entitlement_overrides to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on entitlement_overrides to perennial_system using (true) with check (true);
+grant delete, insert, select, update on entitlement_overrides to perennial_app;
+grant delete, insert, select, update on entitlement_overrides to perennial_system;
+
 create table events (
   id text collate "C" not null,
   tenant_id text collate "C" not null,
@@ -332,6 +354,35 @@ create policy app_own_tenant on events to perennial_app using ((tenant_id = NULL
 create policy system_all on events to perennial_system using (true) with check (true);
 grant insert, select, update on events to perennial_app;
 grant insert, select, update on events to perennial_system;
+
+create table features (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  external_id text,
+  name text not null,
+  kind text not null,
+  meter_id text collate "C",
+  reset text,
+  archived_at timestamp(3) with time zone,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table features add constraint features_pkey PRIMARY KEY (id);
+alter table features add constraint features_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table features add constraint features_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table features add constraint features_tenant_id_meter_id_fkey FOREIGN KEY (tenant_id, meter_id) REFERENCES meters(tenant_id, id);
+alter table features add constraint features_check CHECK (((kind = 'metered'::text) = (meter_id IS NOT NULL)));
+alter table features add constraint features_check1 CHECK (((kind = 'metered'::text) = (reset IS NOT NULL)));
+alter table features add constraint features_kind_check CHECK ((kind = ANY (ARRAY['boolean'::text, 'limit'::text, 'metered'::text])));
+alter table features add constraint features_reset_check CHECK ((reset = ANY (ARRAY['billing_period'::text, 'day'::text, 'week'::text, 'month'::text, 'year'::text])));
+CREATE UNIQUE INDEX features_external_id ON public.features USING btree (tenant_id, external_id) WHERE (archived_at IS NULL);
+alter table features enable row level security;
+alter table features force row level security;
+create policy app_own_tenant on features to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on features to perennial_system using (true) with check (true);
+grant insert, select, update on features to perennial_app;
+grant insert, select, update on features to perennial_system;
 
 create table gateway_connections (
   id text collate "C" not null,
@@ -866,6 +917,26 @@ create policy app_own_tenant on pending_items to perennial_app using ((tenant_id
 create policy system_all on pending_items to perennial_system using (true) with check (true);
 grant insert, select, update on pending_items to perennial_app;
 grant insert, select, update on pending_items to perennial_system;
+
+create table plan_features (
+  plan_id text collate "C" not null,
+  plan_version integer not null,
+  feature_id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  limit_quantity numeric(30,12),
+  soft boolean default false not null
+);
+alter table plan_features add constraint plan_features_pkey PRIMARY KEY (plan_id, plan_version, feature_id);
+alter table plan_features add constraint plan_features_plan_id_plan_version_fkey FOREIGN KEY (plan_id, plan_version) REFERENCES plan_versions(plan_id, version);
+alter table plan_features add constraint plan_features_tenant_id_feature_id_fkey FOREIGN KEY (tenant_id, feature_id) REFERENCES features(tenant_id, id);
+alter table plan_features add constraint plan_features_limit_quantity_check CHECK ((limit_quantity >= (0)::numeric));
+CREATE TRIGGER plan_features_immutable BEFORE DELETE OR UPDATE ON public.plan_features FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table plan_features enable row level security;
+alter table plan_features force row level security;
+create policy app_own_tenant on plan_features to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on plan_features to perennial_system using (true) with check (true);
+grant insert, select on plan_features to perennial_app;
+grant insert, select on plan_features to perennial_system;
 
 create table plan_migration_subscribers (
   migration_id text collate "C" not null,

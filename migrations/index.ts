@@ -25,6 +25,7 @@ import { Migration20261121102320_bill_metered_usage } from './Migration202611211
 import { Migration20261121102330_collect_usage } from './Migration20261121102330_collect_usage.ts';
 import { Migration20261121102335_import_usage } from './Migration20261121102335_import_usage.ts';
 import { Migration20261121102340_backfill_usage } from './Migration20261121102340_backfill_usage.ts';
+import { Migration20261121102400_grant_features } from './Migration20261121102400_grant_features.ts';
 import { Migration20261121102800_credit_planned_ends } from './Migration20261121102800_credit_planned_ends.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
@@ -56,5 +57,6 @@ export const migrationsList = [
   Migration20261121102330_collect_usage,
   Migration20261121102335_import_usage,
   Migration20261121102340_backfill_usage,
+  Migration20261121102400_grant_features,
   Migration20261121102800_credit_planned_ends,
 ].map((migration) => ({ name: migration.name, class: migration }));

@@ -9,7 +9,9 @@ import { creditNoteRoutes } from './credit-notes.ts';
 import { customerRoutes } from './customers.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { documentationRoutes } from './documentation.ts';
+import { entitlementRoutes } from './entitlements.ts';
 import { eventRoutes } from './events.ts';
+import { featureRoutes } from './features.ts';
 import { gatewayCallbackRoutes } from './gateway-callbacks.ts';
 import { gatewayConnectionRoutes } from './gateway-connections.ts';
 import { invoiceLineRoutes } from './invoice-lines.ts';
@@ -56,6 +58,8 @@ const described: readonly Route[] = [
   ...scheduledChangeRoutes,
   ...meterRoutes,
   ...meterQueryRoutes,
+  ...featureRoutes,
+  ...entitlementRoutes,
   ...usageRoutes,
   ...usageEventRoutes,
   ...usageSearchRoutes,

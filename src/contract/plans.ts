@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { PlanFeature } from '../domain/feature.ts';
 import { PLAN_KINDS, type Plan, type PlanVersion, type Price } from '../domain/plan.ts';
 import { checkSlots } from './check-price.ts';
 import {
@@ -12,6 +13,7 @@ import {
   presentInstant,
   presentOptionalInstant,
 } from './common.ts';
+import { planFeatureOut, planFeatures, presentPlanFeature } from './features.ts';
 import { addOnPriceCreate, presentPrice, priceCreate, priceOut } from './prices.ts';
 import { checkThresholds, presentThreshold, usageThresholdOut, usageThresholds } from './usage-thresholds.ts';
 
@@ -48,6 +50,7 @@ export const planCreate = z
       .meta({ description: 'The trial of new subscriptions that do not say otherwise.' }),
     prices,
     usage_thresholds: usageThresholds.optional(),
+    features: planFeatures.optional(),
     invoice_grace_hours: graceHours.nullable().optional(),
     metadata: metadataIn.optional(),
   })
@@ -76,6 +79,7 @@ export const planVersionCreate = z
     trial_days: trialDays.nullable().optional(),
     prices,
     usage_thresholds: usageThresholds.optional(),
+    features: planFeatures.optional(),
     invoice_grace_hours: graceHours.nullable().optional(),
   })
   .superRefine(checkThresholds)
@@ -90,6 +94,7 @@ export const addOnCreate = z
     external_id: externalId.optional(),
     description: z.string().max(2000).optional(),
     prices: addOnPrices,
+    features: planFeatures.optional(),
     metadata: metadataIn.optional(),
   })
   .meta({
@@ -106,7 +111,7 @@ export const addOnCreate = z
   });
 
 export const addOnVersionCreate = z
-  .strictObject({ prices: addOnPrices })
+  .strictObject({ prices: addOnPrices, features: planFeatures.optional() })
   .meta({ id: 'AddOnVersionCreate', description: 'The whole new price list.' });
 
 /** Which version of a plan or an add-on is meant. */
@@ -140,6 +145,7 @@ export const planOut = z
     latest_version: z.int(),
     trial_days: z.int().nullable(),
     usage_thresholds: z.array(usageThresholdOut),
+    features: z.array(planFeatureOut),
     invoice_grace_hours: z.int().nullable(),
     prices: z.array(priceOut),
     archived_at: instantOut.nullable(),
@@ -149,12 +155,13 @@ export const planOut = z
   })
   .meta({ id: 'Plan' });
 
-/** A plan or an add-on at one of its versions, with that version's prices. */
+/** A plan or an add-on at one of its versions, with that version's prices and features. */
 export function presentPlan(
   plan: Plan,
   version: PlanVersion,
   latestVersion: number,
   prices: readonly Price[],
+  features: readonly PlanFeature[],
 ): z.infer<typeof planOut> {
   return {
     object: plan.kind,
@@ -166,6 +173,7 @@ export function presentPlan(
     latest_version: latestVersion,
     trial_days: version.trialDays,
     usage_thresholds: version.usageThresholds.map(presentThreshold),
+    features: features.map(presentPlanFeature),
     invoice_grace_hours: version.invoiceGraceHours,
     prices: prices.map(presentPrice),
     archived_at: presentOptionalInstant(plan.archivedAt),

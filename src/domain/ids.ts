@@ -17,6 +17,9 @@ export const ID_PREFIXES = [
   'chg', // scheduled change
   'pl', // pending line
   'mtr', // meter
+  'feat', // feature
+  'alrt', // alert
+  'fir', // firing of an alert
   'use', // usage record
   'col', // collector
   'imp', // usage import

@@ -5,6 +5,7 @@ import { CommandSchema } from './commands.ts';
 import { CreditNoteLineSchema, CreditNoteSchema } from './credit-notes.ts';
 import { CustomerSchema, GatewayConnectionSchema, PaymentMethodSchema } from './customers.ts';
 import { EventSchema } from './events.ts';
+import { EntitlementOverrideSchema, FeatureSchema, PlanFeatureSchema } from './features.ts';
 import { InvoiceLineSchema, InvoiceSchema } from './invoices.ts';
 import { ItemSchema } from './items.ts';
 import { MeterSchema, MeterVersionSchema } from './meters.ts';
@@ -45,6 +46,9 @@ export const ENTITIES = [
   PriceSchema,
   MeterSchema,
   MeterVersionSchema,
+  FeatureSchema,
+  PlanFeatureSchema,
+  EntitlementOverrideSchema,
   SubscriptionSchema,
   SubscriptionItemSchema,
   ItemSegmentSchema,

@@ -122,6 +122,8 @@ async function makeOneOfEach(): Promise<void> {
   await post('/v1/events', { idempotency_key: 'a-call', ...event });
   objects['events'] = 'a-call';
   objects['meters'] = await post('/v1/meters', { name: 'Calls', event_name: 'call', aggregation: 'count' });
+  objects['features'] = await post('/v1/features', { name: 'Export', kind: 'boolean' });
+  inner['feature'] = objects['features'];
   objects['usage_imports'] = await post('/v1/usage_imports?format=ndjson', event);
   objects['deliveries'] = await newest('/v1/deliveries?status=pending');
 }
