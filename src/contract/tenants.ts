@@ -39,7 +39,10 @@ export const dunningPolicyIn = z
   .strictObject({
     retry_days: retryDays,
     local_hour: z.int().min(0).max(23).default(9),
-    end_action: z.enum(DUNNING_END_ACTIONS).default('cancel'),
+    end_action: z.enum(DUNNING_END_ACTIONS).default('cancel').meta({
+      description:
+        'What becomes of the subscription when every retry has failed. "pause" gives back the time that is left, off the open invoice first, until the subscription is resumed.',
+    }),
     invoice: z.enum(['uncollectible', 'leave_open']).optional().meta({
       description:
         'What becomes of the invoice: "uncollectible" when absent and the end is "cancel", else "leave_open".',

@@ -8,8 +8,9 @@ import type { Decision } from './decision.ts';
 import { lateLines } from './late-usage.ts';
 import type { Life } from './life.ts';
 import { newChangeId } from './new-ids.ts';
+import { derived } from './next-step.ts';
 import { startBilling } from './start-billing.ts';
-import type { PricedItem, Subscription, SubscriptionItem } from './subscription.ts';
+import { type PricedItem, type Subscription, type SubscriptionItem, TRANSITIONS } from './subscription.ts';
 import { closeInTrial, trialItem } from './trial-periods.ts';
 
 export type Pause = { credit: boolean; resumeAt: Date | null };
@@ -49,6 +50,18 @@ export function decidePause(
       ? [{ id: newChangeId(0), effectiveAt: resumeAt, mode: 'at', scheduleId: null, action }]
       : [],
   });
+}
+
+/**
+ * The pause that dunning may end with (billing rule 33): until somebody resumes it, with credit for what was not used, which
+ * mostly comes off the very invoice that was not paid. Nobody is charged once more on the way: what ran in arrears is
+ * left open. Null for a subscription that cannot rest, or rests already; it stays past due.
+ */
+export function decideUnpaidPause(life: Life, at: Date): Decision | null {
+  const subscription = derived(life.subscription);
+  if (!TRANSITIONS[subscription.status].includes('paused')) return null;
+  const decision = decidePause({ ...life, subscription }, { credit: true, resumeAt: null }, at);
+  return { ...decision, collect: false };
 }
 
 /** An item without a running period, or with the one that was paid ahead and is not given back. */

@@ -1,7 +1,7 @@
 import { localTimeOnDay } from './calendar.ts';
 
 /** What happens when every retry has failed (billing rule 33). */
-export const DUNNING_END_ACTIONS = ['cancel', 'unpaid', 'leave_past_due'] as const;
+export const DUNNING_END_ACTIONS = ['cancel', 'unpaid', 'pause', 'leave_past_due'] as const;
 export type DunningEndAction = (typeof DUNNING_END_ACTIONS)[number];
 
 export type DunningPolicy = {

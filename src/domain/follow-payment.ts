@@ -116,12 +116,12 @@ export function endOfDunning(
 
 /** A subscription that is canceled for want of payment, before the cancellation is decided. */
 export function unpaidCancellation(subscription: Subscription, overdue: Overdue): Subscription {
-  return {
-    ...subscription,
-    overdueCount: overdue.count,
-    pastDueSince: overdue.since,
-    cancellationReason: 'payment failed',
-  };
+  return { ...withOverdue(subscription, overdue), cancellationReason: 'payment failed' };
+}
+
+/** A subscription that counts its overdue invoices as they are. */
+export function withOverdue(subscription: Subscription, overdue: Overdue): Subscription {
+  return { ...subscription, overdueCount: overdue.count, pastDueSince: overdue.since };
 }
 
 /** Whether the policy's end makes the subscription unpaid. Its invoices have been followed before this is asked. */

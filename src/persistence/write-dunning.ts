@@ -1,4 +1,5 @@
 import { decideCancel, decideExpire } from '../domain/decide-end.ts';
+import { decideUnpaidPause } from '../domain/decide-pause.ts';
 import { afterFailure, type Collection, type DunningEndAction } from '../domain/dunning.ts';
 import {
   afterDunnedFailure,
@@ -7,10 +8,12 @@ import {
   endOfDunning,
   policyFor,
   unpaidCancellation,
+  withOverdue,
   withoutHardDeclines,
 } from '../domain/follow-payment.ts';
 import { overdueInvoice } from '../domain/open-invoice.ts';
 import type { PaymentAttempt } from '../domain/payment.ts';
+import { putOffCredits } from '../domain/put-off-credits.ts';
 import { isEnded, type Subscription } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { advanceLine, type Line } from './advance-line.ts';
@@ -21,10 +24,10 @@ import {
   saveCollection,
   saveInvoice,
 } from './invoice-facts.ts';
-import { withUsage } from './life-facts.ts';
+import { withFees, withUsage } from './life-facts.ts';
 import { type Owed, timeZoneOf } from './lock-owed.ts';
 import { nudgeSubscription } from './nudge-workflows.ts';
-import { lockSubscription, overdueOf } from './subscription-facts.ts';
+import { lockSubscription, overdueOf, type SubscriptionFacts } from './subscription-facts.ts';
 import type { Write } from './write.ts';
 import { endCollection, tellOfInvoice, writeOff, writeVoid } from './write-invoice.ts';
 import { applyDecision, changeSubscription, followInvoices, tellOfStatus } from './write-subscription.ts';
@@ -138,19 +141,38 @@ async function leaveOpen(
 }
 
 async function endSubscription(write: Write, id: string, action: DunningEndAction): Promise<void> {
-  const locked = await lockSubscription(write.tx, id);
-  if (!locked || isEnded(locked.subscription.status)) return;
-  const facts = await withUsage(write.tx, locked, write.at);
-  if (action === 'cancel') {
-    const noted = unpaidCancellation(facts.subscription, await overdueOf(write.tx, id));
-    // Whoever did not pay for weeks is not charged once more at the door: the final invoice stays open.
-    const decision = { ...decideCancel({ ...facts, subscription: noted }, write.at), collect: false };
-    await applyDecision(write, facts, decision, null);
-  } else {
-    // Its invoices have just changed, so the count of overdue ones comes first: only what is past due becomes unpaid.
-    const subscription = (await followInvoices(write, facts)) ?? facts.subscription;
-    if (becomesUnpaid(subscription, action))
-      await changeSubscription(write, { ...facts, subscription }, { ...subscription, unpaidSince: write.at });
-  }
+  const facts = await lockSubscription(write.tx, id);
+  if (!facts || isEnded(facts.subscription.status)) return;
+  if (action === 'cancel') await cancelUnpaid(write, facts);
+  else if (action !== 'pause' || !(await pauseUnpaid(write, facts))) await stayUnpaid(write, facts, action);
   await nudgeSubscription(write, id);
+}
+
+async function cancelUnpaid(write: Write, locked: SubscriptionFacts): Promise<void> {
+  const { tx, at } = write;
+  const facts = await withUsage(tx, locked, at);
+  const noted = unpaidCancellation(facts.subscription, await overdueOf(tx, facts.subscription.id));
+  // Whoever did not pay for weeks is not charged once more at the door: the final invoice stays open.
+  const decision = { ...decideCancel({ ...facts, subscription: noted }, at), collect: false };
+  await applyDecision(write, facts, decision, null);
+}
+
+/** Answers false where the subscription cannot be paused. */
+async function pauseUnpaid(write: Write, locked: SubscriptionFacts): Promise<boolean> {
+  const { tx, at } = write;
+  const facts = await withFees(tx, locked, at);
+  const noted = withOverdue(facts.subscription, await overdueOf(tx, facts.subscription.id));
+  const paused = decideUnpaidPause({ ...facts, subscription: noted }, at);
+  if (!paused) return false;
+  // What another charge is under way for is given back when that is over.
+  const underWay = facts.fees.flatMap((fee) => (fee.underWay && fee.lineId ? [fee.lineId] : []));
+  await applyDecision(write, facts, putOffCredits(paused, new Set(underWay), facts.pending.length), null);
+  return true;
+}
+
+/** Its invoices have just changed, so the count of overdue ones comes first: only what is past due becomes unpaid. */
+async function stayUnpaid(write: Write, facts: SubscriptionFacts, action: DunningEndAction): Promise<void> {
+  const subscription = (await followInvoices(write, facts)) ?? facts.subscription;
+  if (becomesUnpaid(subscription, action))
+    await changeSubscription(write, { ...facts, subscription }, { ...subscription, unpaidSince: write.at });
 }

@@ -27,7 +27,7 @@ const troubles = fc.record({
   days: fc.integer({ min: 200, max: DAYS_MAX }),
   graceHours: rarely(fc.integer({ min: 1, max: 100 }), 6),
   method: rarely(fc.constantFrom('declines', 'none'), 12),
-  endAction: rarely(fc.constantFrom('cancel', 'unpaid', 'leave_past_due'), 3),
+  endAction: rarely(fc.constantFrom('cancel', 'unpaid', 'pause', 'leave_past_due'), 3),
   behavior: rarely(fc.constantFrom('default_active', 'error_if_incomplete', 'default_incomplete'), 6),
   atTrialEnd: rarely(fc.constantFrom('pause', 'cancel'), 4),
   second: rarely(fc.integer({ min: 1, max: 900 }), 5),

@@ -165,6 +165,71 @@ describe('one unpaid renewal', () => {
     ]);
   });
 
+  test('pause: what is left of the period comes off the invoice, the rest stays owed, and a resume goes on', async () => {
+    await money.tenantSetting({
+      dunningPolicy: { ...DEFAULT_DUNNING_POLICY, endAction: 'pause', invoice: 'leave_open' },
+    });
+    const { clock, customer, first } = await subscribed('tok_insufficient_funds');
+    await world.advance(clock, '2026-06-10T12:00:00Z');
+    expect(await money.charges(customer)).toEqual(['2026-03-01 12:00 #1 settled', ...declined(2)]);
+    expect(await money.subscription(first)).toMatchObject({
+      status: 'paused',
+      pausedAt: new Date('2026-04-08T13:00:00Z'),
+      overdueCount: 1,
+      currentPeriodEnd: null,
+    });
+    expect((await money.events(first)).filter((type) => /past_due|paused/.test(type))).toEqual([
+      'subscription.past_due',
+      'subscription.paused',
+    ]);
+    // Of 30 days of 20.00 the first 7 were had: 20.00 - 15.33 = 4.67.
+    const [, renewal, ...others] = await money.invoices(first);
+    expect(renewal).toMatchObject({ status: 'open' });
+    expect(renewal?.amountCredited.toFixed(2)).toBe('15.33');
+    expect(others).toEqual([]);
+
+    // Paying does not resume it: that is asked for, and bills up to the next boundary.
+    await money.newMethod(customer, 'tok_succeeds');
+    await world.advance(clock, '2026-06-11T12:00:00Z');
+    expect(await money.subscription(first)).toMatchObject({ status: 'paused', overdueCount: 0 });
+    const now = { effective: 'now', at: null, preview_token: null } as const;
+    const asked = { requestedAt: new Date('2026-06-11T12:00:00Z') };
+    expect(await world.command(first, 'resume', now, asked)).toMatchObject({ outcome: 'applied' });
+    await world.advance(clock, '2026-07-02T00:00:00Z');
+    expect((await money.charges(customer)).slice(-3)).toEqual([
+      '2026-06-10 12:00 #2 settled',
+      '2026-06-11 12:00 #3 settled',
+      '2026-07-01 04:00 #4 settled',
+    ]);
+    expect(await money.subscription(first)).toMatchObject({ status: 'active' });
+    // 11 to 30 June are 20 of 30 days.
+    const totals = (await money.invoices(first)).map(({ total }) => total.toFixed(2));
+    expect(totals).toEqual(['20.00', '20.00', '13.33', '20.00']);
+  });
+
+  test('pause: what ran in arrears is billed until then and left open', async () => {
+    await money.tenantSetting({
+      dunningPolicy: { ...DEFAULT_DUNNING_POLICY, endAction: 'pause', invoice: 'leave_open' },
+    });
+    const clock = await world.clock(START);
+    const customer = await world.customer({ testClockId: clock });
+    const plan = await world.plan([{ unitAmount: '20' }, { unitAmount: '31', timing: 'in_arrears' }]);
+    const id = await world.subscribe(customer, plan, { requestedAt: new Date(START) });
+    await money.newMethod(customer, 'tok_insufficient_funds');
+    await world.advance(clock, '2026-07-01T00:00:00Z');
+    // The day of the pause is not billed any more: 7 of 30 days of 31.00 = 7.23.
+    expect(
+      (await money.invoices(id)).map(
+        (invoice) => `${invoice.billingReason} ${invoice.total.toFixed(2)} ${invoice.status}`,
+      ),
+    ).toEqual([
+      'subscription_create 20.00 paid',
+      'subscription_cycle 51.00 open',
+      'subscription_update 7.23 open',
+    ]);
+    expect(await money.subscription(id)).toMatchObject({ status: 'paused' });
+  });
+
   test('leave past due: renewals go on, each with a dunning of its own', async () => {
     await money.tenantSetting({
       dunningPolicy: {

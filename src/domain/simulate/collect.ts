@@ -1,4 +1,5 @@
 import { decideCancel, decideExpire } from '../decide-end.ts';
+import { decideUnpaidPause } from '../decide-pause.ts';
 import { payInvoice } from '../decide-payment.ts';
 import { afterFailure, type Collection, type DunningEndAction, isSuppressed } from '../dunning.ts';
 import { DomainError } from '../errors.ts';
@@ -12,6 +13,7 @@ import {
   policyFor,
   unpaidCancellation,
   withNewMethod,
+  withOverdue,
   withoutHardDeclines,
 } from '../follow-payment.ts';
 import { nextInvoiceStep } from '../invoice-step.ts';
@@ -21,7 +23,7 @@ import { apply, change, finalize, follow, overdueOf, voidHeld } from './apply.ts
 import { lifeAt } from './facts.ts';
 import { advanceLine } from './line-up.ts';
 import type { SimulatedMethod } from './script.ts';
-import type { Attempt, Held, World } from './world.ts';
+import type { Attempt, Held, Lived, World } from './world.ts';
 
 /** Charges and dunning as the activities make them, with a gateway that answers at once as the timeline says. */
 
@@ -166,13 +168,21 @@ function endDunning(world: World, collections: readonly [Collection, ...Collecti
 function endSubscription(world: World, id: string, action: DunningEndAction, at: Date): void {
   const lived = world.lives.get(id);
   if (!lived || isEnded(lived.life.subscription.status)) return;
+  const life = lifeAt(world, lived, at);
+  const overdue = overdueOf(world, id);
   if (action === 'cancel') {
-    const life = lifeAt(world, lived, at);
-    const noted = unpaidCancellation(life.subscription, overdueOf(world, id));
+    const noted = unpaidCancellation(life.subscription, overdue);
     // Whoever did not pay for weeks is not charged once more at the door: the final invoice stays open.
     apply(world, lived, { ...decideCancel({ ...life, subscription: noted }, at), collect: false }, at, 0);
     return;
   }
+  const subscription = withOverdue(life.subscription, overdue);
+  const paused = action === 'pause' ? decideUnpaidPause({ ...life, subscription }, at) : null;
+  if (paused) apply(world, lived, paused, at, 0);
+  else stayUnpaid(world, lived, action, at);
+}
+
+function stayUnpaid(world: World, lived: Lived, action: DunningEndAction, at: Date): void {
   follow(world, lived, at);
   const { subscription } = lived.life;
   if (becomesUnpaid(subscription, action)) change(lived, { ...subscription, unpaidSince: at }, at);
