@@ -14,6 +14,7 @@ export type PartitionDeps = { database: Database; now: () => Date };
 export type PartitionsAnswer = { months: number; moved: number; keys: number; events: number };
 
 const BATCH = 5_000;
+const HEARTBEAT_MS = 5_000;
 
 /**
  * Sees to it that events find a place: months ahead are there, what is over is forgotten, and what nobody wants kept is
@@ -21,7 +22,7 @@ const BATCH = 5_000;
  */
 export async function tendPartitions(
   { database, now }: PartitionDeps,
-  beat: () => void = () => {},
+  goesOn: () => void = () => {},
 ): Promise<PartitionsAnswer> {
   const system = <T>(work: Parameters<typeof database.asSystem<T>>[1]) =>
     database.asSystem('partitions', work);
@@ -32,13 +33,13 @@ export async function tendPartitions(
     crashPoint('partitions.monthPrepared');
     if (moved !== null) answer.months += 1;
     answer.moved += moved ?? 0;
-    beat();
+    goesOn();
   }
   const untilDone = async (work: typeof forgetOldKeys): Promise<number> => {
     let done = 0;
     for (;;) {
       const some = await system((tx) => work(tx, at, BATCH));
-      beat();
+      goesOn();
       done += some;
       if (some < BATCH) return done;
     }
@@ -52,13 +53,13 @@ export function createPartitionActivities(deps: PartitionDeps) {
   return {
     async keepPartitions(): Promise<PartitionsAnswer> {
       const context = Context.current();
+      const beat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
       try {
-        return await tendPartitions(deps, () => {
-          context.cancellationSignal.throwIfAborted();
-          context.heartbeat();
-        });
+        return await tendPartitions(deps, () => context.cancellationSignal.throwIfAborted());
       } catch (error) {
         throw toFailure(error, true);
+      } finally {
+        clearInterval(beat);
       }
     },
   };

@@ -3,7 +3,7 @@ import type { PartitionActivities, PartitionsAnswer } from '../activities/partit
 
 const { keepPartitions } = proxyActivities<PartitionActivities>({
   startToCloseTimeout: '50 minutes',
-  heartbeatTimeout: '2 minutes',
+  heartbeatTimeout: '30 seconds',
   retry: { initialInterval: '5 seconds', backoffCoefficient: 2, maximumInterval: '5 minutes' },
   summary: 'prepare the months to come, forget what is over',
 });

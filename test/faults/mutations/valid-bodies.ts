@@ -4,6 +4,7 @@ import { anotherTenant, make, payer, sellPlan, subscribe, wanted } from '../outa
 import type { Stage } from '../stage.ts';
 import type { Json } from './mutate.ts';
 import { validChanges } from './valid-changes.ts';
+import { validUsage } from './valid-usage.ts';
 
 /** A request that is accepted as it is. */
 export type Request = { path: string; body: Json; key?: string };
@@ -47,6 +48,7 @@ export async function validRequests(stage: Stage): Promise<Record<string, () => 
 
   return {
     ...(await validChanges(stage)),
+    ...(await validUsage(stage)),
     createCustomer: async () => ({
       path: '/v1/customers',
       body: {
