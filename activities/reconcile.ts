@@ -7,6 +7,7 @@ import {
   endpoints,
   events,
   expiredCommands,
+  imports,
   migrations,
   nudges,
 } from './repairs/left-behind.ts';
@@ -24,6 +25,7 @@ const PASSES: readonly [name: string, pass: Pass][] = [
   ['charges', chargesOfEndedInvoices],
   ['clocks', clocks],
   ['migrations', migrations],
+  ['imports', imports],
   ['endpoints', endpoints],
 ];
 

@@ -19,8 +19,9 @@ export class Migration20261121102310_divide_usage_by_month extends Migration {
         perform pg_advisory_xact_lock(hashtextextended('perennial usage months', 0));
         if to_regclass(name) is not null then return null; end if;
         execute format('create table %I (like usage_events including defaults including constraints)', name);
-        -- Nobody adds to the month between its move and its beginning.
-        lock table usage_events_other in access exclusive mode;
+        -- Nobody adds to the month between its move and its beginning. And nobody who was planning to read may have looked up
+        -- the partitions before and read them after: he would find the events neither here nor there. So the parent, first.
+        lock table usage_events in access exclusive mode;
         if exists (select from usage_events_other where event_at >= first and event_at < beyond) then
           execute format('with moved as (delete from usage_events_other where event_at >= $1 and event_at < $2 returning *)
             insert into %I select * from moved', name) using first, beyond;

@@ -6,6 +6,7 @@ import {
   clocksAtWork,
   driveCallback,
   forgottenNudges,
+  importsAtWork,
   type Left,
   migrationsAtWork,
   staleCallbacks,
@@ -59,6 +60,7 @@ export const callbacks: Pass = async function* (deps, { dryRun }) {
 
 export const clocks: Pass = startLost('testClock', 'clock_lost', clocksAtWork);
 export const migrations: Pass = startLost('migratePlan', 'migration_lost', migrationsAtWork);
+export const imports: Pass = startLost('importUsage', 'import_lost', importsAtWork);
 
 /** What is to move, a page at a time, and has no workflow. */
 function startLost(

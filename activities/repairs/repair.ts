@@ -16,6 +16,7 @@ export const REPAIR_KINDS = [
   'callback_stale',
   'clock_lost',
   'migration_lost',
+  'import_lost',
   'endpoint_neglected',
   'nudge_forgotten',
   'command_expired',

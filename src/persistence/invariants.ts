@@ -12,6 +12,7 @@ import { ask, type Broken, type Promised } from './invariants/promised.ts';
 import { ROLLUP_PROMISES } from './invariants/rollups.ts';
 import { SUBSCRIPTION_PROMISES } from './invariants/subscriptions.ts';
 import { TENANT_PROMISES } from './invariants/tenants.ts';
+import { USAGE_CORRECTION_PROMISES } from './invariants/usage-corrections.ts';
 import { USAGE_EVENT_PROMISES } from './invariants/usage-events.ts';
 import { WEBHOOK_PROMISES } from './invariants/webhooks.ts';
 
@@ -23,6 +24,7 @@ export const ROW_PROMISES: readonly Promised[] = [
   ...CREDIT_PROMISES,
   ...LEDGER_PROMISES,
   ...USAGE_EVENT_PROMISES,
+  ...USAGE_CORRECTION_PROMISES,
   ...METERED_PROMISES,
   ...PAYMENT_PROMISES,
   ...SUBSCRIPTION_PROMISES,

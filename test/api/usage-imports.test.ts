@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import type { z } from 'zod';
+import { reconcile } from '../../activities/reconcile.ts';
 import { usageImportOut } from '../../src/contract/usage-imports.ts';
+import { engineOf } from '../../src/main/engine.ts';
 import { runApi } from '../../src/main/run-api.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { freePort } from '../../src/platform/port.ts';
@@ -121,7 +123,8 @@ test('the same file with the same key is taken once, another file with it is ref
     status: 422,
     body: { code: 'idempotency_key_reused' },
   });
-  await over(made.id);
+  const { counts } = await over(made.id);
+  expect(counts).toEqual({ accepted: 20, duplicates: 0, rejected: 0, pending: 0 });
   expect(await stored('once')).toEqual({ count: 20, keys: 20 });
 });
 
@@ -217,3 +220,21 @@ test('an upload that is cut off leaves a failed import, and its key may bring th
   expect((await over(made.id)).counts).toMatchObject({ accepted: 15_000 });
   expect(await stored('cut')).toEqual({ count: 15_000, keys: 15_000 });
 });
+
+test('an import whose workflow is lost is found by its row', async () => {
+  const line = JSON.stringify({ event_name: 'lost', customer_id: customer, timestamp: at() });
+  const made = await accepted(await upload('ndjson', line));
+  await over(made.id);
+  await world.inTenant((tx) =>
+    query(tx, sql`update usage_imports set status = 'running', finished_at = null where id = ${made.id}`),
+  );
+  const { database, client } = world;
+  const repairs = reconcile(
+    { database, engine: engineOf(client, ''), now: () => new Date() },
+    { dryRun: false, from: { pass: 'imports', after: null } },
+  );
+  const kinds: string[] = [];
+  for await (const repair of repairs) kinds.push(`${repair.kind} ${repair.id}`);
+  expect(kinds).toEqual([`import_lost ${made.id}`]);
+  await over(made.id);
+}, 120_000);

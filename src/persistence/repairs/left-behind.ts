@@ -60,6 +60,15 @@ export function migrationsAtWork(tx: Tx, afterId: string, limit: number): Promis
   );
 }
 
+/** Imports whose rows are being taken in. */
+export function importsAtWork(tx: Tx, afterId: string, limit: number): Promise<Left[]> {
+  return query(
+    tx,
+    sql`select id, tenant_id as "tenantId" from usage_imports
+      where id > ${afterId} and status = 'running' order by id limit ${limit}`,
+  );
+}
+
 export type StaleCallback = {
   connectionId: string;
   eventId: string;
