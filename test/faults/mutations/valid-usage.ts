@@ -22,6 +22,9 @@ export async function validUsage(stage: Stage): Promise<Makers> {
     properties: { region: 'eu', bytes: 5 },
   };
   const event = () => ({ idempotency_key: randomUUID(), ...amended });
+  // A backfill that replaces what was used gives way to as many events as there are; a file brings very many.
+  const importer = await make(stage, '/v1/customers', { name: 'Bob' });
+  const imported = () => ({ ...event(), customer_id: importer });
   const counting = {
     aggregation: 'sum_product',
     property: 'bytes',
@@ -71,7 +74,7 @@ export async function validUsage(stage: Stage): Promise<Makers> {
     }),
     archiveFeature: async () => ({ path: `/v1/features/${await feature()}/archive`, body: {} }),
     ...collectors(stage, customer),
-    ...imports(stage, event),
+    ...imports(stage, imported),
     ...backfills(stage, customer, ago, event),
   };
 }
