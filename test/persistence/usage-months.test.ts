@@ -6,6 +6,7 @@ import { connect } from '../../src/persistence/database.ts';
 import type { Database } from '../../src/persistence/doors.ts';
 import { ingestUsage } from '../../src/persistence/ingest-usage.ts';
 import { insertRow } from '../../src/persistence/rows.ts';
+import { isLockTimeout } from '../../src/persistence/trouble.ts';
 import {
   deleteRetained,
   forgetOldKeys,
@@ -149,4 +150,39 @@ test('events are deleted after the days that a tenant keeps them, and never whil
   await ask('update tenants set late_window_days = 10 where id = $1', [tenantId]);
   expect(await remove()).toBe(1);
   expect((await events()).map(({ key }) => key)).toEqual(['edge', 'new', 'newer']);
+});
+
+test('who counts while a month is prepared counts all of it, wherever it is by then', async () => {
+  const at = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 9, 15));
+  await ask(
+    `insert into usage_events (tenant_id, key, event_name, customer_id, event_at, properties, ingested_at)
+      select $1, 'moves ' || n, 'moves', $2, $3, '{}', now() from generate_series(1, 2000) n`,
+    [tenantId, customerId, at.toISOString()],
+  );
+  const counts = new Set<unknown>();
+  let isOver = false;
+  const readers = Array.from({ length: 4 }, async () => {
+    const reader = new pg.Client({ connectionString: testDatabase.ownerUrl });
+    await reader.connect();
+    while (!isOver) {
+      const { rows } = await reader.query(
+        `select count(*)::int as count from usage_events where event_name = 'moves'`,
+      );
+      counts.add(rows[0]?.['count']);
+    }
+    await reader.end();
+  });
+  const prepared = (async () => {
+    for (;;) {
+      const moved = await database
+        .asSystem('a month', (tx) => prepareMonth(tx, at))
+        .catch((error: unknown) => (isLockTimeout(error) ? 'again' : Promise.reject(error)));
+      if (moved !== 'again') return moved;
+    }
+  })().finally(() => {
+    isOver = true;
+  });
+  expect(await prepared).toBe(2_000);
+  await Promise.all(readers);
+  expect([...counts]).toEqual([2_000]);
 });
