@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Customer } from '../domain/customer.ts';
 import type { Tx } from './doors.ts';
 import { query } from './rows.ts';
+import { reopenClosures } from './usage-closures.ts';
 
 /** So many events find their customer in one statement. */
 const BATCH = 10_000;
@@ -30,7 +31,9 @@ export async function attributeUsage(
       )
       select count(*)::integer as found from found`,
   );
-  return row?.found ?? 0;
+  const found = row?.found ?? 0;
+  if (found > 0) await reopenClosures(tx, id);
+  return found;
 }
 
 /**

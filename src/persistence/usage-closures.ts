@@ -47,7 +47,21 @@ function closeForGood({ tx, at }: Write, { id }: Owner): void {
     sql`update usage_closures c set final_at = ${at.toISOString()}
       from tenants tenant
       where tenant.id = c.tenant_id and c.subscription_id = ${id} and c.final_at is null
-        and ${windowEnd} <= ${at.toISOString()} and ${isSettled}`,
+        and ${windowEnd} <= ${at.toISOString()} and ${isSettled} and not ${hasUnseen}`,
+  );
+}
+
+/**
+ * A customer was given events that came before he was known. Where they belong to a period that was done with, it is
+ * looked at once more.
+ */
+export async function reopenClosures(tx: Tx, customerId: string): Promise<void> {
+  await query(
+    tx,
+    sql`update usage_closures c set final_at = null
+      where c.customer_id = ${customerId} and c.final_at is not null and ${hasUnseen} and not exists (
+        select from usage_closures later
+        where later.item_id = c.item_id and later.period_start = c.period_start and later.revision > c.revision)`,
   );
 }
 

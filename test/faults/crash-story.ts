@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { updateRows } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
 import { type Caller, callerOf } from './caller.ts';
+import { collectedUsage } from './crash-usage.ts';
 import type { OddReceiver } from './odd-receiver.ts';
 import type { Stage } from './stage.ts';
 
@@ -48,6 +49,8 @@ export async function playStory(stage: Stage, receiver: OddReceiver): Promise<To
     deletedClock(patient.caller),
     migrated(caller),
     used(stage, caller),
+    counted(stage, caller),
+    collectedUsage(stage, caller),
   ]);
   return [prompt, patient];
 }
@@ -79,14 +82,37 @@ async function customer(caller: Caller, token: string | null, clock?: string): P
 }
 
 /** Events of use carry their keys themselves: repeated, they are duplicates, and the answer says so. */
-async function used({ http }: Stage, caller: Caller): Promise<void> {
+async function used(stage: Stage, caller: Caller): Promise<void> {
   const payer = await customer(caller, null);
   for (let n = 0; n < 2; n += 1) {
     const event = { idempotency_key: `${payer}-${n}`, event_name: 'call', customer_id: payer };
-    const body = { ...event, timestamp: new Date().toISOString() };
-    const { status, body: told } = await http.insist('POST', '/v1/events', body, { key: caller.key });
-    if (status !== 200 || told['rejected'] !== 0)
-      throw new Error(`events were answered ${JSON.stringify(told)}`);
+    await send(stage, caller, { ...event, timestamp: new Date().toISOString() });
+  }
+}
+
+async function send({ http }: Stage, { key }: Caller, event: object): Promise<void> {
+  const { status, body: told } = await http.insist('POST', '/v1/events', event, { key });
+  if (status !== 200 || told['rejected'] !== 0)
+    throw new Error(`events were answered ${JSON.stringify(told)}`);
+}
+
+/** A month that a meter counts, and an event that comes when the subscription has ended: it goes on a trailing invoice. */
+async function counted(stage: Stage, caller: Caller): Promise<void> {
+  const meter = await caller.post('/v1/meters', {
+    name: 'Calls',
+    event_name: 'counted',
+    aggregation: 'count',
+  });
+  const calls = { ...priceOf('0.50'), key: 'calls', model: 'per_unit', meter: meter.id };
+  const plan = await caller.post('/v1/plans', { name: 'Calls', prices: [calls] });
+  const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
+  const payer = await customer(caller, 'tok_succeeds', clock.id);
+  const terms = { customer: payer, plan: plan.id, cancel_at: '2028-02-20T00:00:00.000Z' };
+  await caller.post('/v1/subscriptions', terms);
+  for (const to of ['2028-02-21T00:00:00.000Z', '2028-02-28T00:00:00.000Z', '2028-04-02T00:00:00.000Z']) {
+    const event = { idempotency_key: `${payer} ${to}`, event_name: 'counted', customer_id: payer };
+    await send(stage, caller, { ...event, timestamp: STARTS_AT });
+    await advance(caller, clock.id, to);
   }
 }
 

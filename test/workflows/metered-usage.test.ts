@@ -5,6 +5,7 @@ import type { ActivityDeps } from '../../activities/deps.ts';
 import { presenters } from '../../src/contract/presenters.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import type { Price } from '../../src/domain/plan.ts';
+import { attributeUsage } from '../../src/persistence/attribute-usage.ts';
 import { askRows } from '../../src/persistence/invariants.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { plantMeter, use } from '../support/metered.ts';
@@ -226,6 +227,35 @@ describe('usage that a meter counts', () => {
       ...elapsed,
       'subscription_cycle: Calls, 2 of 1 events, 1',
       'subscription_cycle: Calls (late, TODAY), 5 of 2 events, 0.5',
+    ]);
+  });
+
+  it('is billed also when its events find their customer after everything was done with', async () => {
+    const clock = await world.clock('2027-01-01T00:00:00Z');
+    const customer = await world.customer({ testClockId: clock });
+    const id = await world.subscribe(customer, await metered(), {
+      requestedAt: new Date('2027-01-01T00:00:00Z'),
+      cancel_at: '2027-02-01T00:00:00Z',
+    });
+    await world.advance(clock, '2027-04-01T00:00:00Z');
+    await world.inTenant(async (tx) => {
+      const at = '2027-01-10T00:00:00Z';
+      await query(
+        tx,
+        sql`insert into usage_event_keys (tenant_id, key, digest, event_at) values (${world.tenantId}, 'of a stranger', '', ${at})`,
+      );
+      await query(
+        tx,
+        sql`insert into usage_events (tenant_id, key, event_name, external_customer_id, event_at, properties, ingested_at)
+          values (${world.tenantId}, 'of a stranger', 'call', 'ada', ${at}, '{"size": 10}', now())`,
+      );
+    });
+    const ada = { id: customer, tenantId: world.tenantId, externalId: 'ada' };
+    expect(await world.inTenant((tx) => attributeUsage(tx, ada))).toBe(1);
+    await world.advance(clock, '2027-04-02T00:00:00Z');
+    expect(await meteredLines(id)).toEqual([
+      'subscription_cancel: Calls, 0 of 0 events, 0',
+      'late_usage: Calls (late, 1 Jan – 31 Jan), 10 of 1 events, 5',
     ]);
   });
 
