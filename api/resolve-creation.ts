@@ -6,6 +6,7 @@ import type { ItemTarget } from '../src/domain/change.ts';
 import { composeChange } from '../src/domain/compose-change.ts';
 import { currencyFor, NET_DAYS_DEFAULT, trialDaysFor } from '../src/domain/creation-defaults.ts';
 import type { Customer } from '../src/domain/customer.ts';
+import { isTooFarAhead, START_YEARS_MAX } from '../src/domain/decide-create.ts';
 import { DomainError, type FieldError } from '../src/domain/errors.ts';
 import { Decimal } from '../src/domain/money.ts';
 import type { Tx } from '../src/persistence/doors.ts';
@@ -23,7 +24,6 @@ export type Creation = { customer: Customer; command: CreateCommand; requestedAt
 
 const DAY_MS = 86_400_000;
 const TRIAL_DAYS_MAX = 730;
-const START_YEARS_MAX = 10;
 
 /**
  * Everything about a new subscription that can be known before its command exists: references become ids, defaults
@@ -116,7 +116,7 @@ function timeErrors(body: Body, now: Date, earliest: Date): FieldError[] {
       code: 'too_early',
       message: `Write an instant from ${earliest.toISOString()} onward, or leave it out to start now.`,
     });
-  } else if (start.getTime() - now.getTime() > START_YEARS_MAX * 366 * DAY_MS) {
+  } else if (isTooFarAhead(start, now)) {
     errors.push({
       path: 'start_at',
       code: 'too_far',

@@ -20,6 +20,7 @@ import { newId } from '../src/platform/ids.ts';
 import { commandUpdate, taskQueue, WORKFLOWS, workflowId } from '../workflows/messages.ts';
 import type { ApiDeps } from './deps.ts';
 import { type Answer, assertSameRequest, claim, inTransaction, inUse, replay } from './idempotency.ts';
+import { placedRefusal } from './place-refusal.ts';
 import { toProblem } from './problem.ts';
 import type { Call, Route } from './route.ts';
 
@@ -187,7 +188,7 @@ async function finish(tx: Tx, route: Route, call: Call, key: string, sent: Sent)
   const answer =
     command.status === 'applied'
       ? await shown(tx, route, call, sent)
-      : problemAnswer(refusalOf(command), call);
+      : problemAnswer(placedRefusal(refusalOf(command), call.body), call);
   // An answer that may change when repeated (the gateway was away) is not kept.
   if (answer.status < 500) await storeAnswer(tx, call.tenantId, key, answer);
   crashPoint('commandAnswer.beforeCommit');

@@ -8,6 +8,7 @@ import {
 import { pathId } from '../../src/contract/common.ts';
 import { previewOut } from '../../src/contract/previews.ts';
 import { subscriptionCancel } from '../../src/contract/subscriptions.ts';
+import { isDomainError } from '../../src/domain/errors.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
 import {
   type Asking,
@@ -18,6 +19,7 @@ import {
   askResume,
   askSchedule,
 } from '../ask-command.ts';
+import { placedRefusal } from '../place-refusal.ts';
 import { previewOfAsk } from '../preview-command.ts';
 import { type Call, type Route, route } from '../route.ts';
 import { CHANGE_REFUSALS } from '../subscription-command.ts';
@@ -99,6 +101,11 @@ export const subscriptionPreviewRoutes: Route[] = [change, quantity, schedule, p
 
 /** What is asked for, looked at instead of done. */
 function previewOf<B>(ask: Asking<B>) {
-  return async (tx: Tx, call: Call<{ id: string }, unknown, B>) =>
-    previewOfAsk(tx, call, await ask(tx, call));
+  return async (tx: Tx, call: Call<{ id: string }, unknown, B>) => {
+    try {
+      return await previewOfAsk(tx, call, await ask(tx, call));
+    } catch (error) {
+      throw isDomainError(error) ? placedRefusal(error, call.body) : error;
+    }
+  };
 }

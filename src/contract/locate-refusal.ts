@@ -1,5 +1,6 @@
 import { DomainError, type FieldError } from '../domain/errors.ts';
 import type { SimulationAction } from './simulation-actions.ts';
+import { unchangedField } from './unchanged-field.ts';
 
 /** Where an action has a field whose command calls it otherwise. */
 const CALLED: Partial<Record<SimulationAction['action'], (path: string) => string>> = {
@@ -15,15 +16,18 @@ const CALLED: Partial<Record<SimulationAction['action'], (path: string) => strin
 export function locatedRefusal(error: DomainError, action: SimulationAction, index: number): DomainError {
   const place = `timeline[${index}]`;
   const inAction = CALLED[action.action] ?? ((path: string) => path);
+  // What names no instant of its own was used at that of the action.
+  const isUsedThen = action.action === 'use' && action.timestamp === undefined;
   const errors = (error.details.errors ?? [whole(error, action)]).map((field): FieldError => {
-    const path = inAction(field.path);
+    const path = isUsedThen && field.path === 'timestamp' ? 'at' : inAction(field.path);
     return { ...field, path: path === '' ? place : `${place}.${path}` };
   });
   return new DomainError(error.code, detailOf(error, errors), { ...error.details, errors, action: index });
 }
 
-/** What the engine calls unknown has a field of its own where the action names one. */
+/** What the engine calls unknown, or no change, has a field of its own where the action names one. */
 function whole({ code, message }: DomainError, action: SimulationAction): FieldError {
+  if (code === 'change_without_effect') return { path: unchangedField(action), code, message };
   return { path: code === 'item_unknown' && 'key' in action ? 'key' : '', code, message };
 }
 

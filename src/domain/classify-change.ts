@@ -18,16 +18,12 @@ export type ResolvedChange = { change: Change; effective: Effect; class: ChangeC
 /**
  * Fills in what a change leaves open, from what the subscription is now: an upgrade happens now and a downgrade at the
  * end of the period, money moves with an invoice now, and an interval that changes begins a new period where the calendar
- * may move (rules 15, 15b, 16). Calendar billing and an explicit anchor always keep. Throws what `movesOf` throws.
+ * may move (rules 15, 15b, 16). Calendar billing and an explicit anchor always keep: whoever asks for a reset of those is
+ * told so (`validation_failed`). Throws what `movesOf` throws.
  */
 export function resolveDefaults(life: Life, draft: ChangeDraft, effective: Effect | null): ResolvedChange {
   const { subscription, priced } = life;
-  if (draft.billingAnchor && subscription.billingCycle === 'calendar')
-    throw new DomainError(
-      'change_not_allowed',
-      'Calendar billing has its own boundaries; leave billing_anchor out.',
-      { state: subscription.status, reason: 'calendar_billing' },
-    );
+  assertMovable(subscription, draft);
   const change: Change = {
     ...draft,
     proration: draft.proration ?? 'invoice_now',
@@ -39,6 +35,24 @@ export function resolveDefaults(life: Life, draft: ChangeDraft, effective: Effec
     effective: effective ?? defaultEffect(subscription, changeClass),
     class: changeClass,
   };
+}
+
+/** Throws where a change names a place in the calendar that the subscription cannot move to (billing rule 16). */
+function assertMovable({ status, billingCycle, anchorFixed }: Subscription, draft: ChangeDraft): void {
+  const isCalendar = billingCycle === 'calendar';
+  if (draft.billingAnchor && isCalendar)
+    throw new DomainError(
+      'change_not_allowed',
+      'Calendar billing has its own boundaries; leave billing_anchor out.',
+      { state: status, reason: 'calendar_billing' },
+    );
+  if (draft.anchor !== 'reset' || !(isCalendar || anchorFixed)) return;
+  const message = isCalendar
+    ? 'Calendar billing has its own boundaries and always keeps them; leave anchor out, or write "keep".'
+    : 'The billing anchor of this subscription was given and is always kept; leave anchor out, or give it another billing_anchor.';
+  throw new DomainError('validation_failed', message, {
+    errors: [{ path: 'anchor', code: isCalendar ? 'calendar_billing' : 'anchor_fixed', message }],
+  });
 }
 
 /** Where nothing is paid ahead there is no period to wait for the end of. */

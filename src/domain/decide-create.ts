@@ -162,8 +162,18 @@ export function createSubscription(
   return { subscription, priced, segments, once };
 }
 
-/** Throws `validation_failed` for a start that lies further back than the tenant allows. */
+/** How far ahead a subscription may start. */
+export const START_YEARS_MAX = 10;
+const YEAR_MS = 366 * 86_400_000;
+
+/** Throws `validation_failed` for a start that lies too far ahead, or further back than the tenant allows. */
 function startOf({ startAt, backdateDaysMax, timeZone }: SubscriptionTerms, at: Date): Date {
+  if (startAt && isTooFarAhead(startAt, at)) {
+    const message = `A subscription can start at most ${START_YEARS_MAX} years from now.`;
+    throw new DomainError('validation_failed', message, {
+      errors: [{ path: 'start_at', code: 'too_far', message }],
+    });
+  }
   if (!startAt || startAt >= at || backdateDaysMax === undefined)
     return startAt && startAt > at ? startAt : at;
   const earliest = addCivilDays(at, -backdateDaysMax, timeZone);
@@ -174,6 +184,11 @@ function startOf({ startAt, backdateDaysMax, timeZone }: SubscriptionTerms, at: 
     `A subscription starts at most ${backdateDaysMax} days before it is created.`,
     { errors: [{ path: 'start_at', code: 'too_early', message }] },
   );
+}
+
+/** Whether a start lies further ahead than `START_YEARS_MAX`. */
+export function isTooFarAhead(startAt: Date, now: Date): boolean {
+  return startAt.getTime() - now.getTime() > START_YEARS_MAX * YEAR_MS;
 }
 
 function newItem(id: string, subscription: Subscription, key: string): SubscriptionItem {

@@ -14,7 +14,7 @@ import { conclude } from './conclude.ts';
 import { onPlan } from './decide-change.ts';
 import { decideAction } from './decide-scheduled.ts';
 import type { Decision } from './decision.ts';
-import { DomainError } from './errors.ts';
+import { DomainError, isDomainError } from './errors.ts';
 import type { EventType } from './event.ts';
 import { foldUntilChange } from './fold.ts';
 import type { Life } from './life.ts';
@@ -110,7 +110,7 @@ export function decideSchedule(
         `Phase ${n + 1} begins at ${phase.at.toISOString()}; use an instant after ${previous.toISOString()}.`,
         { earliest: previous.toISOString() },
       );
-    const { change } = resolveDefaults(before, phase.change, 'at');
+    const { change } = inPhase(n, () => resolveDefaults(before, phase.change, 'at'));
     assertChangeable(subscription, phase.at);
     before = consistingOf(before, change, phase.at);
     scheduled.push({
@@ -128,6 +128,17 @@ export function decideSchedule(
     ...beside(standing(life, 'all'), ['subscription.change_scheduled']),
     scheduled,
   });
+}
+
+/** What is wrong with a phase is told by its place among them. */
+function inPhase<T>(n: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!isDomainError(error) || !error.details.errors) throw error;
+    const errors = error.details.errors.map((field) => ({ ...field, path: `phases[${n}].${field.path}` }));
+    throw new DomainError(error.code, error.message, { ...error.details, errors });
+  }
 }
 
 /** What a life consists of once a change is made; what the change leaves open in the phase after it follows from this. */

@@ -300,16 +300,18 @@ describe('what was used', () => {
     expect(await made(`${path}/usage`, record)).toEqual(first);
     await made(`${path}/usage`, { key: 'calls', quantity: '34' });
     expect(await list(`${path}/usage?key=calls`)).toHaveLength(2);
-    const refusals: [Json, number, string][] = [
-      [{ ...record, quantity: '1' }, 409, 'usage_key_reused'],
-      [{ key: 'call', quantity: '1' }, 422, 'item_unknown'],
-      [{ key: 'seats', quantity: '1' }, 409, 'usage_not_accepted'],
-      [{ key: 'calls', quantity: '1', timestamp: '2027-02-27T00:00:00Z' }, 409, 'usage_not_accepted'],
-      [{ key: 'calls', quantity: '1', timestamp: '2027-03-16T00:00:00Z' }, 422, 'validation_failed'],
+    const at = (timestamp: string) => ({ key: 'calls', quantity: '1', timestamp });
+    const refusals: [Json, number, string, string[]][] = [
+      [{ ...record, quantity: '1' }, 409, 'usage_key_reused', []],
+      [{ key: 'call', quantity: '1' }, 422, 'item_unknown', ['key']],
+      [{ key: 'seats', quantity: '1' }, 409, 'usage_not_accepted', ['key']],
+      [at('2027-02-27T00:00:00Z'), 409, 'usage_not_accepted', ['timestamp']],
+      [at('2027-03-16T00:00:00Z'), 422, 'validation_failed', ['timestamp']],
     ];
-    for (const [body, status, code] of refusals) {
+    for (const [body, status, code, paths] of refusals) {
       const reply = await post(`${path}/usage`, body);
       expect([reply.status, reply.body['code']]).toEqual([status, code]);
+      expect(reply.body['errors'] ?? []).toMatchObject(paths.map((at) => ({ path: at })));
     }
     await until('2027-04-01T04:00:00Z');
     const [invoice] = await list(`/v1/invoices?subscription=${idOf(path)}`);
@@ -323,8 +325,8 @@ describe('what is refused', () => {
     const { path, until } = await team();
     await until(MIDDLE);
     const refusals: [string, Json, number, string, string?][] = [
-      ['change', { plan: 'external:team' }, 422, 'change_without_effect'],
-      ['change', { items: [{ key: 'seats', quantity: 10 }] }, 422, 'change_without_effect'],
+      ['change', { plan: 'external:team' }, 422, 'change_without_effect', 'plan'],
+      ['change', { items: [{ key: 'seats', quantity: 10 }] }, 422, 'change_without_effect', 'items'],
       ['change', { plan: 'external:gold' }, 422, 'validation_failed', 'plan'],
       ['change', { plan: 'external:setup' }, 422, 'validation_failed', 'plan'],
       ['change', { add_ons: [{ add_on: 'external:euro' }] }, 422, 'validation_failed', 'add_ons[0].add_on'],
@@ -366,6 +368,22 @@ describe('what is refused', () => {
         if (field) expect(reply.body['errors']).toMatchObject([{ path: field, message: expect.any(String) }]);
       }
     }
+  });
+
+  test('a calendar that is always kept, in a change and in a phase', async () => {
+    const { path, until } = await team({ billing_cycle: 'calendar' });
+    await until(MIDDLE);
+    const reset = { plan: 'external:business', anchor: 'reset' };
+    const phases = [{ ...reset, start_at: '2027-06-01T05:00:00Z' }];
+    for (const [command, body, field] of [
+      ['change', reset, 'anchor'],
+      ['schedule', { phases }, 'phases[0].anchor'],
+    ] as const)
+      for (const suffix of ['/preview', ''])
+        expect(await post(`${path}/${command}${suffix}`, body)).toMatchObject({
+          status: 422,
+          body: { code: 'validation_failed', errors: [{ path: field, code: 'calendar_billing' }] },
+        });
   });
 
   test('a token of a preview that no longer holds', async () => {

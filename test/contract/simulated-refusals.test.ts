@@ -38,8 +38,32 @@ describe('what the engine refuses in a simulation is told with its place in the 
     [
       'a change to the plan it has',
       { at: '2027-03-10', action: 'change', plan: 'basic' },
-      'timeline[1]',
+      'timeline[1].plan',
       'change_without_effect',
+    ],
+    [
+      'a quantity that it has',
+      { at: '2027-03-10', action: 'set_quantity', key: 'seats', quantity: '1' },
+      'timeline[1].quantity',
+      'change_without_effect',
+    ],
+    [
+      'usage of an item that counts none',
+      { at: '2027-03-10', action: 'use', key: 'seats', quantity: '2' },
+      'timeline[1].key',
+      'not_metered',
+    ],
+    [
+      'a start that lies too far ahead',
+      {
+        at: '2027-03-10',
+        action: 'subscribe',
+        subscription: 'later',
+        plan: 'basic',
+        start_at: '2037-05-01',
+      },
+      'timeline[1].start_at',
+      'too_far',
     ],
     [
       'a change before the last closed period',

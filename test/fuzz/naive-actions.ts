@@ -17,6 +17,10 @@ export function isAllowed(world: World, action: SimulationAction, at: number): b
   switch (action.action) {
     case 'pay':
       return pay(world.books, action.subscription);
+    case 'event':
+    case 'amend_event':
+    case 'deprecate_event':
+      throw new Unclear('the naive model counts no events');
     case 'void':
     case 'mark_uncollectible':
       throw new Unclear('the naive model takes nothing back');
@@ -243,6 +247,7 @@ function schedule(world: World, sub: Sub, { phases }: Of<'schedule'>): boolean {
   if (starts.some((start) => Number.isNaN(start) || start <= world.now))
     throw new Unclear('phases by cycles');
   if (starts.some((start) => start >= over)) return false;
+  if ((sub.calendar || sub.fixedAnchor) && phases.some(({ anchor }) => anchor === 'reset')) return false;
   const moves = phases.map(({ proration, anchor }) => proration === 'none' && anchor !== 'keep');
   if (moves.some(Boolean)) throw new Unclear('a phase that moves the calendar without money');
   sub.planned = phases.map((phase, index) => ({

@@ -20,6 +20,8 @@ export function change(world: World, sub: Sub, asked: ChangeBody, at: number, du
   const endsTrial = asked.trial === 'end' && sub.status === 'trialing';
   const nothing = changed.length === 0 && wanted.once.length === 0 && wanted.plan === sub.plan;
   if (nothing && asked.billing_anchor === undefined && asked.anchor !== 'reset' && !endsTrial) return false;
+  // What is counted from a given anchor, or from the calendar, cannot be counted anew (rule 16).
+  if (asked.anchor === 'reset' && !due && (sub.calendar || sub.fixedAnchor)) return false;
   const cut = cutOf(sub, changed, asked);
   const when = due ? at : whenOf(sub, asked, cut, at);
   if (when >= (sub.cancelAt ?? Infinity) || when >= (sub.endsAt ?? Infinity)) return false;
