@@ -1,6 +1,7 @@
 import { minorDigits } from '../domain/currency.ts';
 import type { FieldError } from '../domain/errors.ts';
 import { Decimal } from '../domain/money.ts';
+import { checkMeters } from './simulated-meters.ts';
 import { SIMULATED_SUBSCRIPTIONS_MAX, SIMULATION_YEARS_MAX, type SimulationBody } from './simulations.ts';
 
 /** What a simulation cannot be, beyond its fields: each problem with the path of its field and the remedy. */
@@ -24,6 +25,7 @@ export function checkCatalogue(body: SimulationBody, errors: FieldError[]): void
       });
     seen.add(id);
   }
+  checkMeters(body, errors);
   checkBalance(body.customer, errors);
 }
 

@@ -132,6 +132,12 @@ export const meterCreate = z
     ],
   });
 
+/** A meter of a simulation, under the name that its author gives it. */
+export const simulatedMeterIn = <Id extends z.ZodType>(id: Id) =>
+  z
+    .strictObject({ id, event_name: meterCreate.shape.event_name, ...counting })
+    .superRefine((meter, ctx) => checkCounting(meter, ctx));
+
 export const meterUpdate = z
   .strictObject({
     name: nameIn.optional(),

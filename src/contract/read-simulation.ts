@@ -9,6 +9,7 @@ import type { Action, Deed, Script, SimulatedMethod } from '../domain/simulate/s
 import { checkCatalogue, checkLimits } from './check-simulation.ts';
 import { type FindStored, SimulatedCatalogue } from './simulated-catalogue.ts';
 import { commandsOf, type Reading, refusal, wantedOf } from './simulated-commands.ts';
+import { rulesOf } from './simulated-meters.ts';
 import type { SimulationAction } from './simulation-actions.ts';
 import { SIMULATION_STEPS_MAX, type SimulationBody } from './simulations.ts';
 import { toDunningPolicy } from './tenants.ts';
@@ -20,6 +21,7 @@ export type SimulationDefaults = {
   dunningPolicy: DunningPolicy | null;
   backdateDaysMax: number;
   trialReminderDays: number | null;
+  lateWindowDays: number;
 };
 
 /** A tenant that has changed none of its settings. */
@@ -29,6 +31,7 @@ export const PLAIN_TENANT: SimulationDefaults = {
   dunningPolicy: null,
   backdateDaysMax: 90,
   trialReminderDays: null,
+  lateWindowDays: 35,
 };
 
 type Reader = {
@@ -80,6 +83,8 @@ function settingsOf({ body, catalogue, defaults }: Reader): Script['settings'] {
     ),
     invoiceGraceHours: tenant.invoice_grace_hours ?? defaults.invoiceGraceHours,
     trialReminderDays: defaults.trialReminderDays,
+    lateWindowDays: tenant.late_window_days ?? defaults.lateWindowDays,
+    meters: rulesOf(body),
     thresholdsOf: (subscription) => catalogue.current(subscription).thresholds,
     dunningPolicy:
       tenant.dunning_policy === undefined
@@ -121,6 +126,8 @@ function deedOf(reader: Reader, action: SimulationAction, index: number, names: 
     default:
       break;
   }
+  if (action.action === 'deprecate_event')
+    return { kind: 'event', name: null, deed: 'deprecate', key: action.idempotency_key };
   const { subscription: name } = action;
   if (name !== undefined && !names.has(name)) {
     const later = reader.body.timeline.some(
@@ -139,12 +146,24 @@ function deedOf(reader: Reader, action: SimulationAction, index: number, names: 
     const deed = action.action === 'pay' && action.charge ? 'charge' : action.action;
     return { kind: 'invoices', deed, name: name ?? null, number: action.invoice ?? null };
   }
+  if (action.action === 'event' || action.action === 'amend_event') return eventOf(action, timeZone);
   if (name === undefined) return null;
   if (action.action === 'use') {
     return usageOf(reader, action, path);
   }
   const reading: Reading = { catalogue, timeZone, index };
   return { kind: 'command', name, ask: (life) => commandsOf(action, life, reading) };
+}
+
+function eventOf(
+  action: Extract<SimulationAction, { action: 'event' | 'amend_event' }>,
+  timeZone: string,
+): Deed {
+  const { at, subscription: name = null, timestamp = at, properties = {} } = action;
+  const usedAt = instantWhere(timestamp, timeZone);
+  const deed = action.action === 'event' ? 'send' : 'amend';
+  const { idempotency_key: key, event_name: eventName } = action;
+  return { kind: 'event', name, deed, key, eventName, usedAt, properties };
 }
 
 function usageOf(

@@ -36,18 +36,23 @@ export class SimulatedCatalogue {
   private readonly references = new Map<string, string>();
 
   constructor(body: SimulationBody, findStored: FindStored, createdAt: Date) {
-    const { plans, add_ons: addOns } = body.catalogue;
+    const { plans, add_ons: addOns, meters } = body.catalogue;
+    const counted = new Set(meters.map(({ id }) => `external:${id}`));
     this.findStored = findStored;
     this.offered = [
       ...plans.map((plan) =>
         offeredOf(
           'plan',
           { ...plan, trialDays: plan.trial_days ?? null, thresholds: readThresholds(plan) },
-          createdAt,
+          { createdAt, counted },
         ),
       ),
       ...addOns.map((addOn) =>
-        offeredOf('add_on', { ...addOn, version: 1, trialDays: null, thresholds: [] }, createdAt),
+        offeredOf(
+          'add_on',
+          { ...addOn, version: 1, trialDays: null, thresholds: [] },
+          { createdAt, counted },
+        ),
       ),
     ];
   }
@@ -76,7 +81,7 @@ export class SimulatedCatalogue {
 
   private look(kind: PlanKind, reference: string, version: number | null): Offered | null {
     const own = this.offered.filter((entry) => entry.kind === kind && entry.planId === reference);
-    if (own.length === 0) return this.findStored({ kind, reference, version });
+    if (own.length === 0) return withoutMeters(this.findStored({ kind, reference, version }));
     const wanted = version ?? Math.max(...own.map((entry) => entry.version));
     return own.find((entry) => entry.version === wanted) ?? null;
   }
@@ -103,6 +108,11 @@ export class SimulatedCatalogue {
     errors.push({ path, code: found ? 'plan_not_active' : 'not_found', message });
     return null;
   }
+}
+
+/** What is stored counts by events that a simulation does not know: there it is told how much was used. */
+function withoutMeters(stored: Offered | null): Offered | null {
+  return stored && { ...stored, prices: stored.prices.map((price) => ({ ...price, meterId: null })) };
 }
 
 /** What can name plans and add-ons: an action, or a phase of one. */
@@ -147,7 +157,10 @@ type Given = {
   prices: readonly PriceDraft[];
 };
 
-function offeredOf(kind: PlanKind, given: Given, createdAt: Date): Offered {
+/** `counted`: references to the meters of the simulation. */
+type Beside = { createdAt: Date; counted: ReadonlySet<string> };
+
+function offeredOf(kind: PlanKind, given: Given, { createdAt, counted }: Beside): Offered {
   const { id: planId, version, name = planId, trialDays, thresholds } = given;
   const prices = given.prices.map((draft) =>
     priceOf(draft, {
@@ -155,6 +168,7 @@ function offeredOf(kind: PlanKind, given: Given, createdAt: Date): Offered {
       planId,
       version,
       createdAt,
+      meterId: draft.meter !== null && counted.has(draft.meter) ? draft.meter : null,
     }),
   );
   return { kind, planId, version, name, trialDays, thresholds, prices, archived: false };
@@ -162,7 +176,13 @@ function offeredOf(kind: PlanKind, given: Given, createdAt: Date): Offered {
 
 function priceOf(
   { interval, item, meter: _meter, ...draft }: PriceDraft,
-  { id, planId, version, createdAt }: { id: string; planId: string; version: number; createdAt: Date },
+  {
+    id,
+    planId,
+    version,
+    createdAt,
+    meterId,
+  }: Pick<Price, 'id' | 'planId' | 'createdAt' | 'meterId'> & { version: number },
 ): Price {
   return {
     ...draft,
@@ -172,7 +192,7 @@ function priceOf(
     planVersion: version,
     subscriptionId: null,
     itemId: item,
-    meterId: null,
+    meterId,
     intervalUnit: interval?.unit ?? null,
     intervalCount: interval?.count ?? null,
     createdAt,
@@ -189,7 +209,8 @@ export function agreedPrices(overrides: readonly PriceOverride[], salt: string):
       const { planId, planVersion: version, createdAt, itemId } = instead;
       const draft = overrideDraft(override, instead);
       const id = `${instead.id}/${salt}`;
-      return priceOf({ ...draft, item: draft.item ?? itemId }, { id, planId, version, createdAt });
+      const { meterId } = instead;
+      return priceOf({ ...draft, item: draft.item ?? itemId }, { id, planId, version, createdAt, meterId });
     },
   }));
 }

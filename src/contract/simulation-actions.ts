@@ -12,6 +12,7 @@ import { currencyIn, instantIn, quantityIn } from './common.ts';
 import { priceOverride } from './price-overrides.ts';
 import { checkCreation, checkEnd } from './subscriptions.ts';
 import { usageProperties } from './usage.ts';
+import { usageEventIn } from './usage-events.ts';
 
 /**
  * What can happen on the timeline of a simulation. Each action takes the fields of the API's command of the same name,
@@ -44,7 +45,7 @@ const reference = (noun: string) =>
 
 const key = z.string().min(1).max(40);
 const ACTION_REMEDY =
-  'Write an action with its "action": subscribe, use, change, set_quantity, add, remove, pause, resume, cancel, uncancel, end_trial, extend_trial, schedule, cancel_scheduled, pay, void, mark_uncollectible, decline or payment_method.';
+  'Write an action with its "action": subscribe, use, event, amend_event, deprecate_event, change, set_quantity, add, remove, pause, resume, cancel, uncancel, end_trial, extend_trial, schedule, cancel_scheduled, pay, void, mark_uncollectible, decline or payment_method.';
 
 const at = when.meta({
   description:
@@ -184,6 +185,16 @@ function checkAddition(
   });
 }
 
+const said = {
+  idempotency_key: usageEventIn.shape.idempotency_key,
+  event_name: usageEventIn.shape.event_name,
+  timestamp: when.optional().meta({ description: 'When it was used; at `at` when absent.' }),
+  properties: usageEventIn.shape.properties,
+  subscription: handle.optional().meta({
+    description: 'For a subscription whose usage_scope is "subscription"; whichever counts it when absent.',
+  }),
+};
+
 export const simulationAction = z
   .discriminatedUnion(
     'action',
@@ -197,6 +208,13 @@ export const simulationAction = z
           description: 'When it was used, in a period that is not closed at `at`; then when absent.',
         }),
         properties: usageProperties,
+      }),
+      action('event', said).meta({
+        description: 'An event of use is sent; meters of the catalogue count it.',
+      }),
+      action('amend_event', said).meta({ description: 'The event of this key becomes what is said here.' }),
+      action('deprecate_event', { idempotency_key: usageEventIn.shape.idempotency_key }).meta({
+        description: 'The event of this key counts no more.',
       }),
       action('change', { subscription, ...changeFields, effective }).superRefine(checkChange),
       action('set_quantity', {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { BILLING_REASONS, INVOICE_STATUSES } from '../domain/invoice.ts';
 import { STEP_NAMES, SUBSCRIPTION_STATUSES } from '../domain/subscription.ts';
 import { currencyIn, instantOut, moneyOut, timeZoneIn } from './common.ts';
+import { simulatedMeterIn } from './meters.ts';
 import { addOnCreate, planCreate } from './plans.ts';
 import { handle, simulationAction, when } from './simulation-actions.ts';
 import { dunningPolicyIn } from './tenants.ts';
@@ -37,12 +38,18 @@ const simulatedPlan = z
 
 const simulatedAddOn = z.strictObject({ id: called, ...addOnFields, name: addOnFields.name.optional() });
 
+const simulatedMeter = simulatedMeterIn(called);
+
 export const simulationCreate = z
   .strictObject({
     catalogue: z
       .strictObject({
         plans: z.array(simulatedPlan).max(100).default([]),
         add_ons: z.array(simulatedAddOn).max(100).default([]),
+        meters: z.array(simulatedMeter).max(20).default([]).meta({
+          description:
+            'What counts the `event` actions of the timeline; prices name one by `external:` and its id.',
+        }),
       })
       .prefault({})
       .meta({ description: 'Plans that exist only in this simulation; stored ones need not be repeated.' }),
@@ -63,6 +70,7 @@ export const simulationCreate = z
         invoice_grace_hours: z.int().min(0).max(720).optional(),
         dunning_policy: dunningPolicyIn.nullable().optional(),
         backdate_days_max: z.int().min(0).max(730).optional(),
+        late_window_days: z.int().min(1).max(400).optional(),
       })
       .prefault({})
       .meta({ description: "Settings that differ from the tenant's own." }),

@@ -1,5 +1,6 @@
 import type { SimulationBody } from '../../src/contract/simulations.ts';
 import { instantWhere } from '../../src/domain/simulate/civil-time.ts';
+import { USAGE_REFUSALS } from '../../src/domain/usage-event.ts';
 import { expectOk, type Reply, type Send } from './live-stage.ts';
 
 /** A life that is being played: who lives it, and what its subscriptions are called on the real stack. */
@@ -37,6 +38,10 @@ export async function act(played: Played, action: Action): Promise<Refusal | nul
       return settleOpen(played, action);
     case 'decline':
       return attach(played, action.hard ? TOKENS.hard : TOKENS.declines);
+    case 'event':
+    case 'amend_event':
+    case 'deprecate_event':
+      return onEvent(played, action);
     case 'payment_method':
       // A method that subscriptions are charged to cannot be taken away, only replaced.
       if (action.behaves === 'none') throw new Unplayable('a payment method is taken away');
@@ -69,9 +74,36 @@ function begunBy({ status, body }: Reply): string | null {
   return body['code'] === 'first_payment_failed' ? subscription : null;
 }
 
+type EventAction = Of<'event' | 'amend_event' | 'deprecate_event'>;
+
+/** What is said of an event of use; the customer's test clock says what time it is. */
+async function onEvent(played: Played, action: EventAction): Promise<Refusal | null> {
+  const path = `/v1/events/${encodeURIComponent(action.idempotency_key)}`;
+  if (action.action === 'deprecate_event') return refusal(await played.send('POST', `${path}/deprecate`, {}));
+  const { at, action: _action, subscription: name, timestamp = at, idempotency_key: key, ...said } = action;
+  const id = name === undefined ? undefined : played.ids.get(name);
+  if (name !== undefined && id === undefined) return ['not_found'];
+  const event = {
+    ...said,
+    customer_id: played.customerId,
+    timestamp: instant(played, timestamp),
+    ...(id === undefined ? {} : { subscription_id: id }),
+  };
+  if (action.action === 'amend_event') return ofEvent(refusal(await played.send('PUT', path, event)));
+  const { data } = expectOk(await played.send('POST', '/v1/events', { ...event, idempotency_key: key }));
+  const [outcome] = data as { code?: string | null }[];
+  return outcome?.code ? ofEvent([outcome.code]) : null;
+}
+
+/** The engine has one word for an event that it does not take, and the reason beside it. */
+function ofEvent(codes: Refusal | null): Refusal | null {
+  const isOfEvent = codes?.some((code) => Object.hasOwn(USAGE_REFUSALS, code));
+  return codes && isOfEvent ? ['usage_not_accepted', ...codes] : codes;
+}
+
 type OnSubscription = Exclude<
   Action,
-  Of<'subscribe' | 'pay' | 'void' | 'mark_uncollectible' | 'decline' | 'payment_method'>
+  Of<'subscribe' | 'pay' | 'void' | 'mark_uncollectible' | 'decline' | 'payment_method'> | EventAction
 >;
 
 async function onSubscription(played: Played, action: OnSubscription): Promise<Refusal | null> {

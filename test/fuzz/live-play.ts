@@ -56,7 +56,9 @@ function inOrder({ timeline }: SimulationBody, timeZone: string): Dated[] {
 }
 
 async function createCatalogue(send: Send, { catalogue = {} }: Body): Promise<void> {
-  const { plans = [], add_ons: addOns = [] } = catalogue;
+  const { plans = [], add_ons: addOns = [], meters = [] } = catalogue;
+  for (const { id, ...meter } of meters)
+    expectOk(await send('POST', '/v1/meters', { ...meter, name: id, external_id: id }));
   for (const versions of Map.groupBy(plans, ({ id }) => id).values()) {
     const sorted = versions.toSorted((a, b) => (a.version ?? 1) - (b.version ?? 1));
     for (const [n, { id, name, version = 1, ...plan }] of sorted.entries()) {
@@ -100,7 +102,9 @@ async function openClock(stage: LiveStage, { tenantId, send }: LiveTenant, now: 
   const isQuiet = () =>
     stage.database.withTenant(tenantId, async (tx) => {
       const due = await dueOnClock(tx, id, reached);
-      return due.length === 0 && (await findRow(tx, PaymentAttemptSchema, { finishedAt: null })) === null;
+      // What came late for a subscription that has ended is looked at when the clock goes on.
+      const now = due.filter(({ kind }) => kind !== 'late_usage');
+      return now.length === 0 && (await findRow(tx, PaymentAttemptSchema, { finishedAt: null })) === null;
     });
 
   const isReady = async () => {

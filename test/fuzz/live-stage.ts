@@ -26,7 +26,7 @@ export type LiveTenant = { tenantId: string; send: Send };
 
 /** What the API answered. */
 export type Reply = { status: number; body: Record<string, unknown> };
-export type Send = (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) => Promise<Reply>;
+export type Send = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object) => Promise<Reply>;
 
 const WITHOUT_LIMIT = 1_000_000;
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Body } from './catalogues.ts';
 import { rarely } from './catalogues.ts';
+import { rawMetering, withMeters } from './metered-timelines.ts';
 import { timeline } from './timelines.ts';
 
 /**
@@ -35,19 +36,20 @@ const troubles = fc.record({
 type Troubles = typeof troubles extends fc.Arbitrary<infer T> ? T : never;
 
 export const liveTimeline: fc.Arbitrary<Body> = fc
-  .tuple(timeline, troubles)
-  .map(([body, more]) => withTroubles(body, more));
+  .tuple(timeline, troubles, rarely(rawMetering, 3))
+  .map(([body, more, metering]) => withTroubles(metering ? withMeters(body, metering) : body, more));
 
 type Action = Body['timeline'][number];
 
 function withTroubles(body: Body, more: Troubles): Body {
   const [first] = body.timeline;
+  const isMetered = (body.catalogue?.meters ?? []).length > 0;
   const startsAt = Date.parse(first?.at ?? body.until);
   const until = Math.min(Date.parse(body.until), startsAt + more.days * DAY_MS);
   const at = (part: number) => startsAt + Math.floor(((until - startsAt) * part) / 1_000);
   const added = [
     ...more.events.map((event) => happening(event, at(event.part))),
-    ...secondSubscription(first, more.second === null ? null : at(more.second)),
+    ...secondSubscription(first, more.second === null ? null : at(more.second), isMetered),
   ];
   const timeline = [...body.timeline.map((action) => subscribing(action, more)), ...added]
     .filter((action) => Date.parse(action.at) <= until)
@@ -98,10 +100,13 @@ function happening({ kind }: Trouble, at: number): Action {
 }
 
 /** The same plan once more, as it is: two subscriptions share a customer's balance and the line of his unpaid invoices. */
-function secondSubscription(first: Action | undefined, at: number | null): Action[] {
+function secondSubscription(first: Action | undefined, at: number | null, isMetered: boolean): Action[] {
   if (at === null || first?.action !== 'subscribe') return [];
   const { plan, items } = first;
-  return [{ at: iso(at), action: 'subscribe', subscription: 'second', plan, ...(items ? { items } : {}) }];
+  const common = { at: iso(at), action: 'subscribe', subscription: 'second', plan } as const;
+  // What a meter counts for the first is its own, unless the second counts only what names it.
+  const scope = isMetered ? { usage_scope: 'subscription' as const } : {};
+  return [{ ...common, ...(items ? { items } : {}), ...scope }];
 }
 
 const iso = (t: number) => new Date(t).toISOString();

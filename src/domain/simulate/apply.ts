@@ -18,6 +18,7 @@ import {
   voidedInvoice,
 } from '../open-invoice.ts';
 import { assertTransition, type Subscription } from '../subscription.ts';
+import { noteClosures, ratedNow } from './closures.ts';
 import { advanceLine } from './line-up.ts';
 import type { Held, Lived, World } from './world.ts';
 
@@ -40,6 +41,7 @@ export function apply(
   // Before what waited becomes lines: a credit may take from something that waited for this very invoice.
   noteReversals(world, life, decision);
   const { held, inline } = bill(world, lived, { ...decision, subscription: after }, at, graceHours);
+  noteClosures(world, lived, decision, held, at);
   if (decision.voidOpenInvoices) voidOpen(world, lived, at);
   const then = lifeAfter(
     // What still waited when a life ended without a last invoice is dropped.
@@ -121,7 +123,8 @@ export function overdueOf(world: World, subscriptionId: string): Overdue {
 }
 
 /** Draft to open: the number is given and the balance gives or takes. */
-export function finalize(world: World, held: Held, at: Date): Held {
+export function finalize(world: World, draft: Held, at: Date): Held {
+  const held = ratedNow(world, draft, at);
   const { currency } = held.invoice;
   const balance = world.balanceIn(currency);
   const { timeZone } = world.ownerOf(held).life.subscription;

@@ -4,6 +4,8 @@ import { reducible } from '../open-invoice.ts';
 import { mayHaveInstalments, type PricedItem, type SubscriptionItem } from '../subscription.ts';
 import { isInstalment } from '../threshold.ts';
 import { usageOf } from '../usage-record.ts';
+import { lateOf } from './closures.ts';
+import { countedOf } from './events.ts';
 import type { Lived, World } from './world.ts';
 
 /**
@@ -17,6 +19,7 @@ export function lifeAt(world: World, lived: Lived, at: Date): Life {
   return {
     ...life,
     thresholds: world.settings.thresholdsOf(life.subscription),
+    ...(life.priced.some(({ price }) => price.meterId !== null) ? { late: lateOf(world, lived) } : {}),
     priced: life.priced.map((entry) => withFacts(world, lived, entry, at)),
   };
 }
@@ -30,15 +33,27 @@ function withFacts(world: World, lived: Lived, entry: PricedItem, at: Date): Pri
     if (invoice.status === 'void') return [];
     return [{ ...fee, owed: reducible(invoice) }];
   });
-  const own = lived.used.filter((used) => used.at < at);
   return {
     ...entry,
     fees,
     ...(price.billing === 'usage'
-      ? { usage: usageOf(own, item), instalments: instalmentsOf(world, lived, item) }
+      ? { ...usedOf(world, lived, entry, at), instalments: instalmentsOf(world, lived, item) }
       : {}),
     ...(price.terms.model === 'minimum_commitment' ? { spent: spentOn(world, lived, entry, at) } : {}),
   };
+}
+
+/** What was used of an item in its running period: what was reported, or what its meter counted. */
+function usedOf(world: World, { life, used }: Lived, entry: PricedItem, at: Date): Pick<PricedItem, 'usage'> {
+  if (entry.price.meterId === null)
+    return {
+      usage: usageOf(
+        used.filter((one) => one.at < at),
+        entry.item,
+      ),
+    };
+  const usage = countedOf(world, life.subscription, entry, at);
+  return usage ? { usage } : {};
 }
 
 /** Nothing is given back any more of what ended before the period that runs. */

@@ -2,9 +2,11 @@ import type { SubscriptionCommand } from '../decide-command.ts';
 import type { SubscriptionTerms } from '../decide-create.ts';
 import type { DunningPolicy } from '../dunning.ts';
 import type { Life } from '../life.ts';
+import type { CountingRule, MeterVersion } from '../meter.ts';
 import type { Decimal } from '../money.ts';
 import type { Subscription } from '../subscription.ts';
 import type { UsageThreshold } from '../threshold.ts';
+import type { UsageProperties } from '../usage-event.ts';
 
 /** How the simulated customer's payment method behaves; its gateway answers every charge at once. */
 export type SimulatedMethod =
@@ -30,9 +32,15 @@ export type SimulationSettings = {
   invoiceGraceHours: number;
   dunningPolicy: DunningPolicy | null;
   trialReminderDays: number | null;
+  /** How long after it happened an event of use is taken. */
+  lateWindowDays: number;
+  /** What the meters of the simulation count, by their ids. */
+  meters: ReadonlyMap<string, readonly DatedRule[]>;
   /** The usage thresholds of the plan that a subscription is on. */
   thresholdsOf: (subscription: Pick<Subscription, 'planId' | 'planVersion'>) => readonly UsageThreshold[];
 };
+
+export type DatedRule = CountingRule & Pick<MeterVersion, 'effectiveAt'>;
 
 /** `index` is the action's place in the timeline as it was written. */
 export type Action = { index: number; at: Date } & Deed;
@@ -43,6 +51,12 @@ export type InvoiceDeed = {
   name: string | null;
   number: string | null;
 };
+
+/** What is said of an event of use, under its idempotency key. */
+export type EventDeed = { key: string } & (
+  | { deed: 'send' | 'amend'; eventName: string; usedAt: Date; properties: UsageProperties }
+  | { deed: 'deprecate' }
+);
 
 export type Deed =
   | { kind: 'subscribe'; name: string; terms: SubscriptionTerms }
@@ -57,5 +71,7 @@ export type Deed =
       /** When it was used, not later than it is reported. */
       usedAt: Date;
     }
+  /** `name`: the subscription that the event is for; null: for whichever counts it. */
+  | ({ kind: 'event'; name: string | null } & EventDeed)
   | ({ kind: 'invoices' } & InvoiceDeed)
   | { kind: 'method'; method: SimulatedMethod };

@@ -7,7 +7,9 @@ import { DomainError, isDomainError } from '../errors.ts';
 import { derived, type NextStep } from '../next-step.ts';
 import { usageCountsUntil } from '../threshold.ts';
 import { apply } from './apply.ts';
+import { look, nextLook, noteLook } from './closures.ts';
 import { changeMethod, charge, takeInvoiceStep } from './collect.ts';
+import { takeEvent } from './events.ts';
 import { lifeAt } from './facts.ts';
 import type { Action, Script } from './script.ts';
 import { settleByHand } from './settle-by-hand.ts';
@@ -50,8 +52,10 @@ export function* playing(script: Script): InParts<Simulated> {
     refused: [],
     steps: 0,
   };
+  let now = run.from;
   for (const action of script.actions) {
-    yield* goOn(run, action.at, script.stepsMax);
+    yield* goOn(run, now, action.at, script.stepsMax);
+    now = action.at;
     try {
       perform(world, action);
     } catch (error) {
@@ -59,38 +63,55 @@ export function* playing(script: Script): InParts<Simulated> {
       run.refused.push({ index: action.index, at: action.at, error });
     }
   }
-  yield* goOn(run, script.until, script.stepsMax);
+  yield* goOn(run, now, script.until, script.stepsMax);
   return run;
 }
 
 const STEPS_PER_PART = 50;
 
-/** Everything that is due at or before `until` happens. */
-function* goOn(run: Simulated, until: Date, stepsMax: number): InParts<void> {
+/** Everything that is due after `from`, until `until`, happens. */
+function* goOn(run: Simulated, from: Date, until: Date, stepsMax: number): InParts<void> {
   const { world } = run;
-  for (let due = earliest(world); due && due.at <= until; due = earliest(world)) {
+  let now = from;
+  for (let due = earliest(world, now); due && due.at <= until; due = earliest(world, now)) {
+    now = due.at;
     run.steps += 1;
     if (run.steps > stepsMax) throw tooLarge(stepsMax, due.at);
     if (run.steps % STEPS_PER_PART === 0) yield;
     if (due.kind === 'invoice') takeInvoiceStep(world, due.id, due.at);
+    else if (due.kind === 'late') lookForLate(world, due.lived, due.at);
     else takeStep(world, due.lived, due);
   }
 }
 
 type Due = { at: Date } & (
   | { kind: 'invoice'; id: string }
+  | { kind: 'late'; lived: Lived }
   | ({ kind: 'subscription'; lived: Lived } & NextStep)
 );
 
-function earliest(world: World): Due | null {
+function earliest(world: World, now: Date): Due | null {
   let due: Due | null = null;
   const invoice = world.earliestInvoice();
   if (invoice) due = { kind: 'invoice', ...invoice };
+  for (const lived of world.lives.values()) {
+    const looksAt = nextLook(world, lived);
+    // What came late for a day that is over is looked at now.
+    const at = looksAt && (looksAt < now ? now : looksAt);
+    if (at && (!due || at < due.at)) due = { kind: 'late', lived, at };
+  }
   for (const lived of world.lives.values()) {
     const { nextStep: step, nextStepAt: at } = lived.life.subscription;
     if (step && at && (!due || at < due.at)) due = { kind: 'subscription', lived, step, at };
   }
   return due;
+}
+
+/** What came late for a subscription that makes no invoice any more goes on one of its own (billing rule 29). */
+function lookForLate(world: World, lived: Lived, at: Date): void {
+  const decision = look(world, lived, at);
+  if (decision) make(world, lived, decision, at);
+  noteLook(world, lived, at);
 }
 
 function takeStep(world: World, lived: Lived, next: NextStep): void {
@@ -120,6 +141,11 @@ function perform(world: World, action: Action): void {
     case 'use':
       use(world, named(world, action.name), action, at);
       return;
+    case 'event': {
+      const subscription = action.name === null ? null : named(world, action.name).life.subscription.id;
+      takeEvent(world, action, subscription, at);
+      return;
+    }
     case 'invoices': {
       const owner = action.name === null ? null : named(world, action.name).life.subscription.id;
       settleByHand(world, action, owner, at);
@@ -139,7 +165,14 @@ function subscribe(world: World, name: string, terms: SubscriptionTerms, at: Dat
   const decision = subscription.startsAt <= at ? decideStart(life, at, hasMethod(world)) : null;
   const begun = decision ? derived(decision.subscription) : subscription;
   const states = [{ status: begun.status, from: at }];
-  const lived: Lived = { name, life: { ...life, subscription: begun }, states, used: [], lines: [] };
+  const lived: Lived = {
+    name,
+    life: { ...life, subscription: begun },
+    states,
+    used: [],
+    closures: [],
+    lines: [],
+  };
   for (const { price } of [...priced, ...(terms.once ?? [])]) world.prices.set(price.id, price);
   world.lives.set(subscription.id, lived);
   if (decision) make(world, lived, decision, at);

@@ -7,6 +7,8 @@ import { Decimal } from '../money.ts';
 import type { Price } from '../plan.ts';
 import type { UsageEvent } from '../price-terms.ts';
 import type { SubscriptionStatus } from '../subscription.ts';
+import type { Closure } from './closures.ts';
+import type { SimulatedEvent } from './events.ts';
 import type { SimulatedMethod, SimulationSettings } from './script.ts';
 
 /** An invoice of the simulation with its lines and its dunning. */
@@ -34,6 +36,8 @@ export type Lived = {
   /** Every status it was in and since when, the last one being the present. */
   states: { status: SubscriptionStatus; from: Date }[];
   used: Used[];
+  /** What was billed of metered periods. */
+  closures: Closure[];
   /** Everything that its invoices billed. */
   lines: (LineDraft & { id: string; invoiceId: string })[];
 };
@@ -58,6 +62,8 @@ export class World {
   readonly notes: Noted[] = [];
   readonly balances: Map<string, Decimal>;
   readonly prices = new Map<string, Price>();
+  /** All revisions of the events of use that were sent. */
+  readonly events: SimulatedEvent[] = [];
   method: SimulatedMethod;
   /** Drafts and open invoices, in the order in which they were made. */
   private readonly unfinished = new Map<string, Held>();
@@ -69,6 +75,7 @@ export class World {
   private readonly credited = new Map<string, Decimal>();
   private ids = 0;
   private numbers = 0;
+  private moment = 0;
 
   constructor(settings: SimulationSettings) {
     this.settings = settings;
@@ -81,6 +88,16 @@ export class World {
     this.ids += 1;
     return `${prefix}_${String(this.ids).padStart(9, '0')}`;
   };
+
+  /** How many things became known of events so far. */
+  get moments(): number {
+    return this.moment;
+  }
+
+  nextMoment(): number {
+    this.moment += 1;
+    return this.moment;
+  }
 
   nextNumber(): string {
     this.numbers += 1;

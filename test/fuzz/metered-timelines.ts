@@ -1,0 +1,169 @@
+import fc from 'fast-check';
+import type { Body, PlanIn } from './catalogues.ts';
+import { rarely } from './catalogues.ts';
+
+/**
+ * Random lives whose usage is counted by meters: what they use is sent as events, some of them late, some of them too
+ * late, and what was sent is amended and deprecated.
+ */
+
+const DAY_MS = 86_400_000;
+const SPREAD_DAYS = 160;
+const AGGREGATIONS = ['count', 'sum', 'sum', 'max', 'min', 'latest', 'unique_count', 'sum_product'] as const;
+
+const correction = fc.record({
+  /** Of the events that were sent before. */
+  which: fc.nat({ max: 99 }),
+  afterDays: fc.integer({ min: 0, max: 40 }),
+  kind: fc.constantFrom('amend', 'amend', 'deprecate', 'again'),
+  amount: fc.nat({ max: 999 }),
+});
+
+const extra = fc.record({
+  /** Where in the first months it was used, in thousandths. */
+  part: fc.nat({ max: 999 }),
+  key: fc.constantFrom('usage' as const, 'usage' as const, 'events' as const),
+  amount: fc.nat({ max: 9_999 }),
+  region: fc.constantFrom('eu', 'us', 'jp'),
+});
+
+export const rawMetering = fc.record({
+  aggregation: fc.constantFrom(...AGGREGATIONS),
+  bucket: rarely(fc.constantFrom('hour' as const, 'day' as const), 4),
+  rounding: rarely(
+    fc.record({ mode: fc.constantFrom('round', 'ceil', 'floor'), digits: fc.integer({ min: -1, max: 1 }) }),
+    3,
+  ),
+  onlyEurope: rarely(fc.constant(true), 5),
+  lateWindowDays: rarely(fc.integer({ min: 1, max: 80 }), 3),
+  /** How late the n-th event is sent, in days; 0 is at once. */
+  lateDays: fc.array(fc.constantFrom(0, 0, 0, 0, 2, 11, 33, 45), { minLength: 1, maxLength: 7 }),
+  corrections: fc.array(correction, { maxLength: 4 }),
+  extra: fc.array(extra, { maxLength: 9 }),
+  tail: fc.boolean(),
+  endsAfterDays: rarely(fc.integer({ min: 20, max: 150 }), 2),
+});
+type RawMetering = typeof rawMetering extends fc.Arbitrary<infer T> ? T : never;
+
+type Action = Body['timeline'][number];
+type Sent = Extract<Action, { action: 'event' }>;
+
+function useOf(begins: number, { part, key, amount, region }: RawMetering['extra'][number]): Action {
+  const at = begins + Math.floor((part / 1_000) * SPREAD_DAYS * DAY_MS) + 61_011;
+  const common = { at: iso(at), subscription: 'main', key } as const;
+  return { ...common, action: 'use', quantity: (amount / 100).toFixed(2), properties: { region } };
+}
+
+const endOf = (begins: number, days: number): Action => ({
+  at: iso(begins + days * DAY_MS + 40_000_001),
+  action: 'cancel',
+  subscription: 'main',
+  mode: 'now',
+});
+
+/** The same life with a meter behind each of its usage prices. */
+export function withMeters(body: Body, raw: RawMetering): Body {
+  const { plans = [], ...catalogue } = body.catalogue ?? {};
+  let sent = 0;
+  const begins = Date.parse(body.timeline[0]?.at ?? body.until);
+  const ends = raw.endsAfterDays === null ? [] : [endOf(begins, raw.endsAfterDays)];
+  const used = raw.extra.map((one) => useOf(begins, one));
+  const timeline = [...body.timeline, ...used, ...ends].flatMap((action): Action[] => {
+    if (action.action !== 'use') return [action];
+    sent += 1;
+    return [eventOf(action, sent, raw.lateDays[sent % raw.lateDays.length] ?? 0)];
+  });
+  const events = timeline.filter((action): action is Sent => action.action === 'event');
+  const tail = raw.tail ? events.slice(-3).map((event, n) => trailing(event, n)) : [];
+  const corrected = raw.corrections.flatMap((one) => correctionOf([...events, ...tail], one));
+  const until = Date.parse(body.until);
+  return {
+    ...body,
+    catalogue: { ...catalogue, plans: plans.map(metered), meters: metersOf(raw) },
+    tenant: {
+      ...body.tenant,
+      ...(raw.lateWindowDays === null ? {} : { late_window_days: raw.lateWindowDays }),
+    },
+    timeline: [...timeline, ...tail, ...corrected]
+      .filter(({ at }) => Date.parse(at) <= until)
+      .sort((a, b) => Date.parse(a.at) - Date.parse(b.at)),
+  };
+}
+
+function metersOf({ aggregation, bucket, rounding, onlyEurope }: RawMetering) {
+  const property =
+    aggregation === 'count' ? {} : { property: aggregation === 'unique_count' ? 'region' : 'amount' };
+  return [
+    {
+      id: 'usage',
+      event_name: 'used',
+      aggregation,
+      ...property,
+      ...(aggregation === 'sum_product' ? { factor_property: 'factor' } : {}),
+      ...(onlyEurope ? { filters: [{ property: 'region', values: ['eu', 'jp'] }] } : {}),
+      ...(bucket ? { bucket } : {}),
+      ...(rounding ? { rounding } : {}),
+    },
+    {
+      id: 'events',
+      event_name: 'happened',
+      aggregation: 'sum' as const,
+      property: 'amount',
+      group_by: ['region'],
+    },
+  ];
+}
+
+/** Thresholds are looked at when sub-totals are, which a life that is compared does not wait for. */
+function metered({ usage_thresholds: _, ...plan }: PlanIn): PlanIn {
+  return {
+    ...plan,
+    prices: plan.prices.map((price) =>
+      price.key === 'usage' || price.key === 'events'
+        ? ({ ...price, meter: `external:${price.key}` } as typeof price)
+        : price,
+    ),
+  };
+}
+
+function eventOf(
+  { at, key, quantity, properties }: Extract<Action, { action: 'use' }>,
+  n: number,
+  lateDays: number,
+): Sent {
+  return {
+    at: iso(Date.parse(at) + lateDays * DAY_MS),
+    action: 'event',
+    idempotency_key: `event ${n}`,
+    event_name: key === 'usage' ? 'used' : 'happened',
+    timestamp: at,
+    // Some of them are no number for a meter.
+    properties: { amount: n % 9 === 0 ? 'many' : String(quantity), factor: n % 4, ...properties },
+  };
+}
+
+/** What was used once more, and is told a month later: perhaps when everything has ended. */
+function trailing({ at, timestamp = at, ...event }: Sent, n: number): Sent {
+  return {
+    ...event,
+    at: iso(Date.parse(timestamp) + 34 * DAY_MS + n),
+    timestamp: iso(Date.parse(timestamp) + 1),
+    idempotency_key: `${event.idempotency_key} again`,
+  };
+}
+
+function correctionOf(
+  sent: readonly Sent[],
+  { which, afterDays, kind, amount }: RawMetering['corrections'][number],
+): Action[] {
+  const event = sent[which % Math.max(1, sent.length)];
+  if (!event) return [];
+  const at = iso(Date.parse(event.at) + afterDays * DAY_MS + 7);
+  const { idempotency_key } = event;
+  if (kind === 'deprecate') return [{ at, action: 'deprecate_event', idempotency_key }];
+  if (kind === 'again') return [{ ...event, at }];
+  const properties = { ...event.properties, amount: (amount / 10).toFixed(1) };
+  return [{ ...event, at, action: 'amend_event', properties }];
+}
+
+const iso = (t: number) => new Date(t).toISOString();
