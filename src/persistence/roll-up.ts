@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from './doors.ts';
-import { query } from './rows.ts';
+import { query, queryLater } from './rows.ts';
 import { CELL, CELL_KEY, cells, HOUR_OF_EVENT } from './usage-cells.ts';
 
 /** One process at a time rolls up. The number is only a name, unique among our advisory locks. */
@@ -39,6 +39,8 @@ export async function holdRollUp(tx: Tx): Promise<void> {
  * overlap. The caller leads (`leadRollUp`).
  */
 export async function rollUp(tx: Tx, limit: number): Promise<RolledUp> {
+  // How many groups there will be nobody knows beforehand, and sorting for them takes longer than everything else.
+  queryLater(tx, sql`select set_config('enable_sort', 'off', true), set_config('work_mem', '64MB', true)`);
   const built = await buildNext(tx);
   const span = await nextSpan(tx, limit);
   if (!span) return { touched: [], more: built };

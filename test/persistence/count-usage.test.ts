@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { billableQuantity, type CountingRule, usageOfCount } from '../../src/domain/meter.ts';
+import { type CountingRule, usageOfCount } from '../../src/domain/meter.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { countUsage, type UsageQuestion } from '../../src/persistence/count-usage.ts';
 import { connect } from '../../src/persistence/database.ts';
 import type { Database } from '../../src/persistence/doors.ts';
-import { goldenCase } from '../golden/read-cases.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   dice,
@@ -169,45 +168,5 @@ describe('counting usage', () => {
       ],
       buckets: null,
     });
-  });
-
-  test('follows the worked examples', async () => {
-    type Event = { user: string; value: number };
-    const same = goldenCase<{ events: Event[] }, Record<string, number>>('H01');
-    await database.withTenant(tenantId, (tx) =>
-      plantEvents(
-        tx,
-        tenantId,
-        same.inputs.events.map(({ user, value }, n) => ({
-          ...{ key: `golden-${n}`, revision: 0, eventName: 'golden', customerId: 'cus_golden' },
-          subscriptionId: null,
-          at: new Date('2026-04-01T00:00:00Z'),
-          properties: { user, value },
-        })),
-      ),
-    );
-    const question: UsageQuestion = {
-      customerId: 'cus_golden',
-      subscription: null,
-      start: new Date('2026-04-01T00:00:00Z'),
-      end: new Date('2026-05-01T00:00:00Z'),
-      timeZone: 'UTC',
-    };
-    for (const aggregation of ['count', 'sum', 'max', 'unique_count'] as const) {
-      const property = { count: null, sum: 'value', max: 'value', unique_count: 'user' }[aggregation];
-      const { told } = await counted(
-        ruleOf(tenantId, aggregation, { eventName: 'golden', property }),
-        question,
-      );
-      expect([aggregation, told.quantity]).toEqual([aggregation, String(same.expected[aggregation])]);
-    }
-
-    const rounding = goldenCase<{ value: string; functions: string[] }, { values: string[] }>('H04');
-    const rounded = rounding.inputs.functions.map((words) => {
-      const [mode, digits] = words.split(' ');
-      if (mode !== 'round' && mode !== 'ceil' && mode !== 'floor') throw new Error(`what is ${words}?`);
-      return billableQuantity(new Decimal(rounding.inputs.value), { mode, digits: Number(digits) }).toFixed();
-    });
-    expect(rounded).toEqual(rounding.expected.values);
   });
 });
