@@ -29,6 +29,7 @@ const TAGS: Record<Tag, string> = {
   Subscriptions: 'What runs: each is a long-running workflow. Changes are commands, applied in order.',
   Usage: 'What was used: events, and the meters that count them.',
   Entitlements: 'What customers may have and use: features of plans, and what single customers have instead.',
+  Alerts: 'Who is told, and when, that use or its cost has come to an amount.',
   Invoices: 'What is owed, with a trace of every amount.',
   Payments: 'What was tried and what was paid.',
   Webhooks: 'Where events are sent, signed by Standard Webhooks.',

@@ -29,6 +29,7 @@ export type Tag =
   | 'Subscriptions'
   | 'Usage'
   | 'Entitlements'
+  | 'Alerts'
   | 'Invoices'
   | 'Payments'
   | 'Webhooks'

@@ -23,6 +23,77 @@ alter table accounts add constraint accounts_pkey PRIMARY KEY (id);
 alter table accounts add constraint accounts_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)));
 grant insert, select, update on accounts to perennial_system;
 
+create table alert_firings (
+  alert_id text collate "C" not null,
+  subject text collate "C" not null,
+  period_start timestamp(3) with time zone not null,
+  threshold numeric(30,12) not null,
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  subscription_id text collate "C",
+  test_clock_id text collate "C",
+  period_end timestamp(3) with time zone not null,
+  value numeric(30,12) not null,
+  triggered_at timestamp(3) with time zone not null,
+  resolved_at timestamp(3) with time zone,
+  resolution text,
+  created_at timestamp(3) with time zone not null
+);
+alter table alert_firings add constraint alert_firings_pkey PRIMARY KEY (alert_id, subject, period_start, threshold);
+alter table alert_firings add constraint alert_firings_id_key UNIQUE (id);
+alter table alert_firings add constraint alert_firings_tenant_id_alert_id_fkey FOREIGN KEY (tenant_id, alert_id) REFERENCES alerts(tenant_id, id);
+alter table alert_firings add constraint alert_firings_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table alert_firings add constraint alert_firings_check CHECK ((period_start < period_end));
+alter table alert_firings add constraint alert_firings_check1 CHECK (((resolved_at IS NULL) = (resolution IS NULL)));
+alter table alert_firings add constraint alert_firings_resolution_check CHECK ((resolution = ANY (ARRAY['below'::text, 'period_over'::text])));
+CREATE INDEX alert_firings_of ON public.alert_firings USING btree (alert_id, id);
+CREATE INDEX alert_firings_on_clock ON public.alert_firings USING btree (test_clock_id, period_end) WHERE ((resolved_at IS NULL) AND (test_clock_id IS NOT NULL));
+CREATE INDEX alert_firings_open ON public.alert_firings USING btree (period_end) WHERE ((resolved_at IS NULL) AND (test_clock_id IS NULL));
+alter table alert_firings enable row level security;
+alter table alert_firings force row level security;
+create policy app_own_tenant on alert_firings to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on alert_firings to perennial_system using (true) with check (true);
+grant insert, select, update on alert_firings to perennial_app;
+grant insert, select, update on alert_firings to perennial_system;
+
+create table alerts (
+  id text collate "C" not null,
+  tenant_id text collate "C" not null,
+  name text not null,
+  kind text not null,
+  meter_id text collate "C",
+  customer_id text collate "C",
+  subscription_id text collate "C",
+  reset text not null,
+  currency character(3),
+  thresholds text[] not null,
+  archived_at timestamp(3) with time zone,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null
+);
+alter table alerts add constraint alerts_pkey PRIMARY KEY (id);
+alter table alerts add constraint alerts_tenant_id_id_key UNIQUE (tenant_id, id);
+alter table alerts add constraint alerts_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, id);
+alter table alerts add constraint alerts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+alter table alerts add constraint alerts_tenant_id_meter_id_fkey FOREIGN KEY (tenant_id, meter_id) REFERENCES meters(tenant_id, id);
+alter table alerts add constraint alerts_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
+alter table alerts add constraint alerts_check CHECK (((kind = 'cost'::text) OR (meter_id IS NOT NULL)));
+alter table alerts add constraint alerts_check1 CHECK (((kind = 'cost'::text) = (currency IS NOT NULL)));
+alter table alerts add constraint alerts_check2 CHECK (((kind = 'usage'::text) OR (reset = 'billing_period'::text)));
+alter table alerts add constraint alerts_check3 CHECK (((subscription_id IS NULL) OR (customer_id IS NOT NULL)));
+alter table alerts add constraint alerts_kind_check CHECK ((kind = ANY (ARRAY['usage'::text, 'cost'::text])));
+alter table alerts add constraint alerts_reset_check CHECK ((reset = ANY (ARRAY['billing_period'::text, 'day'::text, 'week'::text, 'month'::text, 'year'::text])));
+alter table alerts add constraint alerts_thresholds_check CHECK (((cardinality(thresholds) >= 1) AND (cardinality(thresholds) <= 20)));
+CREATE INDEX alerts_watching ON public.alerts USING btree (tenant_id, meter_id) WHERE (archived_at IS NULL);
+alter table alerts enable row level security;
+alter table alerts force row level security;
+create policy app_own_tenant on alerts to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on alerts to perennial_system using (true) with check (true);
+grant insert, select, update on alerts to perennial_app;
+grant insert, select, update on alerts to perennial_system;
+
 create table api_keys (
   id text collate "C" not null,
   tenant_id text collate "C" not null,
@@ -1715,6 +1786,23 @@ create policy app_own_tenant on usage_rollups to perennial_app using ((tenant_id
 create policy system_all on usage_rollups to perennial_system using (true) with check (true);
 grant delete, insert, select, update on usage_rollups to perennial_app;
 grant delete, insert, select, update on usage_rollups to perennial_system;
+
+create table usage_touched (
+  id bigint generated always as identity not null,
+  tenant_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  meter_id text collate "C" not null,
+  not_before timestamp(3) with time zone default now() not null,
+  tries integer default 0 not null
+);
+alter table usage_touched add constraint usage_touched_pkey PRIMARY KEY (id);
+CREATE INDEX usage_touched_of ON public.usage_touched USING btree (customer_id, meter_id);
+alter table usage_touched enable row level security;
+alter table usage_touched force row level security;
+create policy app_own_tenant on usage_touched to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+create policy system_all on usage_touched to perennial_system using (true) with check (true);
+grant delete, insert, select, update on usage_touched to perennial_app;
+grant delete, insert, select, update on usage_touched to perennial_system;
 
 create table usage_voids (
   tenant_id text collate "C" not null,

@@ -26,6 +26,7 @@ import { Migration20261121102330_collect_usage } from './Migration20261121102330
 import { Migration20261121102335_import_usage } from './Migration20261121102335_import_usage.ts';
 import { Migration20261121102340_backfill_usage } from './Migration20261121102340_backfill_usage.ts';
 import { Migration20261121102400_grant_features } from './Migration20261121102400_grant_features.ts';
+import { Migration20261121102410_watch_usage } from './Migration20261121102410_watch_usage.ts';
 import { Migration20261121102800_credit_planned_ends } from './Migration20261121102800_credit_planned_ends.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
@@ -58,5 +59,6 @@ export const migrationsList = [
   Migration20261121102335_import_usage,
   Migration20261121102340_backfill_usage,
   Migration20261121102400_grant_features,
+  Migration20261121102410_watch_usage,
   Migration20261121102800_credit_planned_ends,
 ].map((migration) => ({ name: migration.name, class: migration }));

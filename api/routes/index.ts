@@ -1,5 +1,6 @@
 import type { Route } from '../route.ts';
 import { addOnRoutes } from './add-ons.ts';
+import { alertRoutes } from './alerts.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { backfillRoutes } from './backfills.ts';
 import { balanceRoutes } from './balances.ts';
@@ -60,6 +61,7 @@ const described: readonly Route[] = [
   ...meterQueryRoutes,
   ...featureRoutes,
   ...entitlementRoutes,
+  ...alertRoutes,
   ...usageRoutes,
   ...usageEventRoutes,
   ...usageSearchRoutes,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EVENT_TYPES, type Event, type EventType, OBJECT_TYPES, type ObjectType } from '../domain/event.ts';
+import { alertFiringOut } from './alerts.ts';
 import { idOut, instantOut, presentInstant } from './common.ts';
 import { creditNoteOut } from './credit-notes.ts';
 import { customerOut } from './customers.ts';
@@ -21,6 +22,7 @@ const OBJECTS = {
   invoice: invoiceOut,
   credit_note: creditNoteOut,
   payment: paymentOut,
+  alert: alertFiringOut,
   webhook_endpoint: webhookEndpointOut,
 } as const satisfies Record<ObjectType, z.ZodType>;
 
@@ -89,6 +91,11 @@ export const EVENT_CATALOGUE = {
   'payment.succeeded': ['payment', 'A payment succeeded.'],
   'payment.failed': ['payment', 'A payment was declined.'],
   'payment.pending': ['payment', 'A payment waits for the bank.'],
+  'alert.triggered': ['alert', 'Use, or its cost, came to a threshold of an alert.'],
+  'alert.resolved': [
+    'alert',
+    'A threshold of an alert is no longer reached: a correction took use back, or the period is over.',
+  ],
   'webhook_endpoint.disabled': ['webhook_endpoint', 'An endpoint gets nothing more; sent to the others.'],
   'webhook_endpoint.test': ['webhook_endpoint', 'Somebody asked for a test; sent to this endpoint only.'],
 } as const satisfies Record<EventType, readonly [ObjectType, string]>;

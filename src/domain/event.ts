@@ -48,6 +48,8 @@ export const EVENT_TYPES = [
   'payment.succeeded',
   'payment.failed',
   'payment.pending',
+  'alert.triggered',
+  'alert.resolved',
   'webhook_endpoint.disabled',
   'webhook_endpoint.test',
 ] as const;
@@ -62,6 +64,7 @@ export const OBJECT_TYPES = [
   'invoice',
   'credit_note',
   'payment',
+  'alert',
   'webhook_endpoint',
 ] as const;
 export type ObjectType = (typeof OBJECT_TYPES)[number];

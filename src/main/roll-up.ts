@@ -1,5 +1,6 @@
 import type { Database } from '../persistence/doors.ts';
 import { leadRollUp, rollUp } from '../persistence/roll-up.ts';
+import { noteTouched } from '../persistence/usage-touched.ts';
 import type { Logger } from '../platform/logger.ts';
 import { repeat } from './repeat.ts';
 
@@ -17,7 +18,8 @@ export function startRollUp({ database, logger, eachMs = 1_000 }: RollUpOptions)
   const work = () =>
     database.asSystem('roll up', async (tx) => {
       if (!(await leadRollUp(tx))) return false;
-      const { more } = await rollUp(tx, EVENTS_AT_ONCE);
+      const { more, touched } = await rollUp(tx, EVENTS_AT_ONCE);
+      await noteTouched(tx, touched);
       return more;
     });
   const loop = repeat({ name: 'roll up', eachMs, logger, signal: stopping.signal, work });

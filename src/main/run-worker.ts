@@ -41,6 +41,7 @@ import { startRollUp } from './roll-up.ts';
 import { sendMove } from './send-move.ts';
 import { sendTick } from './send-tick.ts';
 import { timeActivities } from './time-activities.ts';
+import { startWatch } from './watch-usage.ts';
 import { BULK_SETTINGS, billingSettings, GATEWAY_SETTINGS } from './worker-settings.ts';
 
 /** Below the 15 seconds of the charge's activity, for its two calls. */
@@ -175,6 +176,7 @@ export async function runWorker(
   });
   starting.use(startRelay({ database, client, taskQueuePrefix: prefix, logger }));
   starting.use(startRollUp({ database, logger }));
+  starting.use(startWatch({ database, logger }));
   const schedule = { client, connection: clientConnection, namespace, taskQueuePrefix: prefix, logger };
   starting.use(keepReconciling(schedule));
   starting.use(keepSchedule(schedule, { workflowType: WORKFLOWS.partitions, every: '1 day' }));

@@ -1,3 +1,4 @@
+import { AlertFiringSchema, AlertSchema } from './alerts.ts';
 import { BackfillSchema } from './backfills.ts';
 import { BalanceEntrySchema, CustomerBalanceSchema } from './balances.ts';
 import { CollectorSchema } from './collectors.ts';
@@ -49,6 +50,8 @@ export const ENTITIES = [
   FeatureSchema,
   PlanFeatureSchema,
   EntitlementOverrideSchema,
+  AlertSchema,
+  AlertFiringSchema,
   SubscriptionSchema,
   SubscriptionItemSchema,
   ItemSegmentSchema,

@@ -11,14 +11,22 @@ import { readUsage } from './read-usage.ts';
 import { query } from './rows.ts';
 
 /** Whose use is looked at, and what time it is for him: his test clock's now, or the present. */
-export type Observed = { customerId: string; timeZone: string; testClockId: string | null; now: Date };
+export type Observed = {
+  customerId: string;
+  timeZone: string;
+  testClockId: string | null;
+  now: Date;
+  /** Whether that clock is on its way. */
+  isMoving: boolean;
+};
 
 /** Null for a customer that is not there. A clock on its way shows how far it is. */
 export async function observe(tx: Tx, customerId: string): Promise<Observed | null> {
-  const [row] = await query<{ timeZone: string; testClockId: string | null; now: string }>(
+  const [row] = await query<Omit<Observed, 'customerId' | 'now'> & { now: string }>(
     tx,
     sql`select coalesce(customer.time_zone, tenant.time_zone) as "timeZone", clock.id as "testClockId",
-        coalesce(clock.now_at, date_trunc('milliseconds', clock_timestamp())) as now
+        coalesce(clock.now_at, date_trunc('milliseconds', clock_timestamp())) as now,
+        coalesce(clock.status = 'advancing', false) as "isMoving"
       from customers customer join tenants tenant on tenant.id = customer.tenant_id
         left join test_clocks clock on clock.id = customer.test_clock_id
       where customer.id = ${customerId}`,

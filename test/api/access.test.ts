@@ -77,6 +77,9 @@ async function makeObjects(): Promise<void> {
   await post('/v1/events', { idempotency_key: 'a-call', ...event });
   objects['events'] = 'a-call';
   objects['meters'] = await post('/v1/meters', { name: 'Calls', event_name: 'call', aggregation: 'count' });
+  objects['features'] = await post('/v1/features', { name: 'Export', kind: 'boolean' });
+  const quota = { name: 'Quota', kind: 'usage', meter: objects['meters'], thresholds: [1] };
+  objects['alerts'] = await post('/v1/alerts', quota);
   objects['usage_imports'] = await post('/v1/usage_imports?format=ndjson', event);
 }
 

@@ -124,6 +124,12 @@ async function makeOneOfEach(): Promise<void> {
   objects['meters'] = await post('/v1/meters', { name: 'Calls', event_name: 'call', aggregation: 'count' });
   objects['features'] = await post('/v1/features', { name: 'Export', kind: 'boolean' });
   inner['feature'] = objects['features'];
+  objects['alerts'] = await post('/v1/alerts', {
+    name: 'Quota',
+    kind: 'usage',
+    meter: objects['meters'],
+    thresholds: [1],
+  });
   objects['usage_imports'] = await post('/v1/usage_imports?format=ndjson', event);
   objects['deliveries'] = await newest('/v1/deliveries?status=pending');
 }

@@ -1,0 +1,100 @@
+import { sql } from 'kysely';
+import type { Tx } from './doors.ts';
+import type { Touched } from './roll-up.ts';
+import { query } from './rows.ts';
+
+/** One process at a time looks at what was touched. The number is only a name, unique among our advisory locks. */
+const WATCH_LOCK = 7_365_007;
+
+/** Whose use of which meter is to be looked at, up to the row `upTo` of the queue. */
+export type TouchedUsage = Touched & { upTo: string };
+
+/** Whether this transaction may look at what was touched. The lock ends with it. */
+export async function leadWatch(tx: Tx): Promise<boolean> {
+  const [row] = await query<{ leading: boolean }>(
+    tx,
+    sql`select pg_try_advisory_xact_lock(${WATCH_LOCK}) as leading`,
+  );
+  return row?.leading ?? false;
+}
+
+/**
+ * Remembers whose use has changed, in the transaction that saw it: a crash loses nothing. Only what an alert or a usage
+ * threshold watches is written down, so without any of them this costs one look.
+ */
+export async function noteTouched(tx: Tx, touched: readonly Touched[]): Promise<void> {
+  if (touched.length === 0) return;
+  await query(
+    tx,
+    sql`insert into usage_touched (tenant_id, customer_id, meter_id)
+      select t.tenant_id, t.customer_id, t.meter_id
+      from unnest(${touched.map(({ tenantId }) => tenantId)}::text[], ${touched.map(({ customerId }) => customerId)}::text[],
+        ${touched.map(({ meterId }) => meterId)}::text[]) as t(tenant_id, customer_id, meter_id)
+      where exists (
+          select from alerts alert where alert.tenant_id = t.tenant_id and alert.archived_at is null
+            and (alert.meter_id is null or alert.meter_id = t.meter_id)
+            and (alert.customer_id is null or alert.customer_id = t.customer_id))
+        or exists (
+          select from subscriptions owner join plan_versions sold on sold.plan_id = owner.plan_id
+            and sold.version = owner.plan_version and sold.usage_thresholds <> '[]'
+          where owner.customer_id = t.customer_id and owner.ended_at is null)`,
+  );
+}
+
+/** The next customers and meters to look at, the longest waiting first. */
+export function dueTouched(tx: Tx, limit: number): Promise<TouchedUsage[]> {
+  return query<TouchedUsage>(
+    tx,
+    sql`select tenant_id as "tenantId", customer_id as "customerId", meter_id as "meterId", max(id)::text as "upTo"
+      from (select * from usage_touched where not_before <= now() order by id limit ${limit * 20}) due
+      group by tenant_id, customer_id, meter_id order by min(id) limit ${limit}`,
+  );
+}
+
+/**
+ * Takes it off the queue, in the transaction that looks at it. Answers whether it was still there: who finds it gone
+ * leaves it to whoever took it.
+ */
+export async function takeTouched(tx: Tx, touched: TouchedUsage): Promise<boolean> {
+  const taken = await query(tx, sql`delete from usage_touched where ${isOf(touched)} returning id`);
+  return taken.length > 0;
+}
+
+/** It could not be looked at: once more later, and later each time, without keeping others waiting. */
+export async function postponeTouched(tx: Tx, touched: TouchedUsage): Promise<void> {
+  await query(
+    tx,
+    sql`update usage_touched set tries = tries + 1,
+        not_before = now() + least(power(2, least(tries, 10)), 300) * interval '1 second'
+      where ${isOf(touched)}`,
+  );
+}
+
+/** Looks again in a moment: the customer's time is on its way, or his next period is just being made. */
+export async function touchLater(tx: Tx, { tenantId, customerId, meterId }: Touched): Promise<void> {
+  await query(
+    tx,
+    sql`insert into usage_touched (tenant_id, customer_id, meter_id, not_before)
+      values (${tenantId}, ${customerId}, ${meterId}, now() + interval '2 seconds')`,
+  );
+}
+
+/** Looks again when an event that lies a little ahead has happened: nothing else would tell. */
+export async function touchWhenHappened(
+  tx: Tx,
+  { tenantId, customerId, meterId }: Touched,
+  now: Date,
+): Promise<void> {
+  await query(
+    tx,
+    sql`insert into usage_touched (tenant_id, customer_id, meter_id, not_before)
+      select ${tenantId}, ${customerId}, ${meterId}, max(e.event_at) + interval '1 millisecond' from usage_events e
+      where e.tenant_id = ${tenantId} and e.customer_id = ${customerId}
+        and e.event_name = (select event_name from meters where id = ${meterId})
+        and e.event_at > ${now.toISOString()} and e.event_at < ${now.toISOString()}::timestamptz + interval '10 minutes'
+      having count(*) > 0`,
+  );
+}
+
+const isOf = ({ customerId, meterId, upTo }: TouchedUsage) =>
+  sql`customer_id = ${customerId} and meter_id = ${meterId} and id <= ${upTo}::bigint`;
