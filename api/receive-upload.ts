@@ -25,7 +25,7 @@ export type Upload = { tenantId: string; format: ImportFormat; idempotencyKey: s
 
 const UPLOAD_BYTES_MAX = 1024 ** 3;
 /** Whoever sends nothing for so long has gone. */
-const SILENCE_MS = 60_000;
+const SILENCE_MS = 30_000;
 /** An upload of which nothing came for so long has no process any more. */
 const ABANDONED_MS = 2 * SILENCE_MS;
 

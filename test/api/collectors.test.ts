@@ -82,7 +82,7 @@ describe('a collector', () => {
     expect(again.body).toMatchObject({ accepted: 0, duplicates: 1 });
     const odd = await api.send('post', inbox(made), signed(secret, { id: 'e-2' }));
     expect(odd).toMatchObject({ status: 200, body: { rejected: 1, data: [{ path: '/kind' }] } });
-    const shown = await get(`/v1/collectors/${made.body['id']}`);
+    const shown = await get(`/v1/collectors/${String(made.body['id'])}`);
     expect(shown.body).toMatchObject({
       counts: { accepted: 1, duplicates: 1, rejected: 1, refused: 0 },
       last_error: { code: 'required', path: '/kind' },
@@ -107,7 +107,7 @@ describe('a collector', () => {
     }
     expect((await api.send('post', '/collectors/nobody', good)).status).toBe(404);
     expect(await stored('u-1')).toBeNull();
-    const shown = await get(`/v1/collectors/${made.body['id']}`);
+    const shown = await get(`/v1/collectors/${String(made.body['id'])}`);
     expect(shown.body).toMatchObject({
       counts: { refused: 4 },
       last_error: { code: 'collector_signature_invalid' },
@@ -148,13 +148,13 @@ describe('a collector', () => {
     expect((await send('{"events":{}}')).status).toBe(422);
     expect((await send(`{"events":[${'{},'.repeat(1_000)}{}]}`)).status).toBe(422);
     expect((await send(JSON.stringify('x'.repeat(1_100_000)))).status).toBe(413);
-    const unsigned = await post(`/v1/collectors/${made.body['id']}/rotate_secret`, {});
+    const unsigned = await post(`/v1/collectors/${String(made.body['id'])}/rotate_secret`, {});
     expect(unsigned.body['code']).toBe('collector_unsigned');
   });
 
   test('may be disabled, rotated and deleted', async () => {
     const made = await collector();
-    const path = `/v1/collectors/${made.body['id']}`;
+    const path = `/v1/collectors/${String(made.body['id'])}`;
     const { secret } = made.body;
     await post(`${path}/disable`, {});
     const away = await api.send('post', inbox(made), signed(secret, delivery('r-1')));

@@ -202,7 +202,7 @@ describe('a backfill', () => {
     expect(made).toMatchObject({ status: 201, body: { status: 'open' } });
     return made;
   };
-  const pathOf = (made: Reply) => `/v1/backfills/${made.body['id']}`;
+  const pathOf = (made: Reply) => `/v1/backfills/${String(made.body['id'])}`;
   const close = (made: Reply) => post(`${pathOf(made)}/close`);
   const revert = (made: Reply) => post(`${pathOf(made)}/revert`);
 
@@ -309,7 +309,7 @@ describe('a backfill', () => {
       isOver = true;
     });
     await Promise.all([watch(), sending(), closing]);
-    const statuses = (await closing).map(({ status }) => status).sort();
+    const statuses = (await closing).map(({ status }) => status).sort((a, b) => a - b);
     expect(statuses).toEqual([200, 409]);
     seen.add(await n(customer));
     for (const count of seen) expect([200, 300]).toContain(Number(count) % 1_000);

@@ -210,7 +210,7 @@ test('an upload that is cut off leaves a failed import, and its key may bring th
       isUnderWay = true;
     },
   });
-  await expect(upload('ndjson', stream, again)).rejects.toThrow();
+  await expect(upload('ndjson', stream, again)).rejects.toThrow('fetch failed');
   await eventually(
     () => list('uploading'),
     (found) => found.length === 0,
