@@ -54,6 +54,9 @@ export interface Database extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** A connection otherwise plans a statement five times before it keeps a plan, and to plan one costs as much as to run it. */
+const PLANNED_ONCE = { plan_cache_mode: 'force_generic_plan' };
+
 export function doorsOf(orm: MikroORM, pool: Pool): Database {
   const mappings = mappingsOf(orm);
   const prepared = new Prepared();
@@ -83,7 +86,7 @@ export function doorsOf(orm: MikroORM, pool: Pool): Database {
     lookAsTenant: async (tenantId, work) =>
       work(new Tx(new Reading(pool, tenant(tenantId), prepared), mappings)),
     writeAsTenant: async (tenantId, work) =>
-      work(new Tx(new Writing(pool, tenant(tenantId), prepared), mappings)),
+      work(new Tx(new Writing(pool, { ...tenant(tenantId), ...PLANNED_ONCE }, prepared), mappings)),
     asSystem: (reason, work) =>
       open({ role: 'perennial_system', 'app.tenant_id': '', application_name: `perennial ${reason}` }, work),
     close,
