@@ -51,8 +51,14 @@ async function open({ size, say }: BenchOptions): Promise<Bench> {
   const subscriptions = Math.max(1, Math.min(SUBSCRIPTIONS, Math.ceil(events / EVENTS_EACH)));
   const planted = await plantUsage(stage, { events, subscriptions, say });
   const scene: Scene = {
-    ...{ stage, owner, planted, ours: side(), baseline: side() },
-    ...{ oneStatementMs: [], round: 0, say },
+    stage,
+    owner,
+    planted,
+    ours: side(),
+    baseline: side(),
+    oneStatementMs: [],
+    round: 0,
+    say,
   };
   const stack = opening.move();
   return {
@@ -86,7 +92,11 @@ const askOurs: Ask = {
     const { points } = await stage.database.lookAsTenant(stage.tenantId, (tx) =>
       readUsage(tx, planted.rule, {
         ...planted.month,
-        ...{ customerId: null, subscription: null, timeZone: 'UTC', granularity: 'day', by: [] },
+        customerId: null,
+        subscription: null,
+        timeZone: 'UTC',
+        granularity: 'day',
+        by: [],
       }),
     );
     return points.map(({ quantity, eventCount }) => `${quantity.toFixed()} of ${eventCount}`).join('\n');

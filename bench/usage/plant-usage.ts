@@ -95,8 +95,15 @@ async function plantMeter({ database, tenantId }: Stage, at: Date): Promise<Coun
   const { eventName, ...version } = rule;
   await database.withTenant(tenantId, async (tx) => {
     await insertMeter(tx, {
-      ...{ id: meterId, tenantId, externalId: null, name: 'Traffic', eventName, archivedAt: null },
-      ...{ metadata: {}, createdAt: at, updatedAt: at },
+      id: meterId,
+      tenantId,
+      externalId: null,
+      name: 'Traffic',
+      eventName,
+      archivedAt: null,
+      metadata: {},
+      createdAt: at,
+      updatedAt: at,
     });
     await insertMeterVersion(tx, { ...version, effectiveAt: at, createdAt: at });
   });

@@ -1,7 +1,7 @@
 import { EntitySchema } from '@mikro-orm/core';
 import { sql } from 'kysely';
 import { DomainError } from '../domain/errors.ts';
-import { type CountingRule, type Meter, type MeterVersion, versionAt } from '../domain/meter.ts';
+import type { Meter, MeterVersion } from '../domain/meter.ts';
 import type { Price } from '../domain/plan.ts';
 import {
   id,
@@ -67,13 +67,6 @@ export async function metersOf(tx: Tx, ids: readonly string[]): Promise<Readonly
   ]);
   const byMeter = Map.groupBy(versions, ({ meterId }) => meterId);
   return new Map(meters.map((meter) => [meter.id, { ...meter, versions: byMeter.get(meter.id) ?? [] }]));
-}
-
-/** How the meter counts a period that begins at `start` (`versionAt`). Throws `RangeError` for a meter without versions. */
-export function ruleAt({ eventName, versions, id: meterId }: VersionedMeter, start: Date): CountingRule {
-  const version = versionAt(versions, start);
-  if (!version) throw new RangeError(`meter ${meterId} has no version`);
-  return { ...version, eventName };
 }
 
 /** By id also an archived meter; by external id never, because archiving frees it. */

@@ -29,8 +29,15 @@ beforeAll(async () => {
   await database.withTenant(tenantId, async (tx) => {
     const { eventName, ...version } = ruleOf(tenantId, 'sum', { meterId, groupBy: ['region'] });
     await insertMeter(tx, {
-      ...{ id: meterId, tenantId, externalId: null, name: 'Sum', eventName, archivedAt: null },
-      ...{ metadata: {}, createdAt: at, updatedAt: at },
+      id: meterId,
+      tenantId,
+      externalId: null,
+      name: 'Sum',
+      eventName,
+      archivedAt: null,
+      metadata: {},
+      createdAt: at,
+      updatedAt: at,
     });
     await insertMeterVersion(tx, { ...version, effectiveAt: at, createdAt: at });
     const events = Array.from({ length: 300 }, (_, n) => randomEvent(roll, `key-${n}`));

@@ -131,7 +131,11 @@ describe('counting usage', () => {
     const rule = ruleOf(tenantId, 'sum', { eventName: 'paid' });
     const at = (day: string) => new Date(`2026-04-${day}T00:00:00.250Z`);
     const event = (key: string, day: string, properties: Record<string, unknown>): PlantedEvent => ({
-      ...{ key, revision: 0, eventName: 'paid', customerId: 'cus_paid', subscriptionId: null },
+      key,
+      revision: 0,
+      eventName: 'paid',
+      customerId: 'cus_paid',
+      subscriptionId: null,
       at: at(day),
       properties,
     });

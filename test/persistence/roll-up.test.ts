@@ -53,8 +53,15 @@ async function makeMeter(aggregation: Aggregation, changes: Partial<CountingRule
   const { eventName, ...version } = rule;
   await database.withTenant(tenantId, async (tx) => {
     await insertMeter(tx, {
-      ...{ id: rule.meterId, tenantId, externalId: null, name: aggregation, eventName, archivedAt: null },
-      ...{ metadata: {}, createdAt: at, updatedAt: at },
+      id: rule.meterId,
+      tenantId,
+      externalId: null,
+      name: aggregation,
+      eventName,
+      archivedAt: null,
+      metadata: {},
+      createdAt: at,
+      updatedAt: at,
     });
     await insertMeterVersion(tx, { ...version, effectiveAt: at, createdAt: at });
   });

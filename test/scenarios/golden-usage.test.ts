@@ -31,8 +31,13 @@ test('golden case H01: the same events, aggregated in four ways', async () => {
       tx,
       tenantId,
       inputs.events.map(({ user, value }, n) => ({
-        ...{ key: `golden-${n}`, revision: 0, eventName: 'golden', customerId: 'cus_golden' },
-        ...{ subscriptionId: null, at: start, properties: { user, value } },
+        key: `golden-${n}`,
+        revision: 0,
+        eventName: 'golden',
+        customerId: 'cus_golden',
+        subscriptionId: null,
+        at: start,
+        properties: { user, value },
       })),
     ),
   );
@@ -41,8 +46,11 @@ test('golden case H01: the same events, aggregated in four ways', async () => {
     const rule = ruleOf(tenantId, aggregation, { eventName: 'golden', property: property[aggregation] });
     const { quantity } = await database.withTenant(tenantId, (tx) =>
       countUsage(tx, rule, {
-        ...{ customerId: 'cus_golden', subscription: null, timeZone: 'UTC' },
-        ...{ start, end: new Date('2026-05-01T00:00:00Z') },
+        customerId: 'cus_golden',
+        subscription: null,
+        timeZone: 'UTC',
+        start,
+        end: new Date('2026-05-01T00:00:00Z'),
       }),
     );
     expect([aggregation, quantity.toFixed()]).toEqual([aggregation, String(expected[aggregation])]);

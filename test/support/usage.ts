@@ -65,7 +65,12 @@ export const ruleOf = (
   ...changes,
 });
 
-const textOf = (value: unknown) => (value === undefined || value === null ? null : String(value));
+const textOf = (value: unknown) =>
+  typeof value === 'string'
+    ? value
+    : typeof value === 'number' || typeof value === 'boolean'
+      ? `${value}`
+      : null;
 
 function numberOf(value: unknown): Decimal | null {
   if (typeof value === 'number') return new Decimal(value);
