@@ -44,7 +44,7 @@ async function meteredLines(subscriptionId: string): Promise<string[]> {
   );
   return rows.map(
     ({ reason, description, quantity, amount, events }) =>
-      `${reason}: ${description.replace(/\(late, (?!1 Jan – 31 Jan).*\)/, '(late, TODAY)')}, ${quantity} of ${events} events, ${amount}`,
+      `${reason}: ${description.replace(/\(late, (?!1 Jan – 31 Jan).*\)/, '(late, SOME TIME)')}, ${quantity} of ${events} events, ${amount}`,
   );
 }
 
@@ -226,7 +226,7 @@ describe('usage that a meter counts', () => {
     expect(await meteredLines(id)).toEqual([
       ...elapsed,
       'subscription_cycle: Calls, 2 of 1 events, 1',
-      'subscription_cycle: Calls (late, TODAY), 5 of 2 events, 0.5',
+      'subscription_cycle: Calls (late, SOME TIME), 5 of 2 events, 0.5',
     ]);
   });
 
@@ -259,6 +259,64 @@ describe('usage that a meter counts', () => {
     ]);
   });
 
+  it('is cut where its price changes and where its subscription rests, each stretch by its own events', async () => {
+    const clock = await world.clock('2027-01-01T00:00:00Z');
+    const customer = await world.customer({ testClockId: clock });
+    const meter = await plantMeter(world);
+    const usage = { name: 'Calls', billing: 'usage', timing: 'in_arrears', meterId: meter } as const;
+    const unit = (amount: string) => ({ model: 'per_unit', unitAmount: new Decimal(amount) }) as const;
+    const plan = await world.plan([
+      { unitAmount: '20' },
+      { ...usage, key: 'calls', terms: unit('0.5') },
+      { ...usage, key: 'dear', terms: unit('2') },
+    ]);
+    const items = plan.prices.slice(0, 2).map(({ key, id: price }) => ({ key, price, quantity: '1' }));
+    const id = await world.subscribe(customer, plan, {
+      requestedAt: new Date('2027-01-01T00:00:00Z'),
+      items,
+    });
+    await use(world, customer, '2027-01-05T00:00:00Z', 10);
+    await world.advance(clock, '2027-01-10T12:00:00Z');
+    const change = {
+      plan: null,
+      set: [{ key: 'dear', price: plan.prices[2]?.id, quantity: '1' }],
+      remove: ['calls'],
+      once: [],
+      proration: 'next_invoice',
+      anchor: null,
+      billing_anchor: null,
+      trial: 'keep',
+    };
+    const now = { effective: 'now', at: null, preview_token: null };
+    const requestedAt = new Date('2027-01-10T12:00:00Z');
+    expect(await world.command(id, 'change', { ...now, prices: [], change }, { requestedAt })).toEqual({
+      result: {},
+      outcome: 'applied',
+    });
+    await use(world, customer, '2027-01-10T11:59:59.999Z', 1);
+    await use(world, customer, '2027-01-10T12:00:00Z', 3);
+    await world.advance(clock, '2027-02-01T12:00:00Z');
+    const first = [
+      'subscription_cycle: Calls, 3 of 1 events, 6',
+      'subscription_cycle: Calls, 10 of 1 events, 5',
+      'subscription_cycle: Calls (late, SOME TIME), 11 of 2 events, 0.5',
+    ];
+    expect((await meteredLines(id)).sort()).toEqual([...first].sort());
+    await use(world, customer, '2027-02-01T06:00:00Z', 4);
+    const pause = { ...now, credit: true, resume_at: null };
+    await world.command(id, 'pause', pause, { requestedAt: new Date('2027-02-01T12:00:00Z') });
+    await use(world, customer, '2027-02-03T00:00:00Z', 1000);
+    await world.advance(clock, '2027-02-05T00:00:00Z');
+    await world.command(id, 'resume', now, { requestedAt: new Date('2027-02-05T00:00:00Z') });
+    await use(world, customer, '2027-02-06T00:00:00Z', 5);
+    await world.advance(clock, '2027-03-01T12:00:00Z');
+    const lines = await meteredLines(id);
+    expect(lines.slice(3).sort()).toEqual([
+      'subscription_cycle: Calls, 5 of 1 events, 10',
+      'subscription_update: Calls, 4 of 1 events, 8',
+    ]);
+  });
+
   it('is looked at once a day by the wall clock, and what costs nothing makes no invoice', async () => {
     const customer = await world.customer();
     const tiers = [
@@ -282,7 +340,7 @@ describe('usage that a meter counts', () => {
     await runCustomerWork(deps, hours(50));
     expect(await meteredLines(id)).toEqual([
       'subscription_cancel: Calls, 90 of 1 events, 0',
-      'late_usage: Calls (late, TODAY), 102 of 3 events, 2',
+      'late_usage: Calls (late, SOME TIME), 102 of 3 events, 2',
     ]);
     expect((await invoices(id)).at(-1)).toBe('open 2');
   });
