@@ -25,11 +25,16 @@ export function decideCancel(
   const { subscription, priced } = life;
   const end = ended(subscription, priced, at, 'canceled', subscription.cancellationReason);
   if (subscription.status === 'incomplete') return conclude(life, { ...end, at, voidOpenInvoices: true });
+  // What has not begun owes nothing, not even what waited to be charged once with its first invoice.
+  if (subscription.status === 'scheduled') return conclude(life, { ...end, at });
   const lastDayOf = asked === 'now' && subscription.prorationBasis === 'day' ? instantAfter(at) : at;
   return finalDecision(life, end, at, { credit, lastDayOf });
 }
 
-/** Its first payment did not arrive in time, and its invoice is voided (billing rule 30); or its cycles are over. */
+/**
+ * Its first payment did not arrive in time, or what was charged once at the beginning of its trial did not where all or
+ * nothing was wanted, and its invoice is voided (billing rules 30, 31); or its cycles are over.
+ */
 export function decideExpire(life: Life, at: Date): Decision {
   const { subscription, priced } = life;
   const { endsAt, incompleteSince, status } = subscription;
@@ -39,8 +44,15 @@ export function decideExpire(life: Life, at: Date): Decision {
       credit: 'none',
       lastDayOf: at,
     });
+  const bill = new Bill();
+  if (status === 'trialing') for (const entry of priced) leaveTrialFree(bill, entry, at);
   const end = ended(subscription, priced, at, 'expired', 'first payment not received');
-  return conclude(life, { ...end, at, voidOpenInvoices: true });
+  return conclude(life, { ...end, at, bill, voidOpenInvoices: true });
+}
+
+function leaveTrialFree(bill: Bill, entry: PricedItem, at: Date): void {
+  const start = entry.item.currentPeriodStart ?? entry.item.startedAt;
+  if (start) bill.leaveFree(entry, { start, end: at }, 'trial');
 }
 
 /**
@@ -53,9 +65,8 @@ export function decideAbandon(life: Life, at: Date, reason: string): Decision {
   for (const entry of priced) {
     const { startedAt, currentPeriodStart: start } = entry.item;
     const from = start ?? startedAt;
-    if (!from) continue;
-    if (subscription.status === 'trialing') bill.leaveFree(entry, { start: from, end: at }, 'trial');
-    else if (isBilling(subscription) && entry.price.timing === 'in_arrears')
+    if (subscription.status === 'trialing') leaveTrialFree(bill, entry, at);
+    else if (from && isBilling(subscription) && entry.price.timing === 'in_arrears')
       bill.leaveFree(entry, { start: from, end: at }, 'waived');
   }
   const end = ended(subscription, priced, at, 'canceled', reason);

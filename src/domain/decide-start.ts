@@ -7,7 +7,7 @@ import type { Life } from './life.ts';
 import { derived } from './next-step.ts';
 import { LivedAhead } from './spent.ts';
 import { firstPaymentDeadline, owesFirstPayment } from './start-billing.ts';
-import type { Subscription } from './subscription.ts';
+import { deriveStatus, type Subscription } from './subscription.ts';
 
 /** More steps than a daily price takes in the two years that a start may lie back. */
 const STEPS_MAX = 3_000;
@@ -45,6 +45,8 @@ function owedNow(decision: Decision, paymentBehavior: Subscription['paymentBehav
     invoice !== null &&
     !subscription.endedAt &&
     !subscription.pausedAt &&
+    // In a trial only what is charged once is owed, which is no fee.
+    deriveStatus(subscription) !== 'trialing' &&
     owesFirstPayment(subscription, invoice);
   return {
     ...decision,

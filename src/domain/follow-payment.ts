@@ -54,7 +54,8 @@ export type FailedCharge = {
 
 /**
  * What follows from a failed charge (billing rules 31, 33): `none` when the invoice is not open any more,
- * `stays_incomplete` or, for whoever wanted all or nothing, `expire` for a first payment, `void` where the subscription
+ * `stays_incomplete` or, for whoever wanted all or nothing, `expire` for a first payment and for what is charged once where a
+ * trial begins, `void` where the subscription
  * ended before anything was received, `tell` for a try that is not one of the policy's, and `dun` for a renewal.
  */
 export function afterFailedCharge({
@@ -69,11 +70,25 @@ export function afterFailedCharge({
     const allOrNothing = owner.paymentBehavior === 'error_if_incomplete';
     return allOrNothing && invoice.billingReason === 'subscription_create' ? 'expire' : 'stays_incomplete';
   }
+  if (
+    owner &&
+    !collection &&
+    beginsWithTrial(invoice, owner) &&
+    owner.paymentBehavior === 'error_if_incomplete'
+  )
+    return 'expire';
   // The subscription ended while its first payment was under way: nothing was ever received, so nothing is owed.
   if (owner && begins && !collection && isEnded(owner.status) && owner.latestInvoiceId === invoice.id)
     return 'void';
   // A person's own try is not one of the policy's, and an invoice that was sent is never dunned by charging it.
   return asked || invoice.collectionMethod === 'send_invoice' ? 'tell' : 'dun';
+}
+
+/** Whether it is what is charged once at the beginning of a trial that still runs: no fee, so nothing waits for it. */
+function beginsWithTrial({ id, billingReason }: Invoice, owner: Subscription): boolean {
+  return (
+    billingReason === 'subscription_create' && owner.latestInvoiceId === id && owner.status === 'trialing'
+  );
 }
 
 function isBeginning({ billingReason }: Invoice): boolean {

@@ -204,8 +204,8 @@ export function mayHaveInstalments(
 export const TRANSITIONS: Record<SubscriptionStatus, readonly SubscriptionStatus[]> = {
   scheduled: ['trialing', 'active', 'incomplete', 'canceled'],
   incomplete: ['active', 'expired', 'canceled'],
-  // What was used in a trial may be owed when it ends.
-  trialing: ['active', 'incomplete', 'past_due', 'unpaid', 'paused', 'canceled'],
+  // What was used in a trial may be owed when it ends, and what was charged once at its beginning may have been all or nothing.
+  trialing: ['active', 'incomplete', 'past_due', 'unpaid', 'paused', 'canceled', 'expired'],
   active: ['past_due', 'paused', 'canceled', 'expired'],
   past_due: ['active', 'unpaid', 'paused', 'canceled', 'expired'],
   unpaid: ['active', 'canceled', 'expired'],

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Change } from '../../src/domain/change.ts';
 import { classOf, resolveDefaults } from '../../src/domain/classify-change.ts';
 import type { SubscriptionTerms } from '../../src/domain/decide-create.ts';
+import { decideCancel } from '../../src/domain/decide-end.ts';
 import type { Life } from '../../src/domain/life.ts';
 import { aChange, amounts, billed, changing, target } from '../support/changes.ts';
 import { conceive, live, type PriceChanges, using, utc } from '../support/lives.ts';
@@ -206,4 +207,10 @@ test('what has not begun is edited, and begins as it is then', () => {
   expect(decision.segments.map(({ from }) => from)).toEqual([utc('2026-02-01'), utc('2026-02-01')]);
   const { lived } = live(edited, '2026-02-01');
   expect(amounts(lived[0]?.decision ?? { invoice: null })).toEqual(['62.00', '20.00', '99.00']);
+  // Canceled before it begins it owes nothing, and what waited to be charged once is dropped (billing rule 31b).
+  expect(decideCancel(edited, utc('2026-01-20'), 'none', 'now')).toMatchObject({
+    subscription: { endReason: 'canceled' },
+    invoice: null,
+    takesPending: false,
+  });
 });

@@ -263,10 +263,11 @@ function cancelOf(
   life: LifeAhead,
 ): ActionIn {
   const then = instantOf(ahead, life);
+  const given = credit ? 'prorate' : 'none';
   if (mode === 'at' && then > Date.parse(common.at))
-    return { ...common, action: 'cancel', mode, cancel_at: iso(then) };
-  if (mode === 'now') return { ...common, action: 'cancel', mode, credit: credit ? 'prorate' : 'none' };
-  return { ...common, action: 'cancel' };
+    return { ...common, action: 'cancel', mode, cancel_at: iso(then), credit: given };
+  if (mode === 'now') return { ...common, action: 'cancel', mode, credit: given };
+  return { ...common, action: 'cancel', credit: given };
 }
 
 type Phase = Of<'schedule'>['phases'][number];

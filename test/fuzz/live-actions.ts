@@ -52,12 +52,13 @@ export async function act(played: Played, action: Action): Promise<Refusal | nul
 }
 
 async function subscribe(played: Played, action: Of<'subscribe'>): Promise<Refusal | null> {
-  const { at: _at, action: _action, subscription: name, plan, add_ons: addOns, ...rest } = action;
+  const { at: _at, action: _action, subscription: name, plan, add_ons: addOns, once, ...rest } = action;
   const reply = await played.send('POST', '/v1/subscriptions', {
     ...rest,
     customer: played.customerId,
     plan: external(plan),
     ...(addOns ? { add_ons: addOns.map(addOn) } : {}),
+    ...(once ? { once: once.map(addOn) } : {}),
     ...instants(played, { start_at: action.start_at, trial_end: action.trial_end }),
     ...instants(played, { billing_anchor: action.billing_anchor, cancel_at: action.cancel_at }),
   });

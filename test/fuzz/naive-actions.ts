@@ -2,9 +2,10 @@ import type { SimulationAction } from '../../src/contract/simulation-actions.ts'
 import type { SimulationBody } from '../../src/contract/simulations.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { atWallTime, DAY, wallTime } from './naive-calendar.ts';
-import { change } from './naive-change.ts';
+import { change, onceLine } from './naive-change.ts';
 import { bill, pay } from './naive-invoices.ts';
 import { type Item, type Lines, type Sub, Unclear, zero } from './naive-life.ts';
+import type { PriceBody } from './naive-prices.ts';
 import { activate, advance, endTrial, enter, end as finish, NO_CUT, pause } from './naive-steps.ts';
 import { billThreshold } from './naive-thresholds.ts';
 import { firstEndOf, isLive, periodEndOf, plan, resumeNow, type World } from './naive-world.ts';
@@ -103,6 +104,7 @@ function subscribe({ body, subs, books }: World, asked: Of<'subscribe'>, at: num
     pausedAt: null,
     cancelAt: asked.cancel_at === undefined ? null : Date.parse(asked.cancel_at),
     cancelsWithPeriod: false,
+    cancelGivesBack: false,
     netDays: asked.collection_method === 'send_invoice' ? (asked.net_days ?? 30) : null,
     items: itemsOf(body, asked),
     used: new Map(),
@@ -113,9 +115,16 @@ function subscribe({ body, subs, books }: World, asked: Of<'subscribe'>, at: num
     planned: [],
   };
   subs.push(sub);
+  // What is charged once waits for the first invoice, and a trial does not put that off.
+  sub.pending = (asked.once ?? []).map(({ add_on }) => onceLine(sub, onceIn(body, add_on), startsAt));
   if (startsAt > at) enter(sub, 'scheduled', at);
-  else bill(books, sub, at, liveThrough(sub, startsAt, at));
+  else bill(books, sub, at, liveThrough(sub, startsAt, at), true);
   return true;
+}
+
+function onceIn(body: SimulationBody, addOn: string): PriceBody {
+  const [price] = body.catalogue.add_ons.find(({ id }) => id === addOn)?.prices ?? [];
+  return price ?? unclear('a stored add-on');
 }
 
 function itemsOf(body: SimulationBody, asked: Of<'subscribe'>): Item[] {
@@ -228,14 +237,15 @@ function unclear(why: string): never {
 function cancel(world: World, sub: Sub, asked: Of<'cancel'>, at: number): boolean {
   if (asked.mode === 'now') {
     const how = { credit: asked.credit === 'prorate', dayToo: 'always' as const };
-    bill(world.books, sub, at, finish(sub, at, 'canceled', how), true);
+    const hadBegun = sub.status !== 'scheduled';
+    bill(world.books, sub, at, finish(sub, at, 'canceled', how), hadBegun);
     return true;
   }
-  if (asked.credit === 'prorate') throw new Unclear('a later cancellation with credit');
   const when = asked.mode === 'at' ? Date.parse(asked.cancel_at ?? '') : whenOf(sub, 'period_end', at);
   if (when <= at) return false;
   sub.cancelAt = when;
   sub.cancelsWithPeriod = asked.mode === 'period_end';
+  sub.cancelGivesBack = asked.credit === 'prorate';
   sub.planned = sub.planned.filter((planned) => planned.at < when);
   return true;
 }

@@ -197,7 +197,7 @@ function make(world: World, sub: Sub, wanted: Wanted, cut: Cut, asked: ChangeBod
   settle(world, sub, at, made);
 }
 
-function onceLine(sub: Sub, price: PriceBody, at: number): Lines[number] {
+export function onceLine(sub: Sub, price: PriceBody, at: number): Lines[number] {
   if (price.terms.model !== 'flat') throw new Unclear('charged once by another model');
   const end = sub.basis === 'day' ? startOfDay(dayOf(at, sub.zone) + 1, sub.zone) : at + 1;
   const line = { key: price.key, amount: price.terms.unitAmount, start: at, end };

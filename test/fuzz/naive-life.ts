@@ -76,6 +76,8 @@ export type Sub = {
   cancelAt: number | null;
   /** It ends with its period, wherever that end moves. */
   cancelsWithPeriod: boolean;
+  /** What is unused then is given back. */
+  cancelGivesBack: boolean;
   netDays: number | null;
   items: Item[];
   used: Map<string, Used[]>;

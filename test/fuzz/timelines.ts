@@ -66,6 +66,7 @@ const rawTimeline = fc.record({
   cycles: rarely(fc.integer({ min: 1, max: 12 }), 10),
   backDays: rarely(fc.integer({ min: 1, max: 80 }), 10),
   leadDays: rarely(fc.integer({ min: 1, max: 40 }), 12),
+  once: rarely(fc.constant(true), 3),
   balance: rarely(fc.integer({ min: 1, max: 50_000 }), 8),
   quantity: seats,
   plans: fc.array(rawPlan, { minLength: 1, maxLength: 4 }),
@@ -93,6 +94,7 @@ function bodyOf(raw: RawTimeline): Body {
   const shifted = (days: number) => atWallTime(wall + days * DAY, raw.zone);
   const startsAt = shifted(raw.leadDays ?? -(raw.backDays ?? 0));
   const until = dayAfter(Math.floor(wall / DAY), { unit: 'month', count: 1 }, raw.months) * DAY;
+  const setUp = addOns.find(({ prices }) => prices[0]?.interval === null);
   const anchored = raw.anchorDays !== null && !setting.calendar;
   const trialDays = raw.backDays === null ? (raw.trialDays ?? 0) : 0;
   const life = { ...setting, zone: raw.zone, startsAt, asked: at, until, trialDays, second: raw.second };
@@ -119,6 +121,7 @@ function bodyOf(raw: RawTimeline): Body {
         ...(raw.second ? { proration_basis: 'second' } : {}),
         ...(raw.netDays === null ? {} : { collection_method: 'send_invoice', net_days: raw.netDays }),
         ...(raw.cycles === null ? {} : { cycles: raw.cycles }),
+        ...(raw.once && setUp ? { once: [{ add_on: setUp.id }] } : {}),
       },
       ...actionsOf(raw.actions, { ...life, plans, addOns, sends: raw.netDays !== null, fixed: anchored }),
     ],

@@ -178,6 +178,26 @@ describe('the first payment is declined', () => {
   });
 });
 
+test('error_if_incomplete: a declined charge at the beginning of a trial ends it with the creation, too', async () => {
+  const clock = await world.clock(START);
+  const customer = await world.customer({ testClockId: clock }, 'tok_insufficient_funds');
+  const plan = await world.plan([{ unitAmount: '20' }]);
+  const [setup] = (
+    await world.plan([{ key: 'setup', unitAmount: '99', intervalUnit: null, intervalCount: null }])
+  ).prices;
+  const id = await world.subscribe(customer, plan, {
+    requestedAt: new Date(START),
+    payment_behavior: 'error_if_incomplete',
+    trial_days: 14,
+    once: [{ key: 'setup', price: setup?.id ?? '', quantity: '1' }],
+  });
+  expect(await money.subscription(id)).toMatchObject({ status: 'expired', endedAt: new Date(START) });
+  expect((await money.invoices(id)).map(({ status }) => status)).toEqual(['void']);
+  await world.advance(clock, '2026-04-01T00:00:00Z');
+  expect(await money.charges(customer)).toEqual(['2026-03-01 12:00 #1 declined']);
+  expect(await covered(id)).toEqual([]);
+});
+
 test('a start that lies ahead and is declined says that it is incomplete', async () => {
   const { clock, id } = await subscribe('tok_insufficient_funds', { start_at: '2026-03-03T00:00:00.000Z' });
   await world.advance(clock, '2026-03-03T12:00:00Z');
