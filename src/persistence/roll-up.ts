@@ -46,6 +46,7 @@ export async function rollUp(tx: Tx, limit: number): Promise<RolledUp> {
   if (!span) return { touched: [], more: built };
   const touched = span.events ? await addEvents(tx, span) : [];
   if (span.voids) touched.push(...(await countAgain(tx, span)));
+  touched.push(...(await touchedDistinct(tx, span)));
   await query(
     tx,
     sql`update usage_rollup_states set snapshot = ${span.until}::pg_snapshot, updated_at = clock_timestamp()
@@ -144,6 +145,29 @@ async function countAgain(tx: Tx, span: Span): Promise<Touched[]> {
     sql`with dirty as materialized (${dirtyHours(span)}) insert into usage_rollups (${CELL}) select ${CELL} from (${again}) again`,
   );
   return gone;
+}
+
+/**
+ * The customers of meters of distinct values, which have no cells: who has news for them since the oldest snapshot of the
+ * others. Costs nothing where there is no such meter.
+ */
+function touchedDistinct(tx: Tx, { xmin, until }: Span): Promise<Touched[]> {
+  const isNews = (column: ReturnType<typeof sql>) =>
+    sql`(${column} >= ${xmin}::xid8 and pg_visible_in_snapshot(${column}, ${until}::pg_snapshot)
+      and not pg_visible_in_snapshot(${column}, seen.snapshot))`;
+  const changed = (from: ReturnType<typeof sql>, news: ReturnType<typeof sql>) =>
+    sql`select distinct m.tenant_id as "tenantId", x.customer_id as "customerId", m.id as "meterId"
+      from meters m cross join seen join ${from} x on x.tenant_id = m.tenant_id and x.event_name = m.event_name
+      where m.id in (select meter_id from meter_versions where aggregation = 'unique_count')
+        and x.customer_id is not null and ${news}`;
+  return query<Touched>(
+    tx,
+    sql`with seen as materialized (
+        select snapshot from usage_rollup_states where built_to is null order by pg_snapshot_xmin(snapshot) limit 1)
+      ${changed(sql`usage_events`, isNews(sql`x.ingest_xid`))}
+      union
+      ${changed(sql`usage_voids`, sql`(${isNews(sql`x.voided_xid`)} or ${isNews(sql`x.restored_xid`)})`)}`,
+  );
 }
 
 /** An event that was voided before it had found its customer is looked up: since then it may have. */

@@ -98,8 +98,8 @@ const UNMADE: Record<string, string> = {
 
 function pathOf(route: Route): string {
   const noun = route.path.split('/')[2] ?? '';
-  return route.path.replaceAll(/\{(\w+)\}/g, () => {
-    const id = objects[noun] ?? UNMADE[noun];
+  return route.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
+    const id = objects[`${name}s`] ?? objects[noun] ?? UNMADE[noun];
     if (!id) throw new Error(`how is a ${noun} made? ${route.path}`);
     return id;
   });

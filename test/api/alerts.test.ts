@@ -160,6 +160,19 @@ describe('an alert on usage', () => {
     expect(await toldOnce(one.customer, 1)).toEqual(['alert.triggered 1200 at 1200']);
   });
 
+  test('looks at distinct values, too, which have no sub-totals', async () => {
+    const { customer } = await subscriber();
+    const people = { name: 'People', event_name: 'call', aggregation: 'unique_count', property: 'n' };
+    const meter = await post('/v1/meters', people);
+    await alert({ customer, meter, thresholds: [2, 3] });
+    await use(customer, 'ada', 'ada', 'eve');
+    expect(await toldOnce(customer, 1)).toEqual(['alert.triggered 2 at 2']);
+    const [last = ''] = await use(customer, 'joe');
+    expect(await toldOnce(customer, 2)).toEqual(['alert.triggered 2 at 2', 'alert.triggered 3 at 3']);
+    await send('post', `/v1/events/${last}/deprecate`, { key, body: {} });
+    expect((await toldOnce(customer, 3))[2]).toBe('alert.resolved 3 below');
+  });
+
   test('is not lost by whoever dies while he looks, and not said twice', async () => {
     const { customer } = await subscriber();
     await alert({ customer, thresholds: [3] });
