@@ -11,7 +11,7 @@ import { report } from './invariants/report.ts';
 import { type Stack, startStack } from './stack.ts';
 import { throwAwayEnv } from './throw-away-env.ts';
 
-/** `npm run demo`: fourteen months of seven subscriptions on a test clock, told as a timeline. */
+/** `npm run demo`: fourteen months of eleven subscriptions on a test clock, told as a timeline. */
 const options = readFlags('demo', {
   json: 'the last line is one JSON object with what was counted',
   keep: 'everything goes on running, with links into the Temporal UI',

@@ -34,6 +34,6 @@ test('the demo plays to its end as the story says', async () => {
   // A run that exits with 1 rejects with everything it printed.
   const { stdout } = await run.catch((error: { stdout: string }) => Promise.reject(new Error(error.stdout)));
   const counts = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Record<string, number>;
-  expect(counts).toMatchObject({ subscriptions: 10, invoices: 95, broken: 0 });
+  expect(counts).toMatchObject({ subscriptions: 11, invoices: 100, broken: 0 });
   expect(counts['webhooks_verified']).toBe(counts['events']);
 });

@@ -6,12 +6,12 @@ import type { InvoiceStatus } from '../../domain/invoice.ts';
 import type { SubscriptionStatus } from '../../domain/subscription.ts';
 import { localDay } from './local-time.ts';
 import type { EventSeen } from './stage.ts';
-import { CAST, idOf } from './story.ts';
+import { CAST, idOf, type Person } from './story.ts';
 
 /** How somebody's story has to end, worked out by hand from the billing rules. */
 export type Fate = {
   status: SubscriptionStatus;
-  /** The local first day of every period that was invoiced. */
+  /** The local first day of every period that was invoiced; of whoever pays for use the day of the invoice. */
   billedOn: readonly string[];
   /** Totals that are not the plan's amount, from the first day of a period on. */
   totals?: readonly { on: string; total: string; untilChanged?: true }[];
@@ -193,6 +193,16 @@ export const FATES: Readonly<Record<string, Fate>> = {
       { on: '2028-05-31', total: '40.00', untilChanged: true },
     ],
   },
+  // Calls are billed behind their quarter; what came late for April's is on the next one (billing rule 29).
+  kira: {
+    status: 'active',
+    billedOn: ['2028-01-31', '2028-04-30', '2028-07-31', '2028-10-31', '2029-01-31'],
+    totals: [
+      { on: '2028-04-30', total: '32.00' },
+      { on: '2028-07-31', total: '22.50' },
+    ],
+    happened: { 'invoice.payment_failed': 0, 'alert.triggered': 1 },
+  },
 };
 
 export type Subscription = z.infer<typeof subscriptionOut>;
@@ -211,7 +221,7 @@ export function deviations({ subscriptions, invoices, events }: Outcome): string
     if (!fate || !subscription) return [`${person.name} has no subscription.`];
     const own = invoices.filter((invoice) => invoice.subscription === subscription.id);
     const mine = own
-      .map((invoice) => ({ ...invoice, on: localDay(invoice.period.start, person.timeZone) }))
+      .map((invoice) => ({ ...invoice, on: localDay(dayOf(person, invoice), person.timeZone) }))
       .sort((a, b) => (a.on < b.on ? -1 : 1));
     const counts = Object.entries(fate.happened ?? {}).map(([type, wanted]) => {
       const seen = events.filter(
@@ -247,6 +257,11 @@ export function deviations({ subscriptions, invoices, events }: Outcome): string
       ...bills,
     ].flatMap((sentence) => sentence ?? []);
   });
+}
+
+/** Use is billed behind its period, so an invoice of it reaches back. */
+function dayOf({ perCall }: Person, { period, created_at }: Outcome['invoices'][number]): string {
+  return perCall ? created_at : period.start;
 }
 
 function totalOn({ totals = [] }: Fate, on: string): string | undefined {

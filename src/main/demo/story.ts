@@ -1,6 +1,7 @@
 import { invoiceOut } from '../../contract/invoices.ts';
 import { previewOut } from '../../contract/previews.ts';
 import { withId } from '../api-client.ts';
+import { hearOfAlert, sellCalls, sendCalls } from './calls.ts';
 import type { Stage } from './stage.ts';
 
 /** Everyone in the story has one customer, one plan and one subscription, all with the external id `name`. */
@@ -14,6 +15,10 @@ export type Person = {
   unit: 'month' | 'quarter' | 'half_year' | 'year';
   /** Null: pays by transfer. */
   card: string | null;
+  /** What a call costs beside that, counted from events. */
+  perCall?: string;
+  /** So many calls in a period are told of at once. */
+  alertAt?: string;
   terms?: Record<string, unknown>;
   tells: string;
 };
@@ -115,18 +120,34 @@ const juna: Person = {
   card: 'tok_succeeds',
   tells: 'subscribes monthly for a team of five, in Seoul.',
 };
+const kira: Person = {
+  name: 'Kira',
+  timeZone: 'Europe/Lisbon',
+  currency: 'EUR',
+  amount: '20.00',
+  perCall: '0.01',
+  alertAt: '1000',
+  unit: 'quarter',
+  card: 'tok_succeeds',
+  tells: 'subscribes quarterly and pays a cent per call on top, in Lisbon.',
+};
 
-export const CAST: readonly Person[] = [ada, bela, chiyo, dora, emil, fay, goro, hana, ivo, juna];
+export const CAST: readonly Person[] = [ada, bela, chiyo, dora, emil, fay, goro, hana, ivo, juna, kira];
 
 /** Nine o'clock in New York. */
 export const STARTS_AT = '2028-01-31T14:00:00.000Z';
 export const ENDS_AT = '2029-03-31T12:00:00.000Z';
 
 export const ACTS: readonly Act[] = [
-  ...[ada, bela, dora, emil, fay, goro, hana, ivo, juna].map((person) => joins(person, STARTS_AT)),
+  ...[ada, bela, dora, emil, fay, goro, hana, ivo, juna, kira].map((person) => joins(person, STARTS_AT)),
   paysByTransfer(goro, '2028-02-10T02:00:00.000Z', 'in time'),
   joins(chiyo, '2028-02-29T01:00:00.000Z'),
   upgrades(hana, '2028-03-15T04:00:00.000Z', '90.00'),
+  calls(kira, '2028-03-20T10:00:00.000Z', "'s machines send what they did: 1,200 calls.", {
+    '2028-02-20T09:30:00.000Z': 300,
+    '2028-03-02T23:59:59.999Z': 400,
+    '2028-03-20T09:59:00.000Z': 500,
+  }),
   changesCard(
     dora,
     'tok_insufficient_funds_first_2',
@@ -136,6 +157,9 @@ export const ACTS: readonly Act[] = [
   commands(juna, '2028-05-10T03:00:00.000Z', 'hires three people: eight seats from now on.', 'quantity', {
     key: 'base',
     quantity: '8',
+  }),
+  calls(kira, '2028-05-12T10:00:00.000Z', "'s one machine was offline: 250 calls of April come late.", {
+    '2028-04-25T16:00:00.000Z': 250,
   }),
   commands(ivo, '2028-06-10T08:00:00.000Z', 'goes away for the summer and pauses.', 'pause', {
     effective: 'now',
@@ -169,8 +193,14 @@ function joins(person: Person, at: string): Act {
       if (person.card)
         await api.post(`${path('customers', person)}/payment_methods`, { token: person.card }, withId);
       const model = person.seats ? 'per_unit' : 'flat';
-      const price = { key: 'base', model, currency, unit_amount, interval: { unit, count: 1 } };
-      await api.post('/v1/plans', { external_id, name: `${name}'s coffee`, prices: [price] }, withId);
+      const interval = { unit, count: 1 };
+      const prices: object[] = [{ key: 'base', model, currency, unit_amount, interval }];
+      if (person.perCall) {
+        await sellCalls(api, external_id);
+        const perCall = { key: 'calls', model: 'per_unit', unit_amount: person.perCall };
+        prices.push({ ...perCall, currency, interval, meter: `external:${external_id}` });
+      }
+      await api.post('/v1/plans', { external_id, name: `${name}'s coffee`, prices }, withId);
       const terms = {
         external_id,
         customer: `external:${external_id}`,
@@ -179,6 +209,14 @@ function joins(person: Person, at: string): Act {
         ...person.terms,
       };
       await api.post('/v1/subscriptions', terms, withId);
+      if (person.alertAt) {
+        const about = {
+          kind: 'usage',
+          meter: `external:${external_id}`,
+          customer: `external:${external_id}`,
+        };
+        await api.post('/v1/alerts', { name: 'Many calls', ...about, thresholds: [person.alertAt] }, withId);
+      }
     },
   };
 }
@@ -223,6 +261,18 @@ function commands(
     tells: `${person.name} ${tells}`,
     async happens({ api }) {
       await api.post(`${path('subscriptions', person)}/${command}`, body, withId);
+    },
+  };
+}
+
+function calls(person: Person, at: string, tells: string, done: Readonly<Record<string, number>>): Act {
+  return {
+    at,
+    tells: `${person.name}${tells}`,
+    async happens({ api }) {
+      await sendCalls(api, idOf(person), done);
+      const total = Object.values(done).reduce((sum, n) => sum + n, 0);
+      if (person.alertAt && total >= Number(person.alertAt)) await hearOfAlert(api);
     },
   };
 }

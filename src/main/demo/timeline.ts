@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { z } from 'zod';
+import { alertFiringOut } from '../../contract/alerts.ts';
 import { invoiceOut } from '../../contract/invoices.ts';
 import { paymentMethodOut } from '../../contract/payment-methods.ts';
 import { paymentOut } from '../../contract/payments.ts';
@@ -80,6 +81,10 @@ const WORDS: Partial<Record<EventType, (event: EventSeen, timeZone: string) => s
     invoiceOut.parse(event.data.object).paid_out_of_band ? 'invoice settled' : null,
   'invoice.overdue': () => 'invoice overdue',
   'invoice.marked_uncollectible': () => 'written off',
+  'alert.triggered': (event) => {
+    const { name, value } = alertFiringOut.parse(event.data.object);
+    return `alert: ${name.toLowerCase()}, ${value}`;
+  },
   'payment.failed': (event) => retryWords(paymentOut.parse(event.data.object)),
   'payment.succeeded': (event) => retryWords(paymentOut.parse(event.data.object)),
 };
