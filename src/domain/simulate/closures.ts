@@ -70,7 +70,14 @@ function noteClosure(world: World, lived: Lived, draft: Metered, lineId: string 
   if (!rule || !price) throw new RangeError(`a line of item ${itemId} has no price or meter`);
   const { snapshot, quantity, billed, fraction } = metered.seen;
   lived.closures.push({
-    ...{ itemId, price, rule, period, fraction, quantity, billed, lineId },
+    itemId,
+    price,
+    rule,
+    period,
+    fraction,
+    quantity,
+    billed,
+    lineId,
     eventCount: metered.eventCount,
     seen: Number(snapshot),
     revision: before.length,

@@ -159,3 +159,34 @@ export function hasUnseen(
       (event.seen > since || (event.voided ?? 0) > since),
   );
 }
+
+type Claim = { item: { id: string }; price: Pick<Price, 'meterId'> };
+
+/**
+ * Throws `meter_claimed` where another live subscription bills what one of these meters counts for the customer (billing
+ * rule 29b).
+ */
+export function assertMetersFree(
+  world: World,
+  { id, usageScope }: Pick<Subscription, 'id' | 'usageScope'>,
+  items: readonly Claim[],
+): void {
+  if (usageScope === 'subscription') return;
+  for (const { name, life } of world.lives.values()) {
+    const { subscription, priced } = life;
+    if (subscription.id === id || subscription.endedAt || subscription.usageScope === 'subscription')
+      continue;
+    const taken = priced.find(
+      ({ item, price }) =>
+        price.meterId !== null &&
+        !item.endedAt &&
+        items.some((claim) => claim.price.meterId === price.meterId),
+    );
+    if (!taken) continue;
+    throw new DomainError(
+      'meter_claimed',
+      `The item "${taken.item.key}" of "${name}" bills what this meter counts. Subscribe with usage_scope "subscription" and name the subscription in its events, or end the other one first.`,
+      { subscription: name, item: taken.item.key },
+    );
+  }
+}

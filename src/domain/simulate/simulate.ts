@@ -9,7 +9,7 @@ import { usageCountsUntil } from '../threshold.ts';
 import { apply } from './apply.ts';
 import { look, nextLook, noteLook } from './closures.ts';
 import { changeMethod, charge, takeInvoiceStep } from './collect.ts';
-import { takeEvent } from './events.ts';
+import { assertMetersFree, takeEvent } from './events.ts';
 import { lifeAt } from './facts.ts';
 import type { Action, Script } from './script.ts';
 import { settleByHand } from './settle-by-hand.ts';
@@ -162,6 +162,7 @@ function subscribe(world: World, name: string, terms: SubscriptionTerms, at: Dat
   const { subscription, priced, once } = createSubscription(terms, ids, at);
   const pending = once.map((line) => ({ id: world.newId('pl'), line }));
   const life = { subscription, priced, changes: [], pending };
+  assertMetersFree(world, subscription, priced);
   const decision = subscription.startsAt <= at ? decideStart(life, at, hasMethod(world)) : null;
   const begun = decision ? derived(decision.subscription) : subscription;
   const states = [{ status: begun.status, from: at }];
@@ -184,7 +185,12 @@ function obey(world: World, lived: Lived, command: SubscriptionCommand, requeste
   const setting = { hasPaymentMethod: hasMethod(world), trialReminderDays: world.settings.trialReminderDays };
   // A command that is dated back looks at what there was by then.
   const datedTo = isDated(command) && command.at && command.at < at ? command.at : at;
-  make(world, lived, decideCommand(lifeAt(world, lived, datedTo), command, at, setting), at);
+  const decision = decideCommand(lifeAt(world, lived, datedTo), command, at, setting);
+  const begun = decision.segments.flatMap(({ itemId, to }) =>
+    to ? [{ item: { id: itemId }, price: to.price }] : [],
+  );
+  assertMetersFree(world, lived.life.subscription, begun);
+  make(world, lived, decision, at);
 }
 
 /** What is charged once never becomes an item, but its line names its price all the same. */
