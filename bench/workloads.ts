@@ -38,6 +38,11 @@ export const WORKLOADS: Record<string, { about: string; load: () => Promise<Work
       'ten million events of 2,000 subscriptions: a month of one, of a tenant by day, of all at their close, against plain SQL',
     load: async () => (await import('./usage.ts')).usage,
   },
+  entitlements: {
+    about:
+      'whether a customer may go on, answered for one after the other, against one plain statement over the same tables',
+    load: async () => (await import('./entitlements.ts')).entitlements,
+  },
   calculation: {
     about:
       '100,000 lines over all price models with their traces, against the same formulas in bare decimal.js',
