@@ -11,7 +11,7 @@ import { checkChange, refuseTwice } from './changes.ts';
 import { currencyIn, instantIn, quantityIn } from './common.ts';
 import { priceOverride } from './price-overrides.ts';
 import { checkCreation, checkEnd } from './subscriptions.ts';
-import { usageProperties } from './usage.ts';
+import { usageProperties, usedQuantityIn } from './usage.ts';
 import { usageEventIn } from './usage-events.ts';
 
 /**
@@ -203,7 +203,7 @@ export const simulationAction = z
       action('use', {
         subscription,
         key,
-        quantity: quantityIn,
+        quantity: usedQuantityIn,
         timestamp: when.optional().meta({
           description: 'When it was used, in a period that is not closed at `at`; then when absent.',
         }),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Decimal } from '../domain/money.ts';
 import type { UsageRecord } from '../domain/usage-record.ts';
 import { idOut, instantIn, instantOut, presentInstant, quantityIn } from './common.ts';
 
@@ -14,10 +15,18 @@ export const usageProperties = z
   .default({})
   .meta({ description: 'What a matrix price looks at.', examples: [{ region: 'eu' }] });
 
+const USED_BELOW = 1_000_000_000_000;
+
+/** How much was used at once. What is larger alone is a mistaken unit, and would keep its whole invoice from being made. */
+export const usedQuantityIn = quantityIn.refine((quantity) => new Decimal(quantity).lt(USED_BELOW), {
+  error: 'Write a quantity below 1,000,000,000,000; look at its unit, or report it in parts.',
+  params: { code: 'too_big' },
+});
+
 export const usageCreate = z
   .strictObject({
     key: z.string().min(1).max(40).meta({ description: 'The item whose price is billed by usage.' }),
-    quantity: quantityIn.meta({
+    quantity: usedQuantityIn.meta({
       description: 'How much; for prices that take a part of an amount, the amount.',
     }),
     timestamp: instantIn

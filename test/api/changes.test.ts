@@ -306,6 +306,7 @@ describe('what was used', () => {
       [{ key: 'call', quantity: '1' }, 422, 'item_unknown', ['key']],
       [{ key: 'seats', quantity: '1' }, 409, 'usage_not_accepted', ['key']],
       [at('2027-02-27T00:00:00Z'), 409, 'usage_not_accepted', ['timestamp']],
+      [{ key: 'calls', quantity: '1000000000000' }, 422, 'validation_failed', ['quantity']],
       [at('2027-03-16T00:00:00Z'), 422, 'validation_failed', ['timestamp']],
     ];
     for (const [body, status, code, paths] of refusals) {
