@@ -70,10 +70,10 @@ export async function applyDecision(
     );
   }
   saveScheduled(write, after.id, decision);
+  insertClosures(write, after, decision, { lineIds, pendingIds });
   const [subscription] = await Promise.all([
     changeSubscription(write, facts, after, waitsUncharged(facts, after, decision)),
     insertCoverage(tx, tenantId, decision.coverage, { lineIds, pendingIds }),
-    insertClosures(write, after, decision, { lineIds, pendingIds }),
     invoice && expectFollowUp(write, invoice, inline),
   ]);
   const collect = inline && invoice ? { invoiceId: invoice.id } : null;

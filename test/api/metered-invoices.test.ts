@@ -75,7 +75,7 @@ async function get(path: string): Promise<Json> {
 }
 
 const linesOf = (invoice: Json = {}) => invoice['lines'] as (Json & { usage: Json | null })[];
-const lineOf = (invoice?: Json): Json => (linesOf(invoice).find(({ usage }) => usage !== null) ?? {}) as Json;
+const lineOf = (invoice?: Json): Json => linesOf(invoice).find(({ usage }) => usage !== null) ?? {};
 
 async function subscribe(terms: Json = {}) {
   const clock = id(await post('/v1/test_clocks', { name: 'clock', now: '2027-01-01T00:00:00Z' }));
@@ -124,7 +124,8 @@ test('the query, the upcoming invoice and the closed one agree while events flow
   const range = 'from=2027-01-01T00:00:00Z&to=2027-02-01T00:00:00Z&granularity=total';
   const queried = async () => {
     const { data } = await get(`/v1/meters/${meter}/query?${range}&subscription=${subscription}`);
-    return new Decimal(String((data as Json[])[0]?.['quantity'] ?? 0));
+    const [total] = data as { quantity: string }[];
+    return new Decimal(total?.quantity ?? 0);
   };
   const upcoming = () => get(`/v1/invoices/upcoming?subscription=${subscription}`);
   let asked = 0;

@@ -65,7 +65,7 @@ class Storm {
   readonly #rejected: string[] = [];
   #next = 0;
   answered = 0;
-  #failure: unknown = null;
+  #failure: Error | null = null;
 
   constructor(stage: Stage, customer: string, batches: number) {
     this.#stage = stage;
@@ -85,7 +85,7 @@ class Storm {
         this.#note(answer.parse(told));
       }
     } catch (error) {
-      this.#failure ??= error;
+      this.#failure ??= error instanceof Error ? error : new Error(String(error));
       throw error;
     }
   }

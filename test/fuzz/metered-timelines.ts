@@ -119,9 +119,7 @@ function metered({ usage_thresholds: _, ...plan }: PlanIn): PlanIn {
   return {
     ...plan,
     prices: plan.prices.map((price) =>
-      price.key === 'usage' || price.key === 'events'
-        ? ({ ...price, meter: `external:${price.key}` } as typeof price)
-        : price,
+      price.key === 'usage' || price.key === 'events' ? { ...price, meter: `external:${price.key}` } : price,
     ),
   };
 }

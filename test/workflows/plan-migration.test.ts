@@ -36,7 +36,13 @@ async function publish(plan: Plan, version: number, unitAmount: string): Promise
   }));
   await world.inTenant(async (tx) => {
     await updateRows(tx, PlanVersionSchema, { planId: plan.planId }, { active: false });
-    await insertRow(tx, PlanVersionSchema, { ...made, active: true, trialDays: null, usageThresholds: [], invoiceGraceHours: null });
+    await insertRow(tx, PlanVersionSchema, {
+      ...made,
+      active: true,
+      trialDays: null,
+      usageThresholds: [],
+      invoiceGraceHours: null,
+    });
     await insertRows(tx, PriceSchema, prices);
   });
 }

@@ -150,12 +150,7 @@ function imports(stage: Stage, event: () => object): Makers {
   };
 }
 
-function backfills(
-  stage: Stage,
-  customer: string,
-  ago: (days: number) => string,
-  event: () => object,
-): Makers {
+function backfills(stage: Stage, customer: string, ago: (days: number) => string, event: () => Json): Makers {
   const terms = () => ({
     customer,
     event_names: ['request'],
@@ -175,7 +170,7 @@ function backfills(
     createBackfill: async () => ({ path: '/v1/backfills', body: terms() }),
     sendBackfillEvents: async () => ({
       path: `${await open()}/events`,
-      body: { events: [{ ...event() } as Json] },
+      body: { events: [event()] },
     }),
     closeBackfill: async () => ({ path: `${await open()}/close`, body: {} }),
     revertBackfill: async () => ({ path: `${await closed()}/revert`, body: {} }),
