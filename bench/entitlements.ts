@@ -67,20 +67,29 @@ async function plantFeature({ database, tenantId }: Stage, { rule, owners }: Pla
         select id, ${tenantId}, 'Ada', now(), now() from unnest(${owners.map(({ customerId }) => customerId)}::text[]) as id`,
     );
     const feature = await insertFeature(tx, {
-      ...{ id: newId('feat'), tenantId, externalId: 'traffic', name: 'Traffic', kind: 'metered' },
-      ...{
-        meterId: rule.meterId,
-        reset: 'year',
-        archivedAt: null,
-        metadata: {},
-        createdAt: at,
-        updatedAt: at,
-      },
+      id: newId('feat'),
+      tenantId,
+      externalId: 'traffic',
+      name: 'Traffic',
+      kind: 'metered',
+      meterId: rule.meterId,
+      reset: 'year',
+      archivedAt: null,
+      metadata: {},
+      createdAt: at,
+      updatedAt: at,
     });
     for (const { customerId } of owners)
       await putOverride(tx, {
-        ...{ customerId, featureId: feature.id, tenantId, enabled: true, limitQuantity: new Decimal(1e9) },
-        ...{ soft: false, expiresAt: null, createdAt: at, updatedAt: at },
+        customerId,
+        featureId: feature.id,
+        tenantId,
+        enabled: true,
+        limitQuantity: new Decimal(1e9),
+        soft: false,
+        expiresAt: null,
+        createdAt: at,
+        updatedAt: at,
       });
     return feature;
   });
