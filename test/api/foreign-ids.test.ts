@@ -150,6 +150,7 @@ const BODIES: Record<string, object> = {
   '/v1/add_ons/{id}/versions': {
     prices: [{ key: 'base', model: 'flat', unit_amount: '2', currency: 'USD', interval: null }],
   },
+  '/v1/meters/{id}/versions': { aggregation: 'count' },
   '/v1/test_clocks/{id}/advance': { to: '2028-01-01T00:00:00Z' },
   '/v1/events/{key}': EVENT,
   '/v1/backfills/{id}/events': { idempotency_key: 'x', ...EVENT },
@@ -159,6 +160,11 @@ const BODIES: Record<string, object> = {
   },
 };
 
+/** And queries, where there is no answer without one. */
+const QUERIES: Record<string, string> = {
+  '/v1/meters/{id}/query': '?from=2027-01-01T00:00:00Z&to=2027-01-02T00:00:00Z',
+};
+
 const nounOf = (route: Route): string => route.path.split('/')[2] ?? '';
 
 function ask(route: Route, id: string): Promise<Reply> {
@@ -166,7 +172,7 @@ function ask(route: Route, id: string): Promise<Reply> {
   const path = route.path
     .replace(/\{(id|key)\}/, id)
     .replaceAll(/\{(\w+)\}/g, (_whole, name: string) => inner[name] ?? '');
-  return send(route.method, path, { key: strangerKey, ...body });
+  return send(route.method, path + (QUERIES[route.path] ?? ''), { key: strangerKey, ...body });
 }
 
 /** The same kind of id with another ending, which nobody has. */
@@ -217,6 +223,20 @@ test('as filters, foreign ids find nothing', async () => {
   ]) {
     const reply = await send('get', `/v1/${list}`, { key: strangerKey });
     expect([list, reply.status, reply.body['data']]).toEqual([list, 200, []]);
+  }
+});
+
+test('as the one thing that is asked for, foreign ids are not there', async () => {
+  const { subscriptions, customers } = objects;
+  const hour = 'from=2027-01-01T00:00:00Z&to=2027-01-01T01:00:00Z&granularity=hour';
+  for (const [path, id] of [
+    ['invoices/upcoming?subscription=', subscriptions ?? ''],
+    [`events/volume?${hour}&customer=`, customers ?? ''],
+  ]) {
+    const asked = (one: string) => send('get', `/v1/${path}${one}`, { key: strangerKey });
+    const real = await asked(id ?? '');
+    expect([path, real.status]).toEqual([path, 404]);
+    expect(spoken(real)).toEqual(spoken(await asked(nobodys(id ?? ''))));
   }
 });
 
