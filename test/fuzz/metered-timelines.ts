@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Body, PlanIn } from './catalogues.ts';
 import { rarely } from './catalogues.ts';
+import { timeline } from './timelines.ts';
 
 /**
  * Random lives whose usage is counted by meters: what they use is sent as events, some of them late, some of them too
@@ -60,6 +61,11 @@ const endOf = (begins: number, days: number): Action => ({
   subscription: 'main',
   mode: 'now',
 });
+
+/** Lives that the naive model tells as well: some of them are counted by meters. */
+export const modelTimeline: fc.Arbitrary<Body> = fc
+  .tuple(timeline, rarely(rawMetering, 3))
+  .map(([body, metering]) => (metering ? withMeters(body, metering) : body));
 
 /** The same life with a meter behind each of its usage prices. */
 export function withMeters(body: Body, raw: RawMetering): Body {

@@ -3,6 +3,7 @@ import type { SimulationBody } from '../../src/contract/simulations.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { atWallTime, DAY, wallTime } from './naive-calendar.ts';
 import { change, onceLine } from './naive-change.ts';
+import { close, counted, lateLines, tell } from './naive-events.ts';
 import { bill, pay } from './naive-invoices.ts';
 import { type Item, type Lines, type Sub, Unclear, zero } from './naive-life.ts';
 import type { PriceBody } from './naive-prices.ts';
@@ -21,7 +22,7 @@ export function isAllowed(world: World, action: SimulationAction, at: number): b
     case 'event':
     case 'amend_event':
     case 'deprecate_event':
-      throw new Unclear('the naive model counts no events');
+      return tell(world, action, at);
     case 'void':
     case 'mark_uncollectible':
       throw new Unclear('the naive model takes nothing back');
@@ -81,7 +82,8 @@ export function isAllowed(world: World, action: SimulationAction, at: number): b
   }
 }
 
-function subscribe({ body, subs, books }: World, asked: Of<'subscribe'>, at: number): boolean {
+function subscribe(world: World, asked: Of<'subscribe'>, at: number): boolean {
+  const { body, subs, books } = world;
   const sold = body.catalogue.plans.find(({ id }) => id === asked.plan);
   if (!sold) throw new Unclear('a stored plan');
   const zone = body.customer.time_zone ?? 'UTC';
@@ -108,6 +110,10 @@ function subscribe({ body, subs, books }: World, asked: Of<'subscribe'>, at: num
     netDays: asked.collection_method === 'send_invoice' ? (asked.net_days ?? 30) : null,
     items: itemsOf(body, asked),
     used: new Map(),
+    counts: (item, stretch) => counted(world, item, stretch),
+    closes: (closed) => close(world, sub, closed),
+    closed: [],
+    late: () => (world.metered.has(sub) ? lateLines(world, sub) : []),
     billed: [],
     pending: [],
     passed: zero,
@@ -187,7 +193,7 @@ const trialEndIn = (sub: Sub) => (sub.status === 'trialing' ? sub.trialEnd : nul
 
 function use(sub: Sub, { key, quantity, properties }: Of<'use'>, at: number): boolean {
   const item = sub.items.find((one) => one.key === key);
-  if (item?.price.billing !== 'usage') return false;
+  if (item?.price.billing !== 'usage' || item.price.meter !== null) return false;
   if (sub.pausedAt !== null || sub.status === 'scheduled') return false;
   const used = sub.used.get(key) ?? [];
   used.push({ at, quantity: new Decimal(quantity), properties });

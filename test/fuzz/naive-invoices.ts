@@ -16,8 +16,9 @@ export function wait(books: Books, sub: Sub, lines: Lines, at: number): void {
 
 /** One invoice of these lines and of all that waited. */
 export function bill(books: Books, sub: Sub, at: number, fresh: Lines, last = false): void {
-  if (fresh.length === 0 && !(last && sub.pending.length > 0)) return;
-  const lines = [...sub.pending, ...payBack(books, fresh, at)];
+  const late = fresh.length > 0 || last ? sub.late() : [];
+  if (fresh.length === 0 && !(last && sub.pending.length + late.length > 0)) return;
+  const lines = [...sub.pending, ...payBack(books, [...fresh, ...late], at)];
   sub.pending = [];
   if (lines.length === 0) return;
   const total = lines.reduce((sum, { line }) => sum.plus(line.amount), zero);

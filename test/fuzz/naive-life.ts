@@ -1,6 +1,6 @@
 import { Decimal } from '../../src/domain/money.ts';
 import { dayOf, type Grid, periodAround, type Stretch, startOfDay, unitsOf } from './naive-calendar.ts';
-import { amountOf, type PriceBody, type Used, usedIn } from './naive-prices.ts';
+import { amountOf, type Part, type PriceBody, type Used, usedIn } from './naive-prices.ts';
 
 /**
  * What the naive model knows of one subscription, and how it bills a stretch of it. Written from the billing rules alone;
@@ -47,6 +47,20 @@ export type Item = {
   instalments: Decimal;
 };
 
+/** A stretch that a meter counted, with what was billed of it and what was known when that was done. */
+export type Closed = {
+  item: Item;
+  stretch: Stretch;
+  part: Part;
+  billed: Decimal;
+  /** What was counted then, and of how many events. */
+  seen: string;
+  closedAt: number;
+  known: number;
+  looked: number;
+  isDone: boolean;
+};
+
 export type Target = { key: string; plan: string; price: PriceBody; quantity: Decimal } | { key: string };
 export type Planned = {
   at: number;
@@ -81,6 +95,13 @@ export type Sub = {
   netDays: number | null;
   items: Item[];
   used: Map<string, Used[]>;
+  /** What meters counted of a stretch; null where none counts. */
+  counts: (item: Item, stretch: Stretch) => Used[] | null;
+  /** Remembers what was billed of such a stretch. */
+  closes: (closed: Pick<Closed, 'item' | 'stretch' | 'part' | 'billed'>) => void;
+  closed: Closed[];
+  /** What came late for them, when there is an invoice. */
+  late: () => Lines;
   /** Every line it ever had, for what a minimum commitment counts. */
   billed: Fee[];
   pending: { line: Line; fee: Fee | null }[];
@@ -145,12 +166,14 @@ export function closeArrears(sub: Sub, item: Item, t: number, dayToo: DayToo = '
   const paid = { start: from, end: Math.min(billedUntil(sub, t, dayToo), whole.end) };
   const part = { units: unitsOf(sub, paid), whole: wholeUnits };
   item.from = t;
-  const used = usedIn(sub.used.get(item.key) ?? [], stretch);
+  const metered = sub.counts(item, stretch);
+  const used = metered ?? usedIn(sub.used.get(item.key) ?? [], stretch);
   let amount = amountOf(price, item.quantity, used, part);
   if (price.terms.model === 'minimum_commitment')
     amount = Decimal.max(0, amount.minus(spentIn(sub, item, stretch)));
   amount = Decimal.max(0, amount.minus(item.instalments));
   item.instalments = zero;
+  if (metered) sub.closes({ item: { ...item }, stretch, part, billed: amount });
   const fee = newFee(sub, item, amount, stretch, wholeUnits);
   return [{ line: fee.line, fee: null }];
 }

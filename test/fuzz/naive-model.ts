@@ -1,6 +1,7 @@
 import type { SimulationBody } from '../../src/contract/simulations.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { isAllowed } from './naive-actions.ts';
+import { forget, isMetered, lateLines, lookAt, looked } from './naive-events.ts';
 import { bill, isOverdue } from './naive-invoices.ts';
 import { type Lines, type Sub, Unclear } from './naive-life.ts';
 import { activate, advance, end, endTrial, enter, NO_CUT } from './naive-steps.ts';
@@ -14,11 +15,15 @@ import { isLive, periodEndOf, type World } from './naive-world.ts';
 
 export function simulateNaively(body: SimulationBody): World {
   const books = { balance: new Decimal(body.customer.balance ?? 0), invoices: [], credits: [] };
-  const world: World = { books, subs: [], body, refused: [], now: 0 };
+  const world: World = {
+    ...{ books, subs: [], body, refused: [], now: 0 },
+    ...{ told: [], words: 0, metered: new Set<Sub>() },
+  };
   for (const [index, action] of body.timeline.entries()) {
     const at = Date.parse(action.at);
     runUntil(world, at);
     world.now = at;
+    noteMetered(world);
     if (!isAllowed(world, action, at)) world.refused.push(index);
     for (const sub of world.subs) follow(world, sub, at);
   }
@@ -29,16 +34,34 @@ export function simulateNaively(body: SimulationBody): World {
 /** Everything that is due until `until`, in order; of two at the same instant the older subscription's comes first. */
 function runUntil(world: World, until: number): void {
   for (let steps = 0; steps < 20_000; steps += 1) {
+    forget(world);
     const due = world.subs
-      .map((sub) => ({ sub, at: earliest([nextAt(sub), overdueAt(world, sub)]) }))
+      .map((sub) => ({ sub, at: earliest([lookAt(world, sub), nextAt(sub), overdueAt(world, sub)]) }))
       .filter((one): one is { sub: Sub; at: number } => one.at !== null && one.at <= until)
       .sort((a, b) => a.at - b.at)[0];
     if (!due) return;
     world.now = due.at;
-    step(world, due.sub, due.at);
+    noteMetered(world);
+    if (lookAt(world, due.sub) === due.at) lookForLate(world, due.sub, due.at);
+    else step(world, due.sub, due.at);
     follow(world, due.sub, due.at);
   }
   throw new Unclear('too many steps');
+}
+
+/** Whoever has a meter before something happens looks for what came late then. */
+function noteMetered(world: World): void {
+  world.metered = new Set(world.subs.filter(isMetered));
+}
+
+/** What came late for whoever makes no invoice any more is on one of its own, and takes nothing along that waits. */
+function lookForLate(world: World, sub: Sub, at: number): void {
+  const lines = lateLines(world, sub);
+  const waiting = sub.pending;
+  sub.pending = [];
+  if (lines.some(({ line }) => !line.amount.isZero())) bill(world.books, sub, at, lines);
+  sub.pending = waiting;
+  looked(world, sub);
 }
 
 /** When something is due next. While it is paused only its end and what is planned are. */

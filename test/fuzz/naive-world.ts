@@ -1,10 +1,20 @@
 import type { SimulationBody } from '../../src/contract/simulations.ts';
+import type { Told } from './naive-events.ts';
 import { type Books, bill, wait } from './naive-invoices.ts';
 import { type Lines, type Planned, type Sub, Unclear } from './naive-life.ts';
 import { resume } from './naive-steps.ts';
 
 /** Everything the naive model knows: a customer's subscriptions and its books. */
-export type World = { books: Books; subs: Sub[]; body: SimulationBody; refused: number[]; now: number };
+export type World = {
+  books: Books;
+  subs: Sub[];
+  body: SimulationBody;
+  refused: number[];
+  now: number;
+  told: Told[];
+  words: number;
+  metered: Set<Sub>;
+};
 
 export const isLive = (sub: Sub) => sub.status !== 'canceled' && sub.status !== 'expired';
 

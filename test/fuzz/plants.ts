@@ -141,6 +141,13 @@ export const PLANTS: readonly Plant[] = [
     from: 'reached !== null && (before === null || reached.gt(before))',
     to: 'reached !== null && reached.gt(billed)',
   },
+  {
+    name: 'late-billed-anew',
+    says: 'what comes late is billed with all that was billed of its period (rule 29)',
+    file: 'src/domain/late-usage.ts',
+    from: 'const amount = total.minus(billed);',
+    to: 'const amount = total;',
+  },
 ];
 
 /** Throws when the place to change is not there once: a plant that changes nothing would prove nothing. */

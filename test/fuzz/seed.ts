@@ -3,10 +3,10 @@ import { simulationCreate } from '../../src/contract/simulations.ts';
 import type { Body } from './catalogues.ts';
 import { simulate } from './engine.ts';
 import { isKnown } from './known.ts';
+import { modelTimeline } from './metered-timelines.ts';
 import { Unclear } from './naive-life.ts';
 import { simulateNaively } from './naive-model.ts';
 import { differencesOf, tellEngine, tellNaive } from './tell.ts';
-import { timeline } from './timelines.ts';
 
 /** One random life, told by both; a difference is made as small as a few seconds allow. */
 
@@ -19,7 +19,7 @@ const SHRINKING_MS = 8_000;
 export function trySeed(seed: number): Outcome {
   let deadline: number | null = null;
   let smallest: Outcome = { kind: 'same' };
-  const property = fc.property(timeline, (body) => {
+  const property = fc.property(modelTimeline, (body) => {
     if (deadline !== null && performance.now() > deadline) return true;
     const outcome = compare(body);
     if (outcome.kind !== 'different') {
