@@ -777,7 +777,7 @@ create table meters (
 alter table meters add constraint meters_pkey PRIMARY KEY (id);
 alter table meters add constraint meters_tenant_id_id_key UNIQUE (tenant_id, id);
 alter table meters add constraint meters_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
-CREATE UNIQUE INDEX meters_external_id ON public.meters USING btree (tenant_id, external_id);
+CREATE UNIQUE INDEX meters_external_id ON public.meters USING btree (tenant_id, external_id) WHERE (archived_at IS NULL);
 CREATE INDEX meters_of_event ON public.meters USING btree (tenant_id, event_name);
 alter table meters enable row level security;
 alter table meters force row level security;

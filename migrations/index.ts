@@ -27,6 +27,7 @@ import { Migration20261121102335_import_usage } from './Migration20261121102335_
 import { Migration20261121102340_backfill_usage } from './Migration20261121102340_backfill_usage.ts';
 import { Migration20261121102400_grant_features } from './Migration20261121102400_grant_features.ts';
 import { Migration20261121102410_watch_usage } from './Migration20261121102410_watch_usage.ts';
+import { Migration20261121102420_free_archived_meter_ids } from './Migration20261121102420_free_archived_meter_ids.ts';
 import { Migration20261121102800_credit_planned_ends } from './Migration20261121102800_credit_planned_ends.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
@@ -60,5 +61,6 @@ export const migrationsList = [
   Migration20261121102340_backfill_usage,
   Migration20261121102400_grant_features,
   Migration20261121102410_watch_usage,
+  Migration20261121102420_free_archived_meter_ids,
   Migration20261121102800_credit_planned_ends,
 ].map((migration) => ({ name: migration.name, class: migration }));

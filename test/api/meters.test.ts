@@ -70,6 +70,21 @@ describe('a meter', () => {
     ]);
   });
 
+  test('gives its external id free when it is archived, to one meter at a time', async () => {
+    const first = await send('post', '/v1/meters', traffic({ external_id: 'moved' }));
+    await send('post', `/v1/meters/${String(first.body['id'])}/archive`);
+    const second = await send('post', '/v1/meters', traffic({ external_id: 'moved' }));
+    expect([second.status, second.body]).toMatchObject([201, { external_id: 'moved' }]);
+    expect((await send('get', '/v1/meters/external:moved')).body).toEqual(second.body);
+    const third = await send('post', '/v1/meters', traffic({ external_id: 'moved' }));
+    expect([third.status, third.body['code']]).toEqual([409, 'external_id_taken']);
+    expect((await send('get', `/v1/meters/${String(first.body['id'])}`)).body).toMatchObject({
+      external_id: 'moved',
+      archived_at: expect.any(String),
+    });
+    await send('post', `/v1/meters/${String(second.body['id'])}/archive`);
+  });
+
   test('says by path what it cannot count', async () => {
     const cases: [object, string, string][] = [
       [{ aggregation: 'median' }, 'aggregation', 'not_one_of'],
