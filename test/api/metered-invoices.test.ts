@@ -104,7 +104,7 @@ function event(customer: string, timestamp: string, bytes: string, region = 'us'
   };
 }
 
-test('the query, the upcoming invoice and the closed one agree while events flow', async () => {
+test('the query, the entitlement, the upcoming invoice and the closed one agree while events flow', async () => {
   const { customer, subscription, advance } = await subscribe();
   await advance('2027-01-20T00:00:00Z');
   let isFlowing = true;
@@ -128,17 +128,23 @@ test('the query, the upcoming invoice and the closed one agree while events flow
     return new Decimal(total?.quantity ?? 0);
   };
   const upcoming = () => get(`/v1/invoices/upcoming?subscription=${subscription}`);
+  const feature = id(await post('/v1/features', { name: 'Traffic', kind: 'metered', meter }));
+  const entitled = `/v1/customers/${customer}/entitlements/${feature}`;
+  await send('put', entitled, { key, body: { limit: null } });
+  const used = async () => new Decimal(String((await get(entitled))['used']));
   let asked = 0;
   while (isFlowing || asked < 3) {
     const before = await queried();
     const between = new Decimal(String(lineOf(await upcoming())['quantity']));
+    const known = await used();
     const after = await queried();
-    expect(between.gte(before) && between.lte(after)).toBe(true);
+    expect(between.gte(before) && known.gte(between) && known.lte(after)).toBe(true);
     asked += 1;
     await sleep(Math.random() * 30);
   }
   await flow;
   expect(await queried()).toEqual(total);
+  expect(await used()).toEqual(total);
   const coming = await upcoming();
   expect(lineOf(coming)).toMatchObject({ quantity: total.toFixed(), usage: { meter, events: 210 } });
 
