@@ -61,7 +61,9 @@ describe('events in a simulation', () => {
     const [first, second] = [event('2027-01-10', 10), event('2027-01-11', 5)];
     const amended = { ...first, at: '2027-02-03', action: 'amend_event', timestamp: '2027-01-10' };
     const timeline = [
-      ...[begins, first, second],
+      begins,
+      first,
+      second,
       { ...amended, properties: { gb: 2 } },
       { at: '2027-02-04', action: 'deprecate_event', idempotency_key: `e${sent}` },
     ] as Timeline;

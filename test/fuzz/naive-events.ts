@@ -45,8 +45,8 @@ export function tell(
   const isSame = (other: Told) =>
     other.name === name &&
     other.at === at &&
-    JSON.stringify(Object.entries(other.properties).sort()) ===
-      JSON.stringify(Object.entries(properties).sort());
+    Object.keys(other.properties).length === Object.keys(properties).length &&
+    Object.entries(properties).every(([property, value]) => other.properties[property] === value);
   if (said.action === 'amend_event' && last?.until === Infinity && isSame(last)) return true;
   if (!isAccepted(world, at, now)) return false;
   const [first] = known;

@@ -16,8 +16,14 @@ import { isLive, periodEndOf, type World } from './naive-world.ts';
 export function simulateNaively(body: SimulationBody): World {
   const books = { balance: new Decimal(body.customer.balance ?? 0), invoices: [], credits: [] };
   const world: World = {
-    ...{ books, subs: [], body, refused: [], now: 0 },
-    ...{ told: [], words: 0, metered: new Set<Sub>() },
+    books,
+    subs: [],
+    body,
+    refused: [],
+    now: 0,
+    told: [],
+    words: 0,
+    metered: new Set(),
   };
   for (const [index, action] of body.timeline.entries()) {
     const at = Date.parse(action.at);
