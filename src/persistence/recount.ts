@@ -25,16 +25,18 @@ export type Recounted = { cells: number; differences: number; rows: CellDifferen
 /** Enough to see what is wrong. */
 const ROWS_SHOWN = 20;
 
-/** All meter versions with rollups, of one tenant or of all, of one meter or of all. */
+/** All meter versions with rollups, of one tenant or of all, of one meter or of all. Distinct values have none. */
 export function rolledMeters(
   tx: Tx,
   { tenantId, meterId }: { tenantId: string | null; meterId: string | null },
 ): Promise<Rolled[]> {
   return query<Rolled>(
     tx,
-    sql`select tenant_id as "tenantId", meter_id as "meterId", meter_version as version from usage_rollup_states
-      where built_to is null and (${tenantId}::text is null or tenant_id = ${tenantId})
-        and (${meterId}::text is null or meter_id = ${meterId}) order by meter_id, meter_version`,
+    sql`select st.tenant_id as "tenantId", st.meter_id as "meterId", st.meter_version as version
+      from usage_rollup_states st join meter_versions v on v.meter_id = st.meter_id and v.version = st.meter_version
+      where st.built_to is null and v.aggregation <> 'unique_count'
+        and (${tenantId}::text is null or st.tenant_id = ${tenantId})
+        and (${meterId}::text is null or st.meter_id = ${meterId}) order by st.meter_id, st.meter_version`,
   );
 }
 

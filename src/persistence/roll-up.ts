@@ -43,8 +43,9 @@ export async function rollUp(tx: Tx, limit: number): Promise<RolledUp> {
   queryLater(tx, sql`select set_config('enable_sort', 'off', true), set_config('work_mem', '64MB', true)`);
   const built = await buildNext(tx);
   const span = await nextSpan(tx, limit);
-  if (!span) return { touched: [], more: built };
-  const touched = span.events ? await addEvents(tx, span) : [];
+  const touched = built ?? [];
+  if (!span) return { touched, more: built !== null };
+  if (span.events) touched.push(...(await addEvents(tx, span)));
   if (span.voids) touched.push(...(await countAgain(tx, span)));
   touched.push(...(await touchedDistinct(tx, span)));
   await query(
@@ -52,7 +53,7 @@ export async function rollUp(tx: Tx, limit: number): Promise<RolledUp> {
     sql`update usage_rollup_states set snapshot = ${span.until}::pg_snapshot, updated_at = clock_timestamp()
       where built_to is null`,
   );
-  return { touched: distinct(touched), more: built || !span.isLast };
+  return { touched: distinct(touched), more: built !== null || !span.isLast };
 }
 
 /** From the transaction `xmin` on there is something that not all meters have seen; `until` is what they are to see. */
@@ -148,22 +149,24 @@ async function countAgain(tx: Tx, span: Span): Promise<Touched[]> {
 }
 
 /**
- * The customers of meters of distinct values, which have no cells: who has news for them since the oldest snapshot of the
- * others. Costs nothing where there is no such meter.
+ * The customers of meters of distinct values, which have no cells but remember what they had seen like the others. Costs
+ * nothing where there is no such meter.
  */
 function touchedDistinct(tx: Tx, { xmin, until }: Span): Promise<Touched[]> {
   const isNews = (column: ReturnType<typeof sql>) =>
     sql`(${column} >= ${xmin}::xid8 and pg_visible_in_snapshot(${column}, ${until}::pg_snapshot)
-      and not pg_visible_in_snapshot(${column}, seen.snapshot))`;
+      and not pg_visible_in_snapshot(${column}, st.snapshot))`;
   const changed = (from: ReturnType<typeof sql>, news: ReturnType<typeof sql>) =>
     sql`select distinct m.tenant_id as "tenantId", x.customer_id as "customerId", m.id as "meterId"
-      from meters m cross join seen join ${from} x on x.tenant_id = m.tenant_id and x.event_name = m.event_name
-      where m.id in (select meter_id from meter_versions where aggregation = 'unique_count')
-        and x.customer_id is not null and ${news}`;
+      from meters m join distinct_states st on st.meter_id = m.id
+        join ${from} x on x.tenant_id = m.tenant_id and x.event_name = m.event_name
+      where x.customer_id is not null and ${news}`;
   return query<Touched>(
     tx,
-    sql`with seen as materialized (
-        select snapshot from usage_rollup_states where built_to is null order by pg_snapshot_xmin(snapshot) limit 1)
+    sql`with distinct_states as materialized (
+        select st.meter_id, st.snapshot from usage_rollup_states st
+          join meter_versions v on v.meter_id = st.meter_id and v.version = st.meter_version
+        where st.built_to is null and v.aggregation = 'unique_count')
       ${changed(sql`usage_events`, isNews(sql`x.ingest_xid`))}
       union
       ${changed(sql`usage_voids`, sql`(${isNews(sql`x.voided_xid`)} or ${isNews(sql`x.restored_xid`)})`)}`,
@@ -188,14 +191,15 @@ function dirtyHours({ xmin, until }: Span) {
 
 /**
  * Counts the next customers of a meter version that has no rollups yet, all at the snapshot at which its building began.
- * Until it is whole it is not looked at. Answers whether there was one.
+ * Until it is whole it is not looked at. Answers who has used it since it was made, as nobody else will; null: none is
+ * being built.
  */
-async function buildNext(tx: Tx): Promise<boolean> {
+async function buildNext(tx: Tx): Promise<Touched[] | null> {
   await query(
     tx,
     sql`insert into usage_rollup_states (tenant_id, meter_id, meter_version, snapshot, updated_at, built_to)
       select v.tenant_id, v.meter_id, v.version, pg_current_snapshot(), clock_timestamp(), '' from meter_versions v
-      where v.aggregation <> 'unique_count' and not exists (
+      where not exists (
         select from usage_rollup_states st where st.meter_id = v.meter_id and st.meter_version = v.version)`,
   );
   const [next] = await query<Building>(
@@ -204,28 +208,37 @@ async function buildNext(tx: Tx): Promise<boolean> {
         st.snapshot::text as snapshot, st.built_to as "builtTo"
       from usage_rollup_states st where st.built_to is not null order by st.meter_id, st.meter_version limit 1`,
   );
-  if (!next) return false;
+  if (!next) return null;
   const customers = await customersAfter(tx, next.tenantId, next.builtTo);
-  if (customers.length > 0) await buildFor(tx, next, customers);
+  const touched = customers.length > 0 ? await buildFor(tx, next, customers) : [];
   const builtTo = customers.length < CUSTOMERS_AT_ONCE ? null : (customers.at(-1) ?? null);
   await query(
     tx,
     sql`update usage_rollup_states set built_to = ${builtTo}, updated_at = clock_timestamp()
       where meter_id = ${next.meterId} and meter_version = ${next.version}::integer`,
   );
-  return true;
+  return touched;
 }
 
 type Building = { tenantId: string; meterId: string; version: number; snapshot: string; builtTo: string };
 
-async function buildFor(tx: Tx, building: Building, customers: readonly string[]): Promise<void> {
+/** Distinct values have no cells, so nothing is written for them. */
+async function buildFor(tx: Tx, building: Building, customers: readonly string[]): Promise<Touched[]> {
   const { tenantId, meterId, version, snapshot } = building;
+  const isTheirs = sql`e.tenant_id = ${tenantId} and e.customer_id = any(${[...customers]}::text[])`;
   const counted = cells({
     snapshot,
-    where: sql`v.meter_id = ${meterId} and v.version = ${version}::integer and e.tenant_id = ${tenantId}
-      and e.customer_id = any(${[...customers]}::text[])`,
+    where: sql`v.meter_id = ${meterId} and v.version = ${version}::integer and ${isTheirs}`,
   });
   await query(tx, sql`insert into usage_rollups (${CELL}) select ${CELL} from (${counted}) counted`);
+  // What was used before there was this version was told then, or concerned nobody; a minute is for what was under way.
+  return query<Touched>(
+    tx,
+    sql`select distinct e.tenant_id as "tenantId", e.customer_id as "customerId", m.id as "meterId"
+      from meters m join meter_versions v on v.meter_id = m.id and v.version = ${version}::integer
+        join usage_events e on e.tenant_id = m.tenant_id and e.event_name = m.event_name
+      where m.id = ${meterId} and ${isTheirs} and e.ingested_at > v.created_at - interval '1 minute'`,
+  );
 }
 
 /** The next customers who have used anything, by id. Jumps from one to the next in the index, past all their events. */
