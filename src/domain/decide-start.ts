@@ -30,6 +30,8 @@ export function decideStart(life: Life, at: Date, hasPaymentMethod = true): Deci
     const { nextStep: step, nextStepAt: due } = derived(decision.subscription);
     if (!step || !due || due > at) return owedNow(decision, paymentBehavior, at);
     const ahead = new LivedAhead(trusted);
+    // What is charged once is on this invoice, too, and was spent when it began.
+    ahead.add(trusted.pending.map(({ line }) => line));
     ahead.add(ownLines(decision, trusted.pending.length));
     const decideNext = (then: Life) =>
       decideStep(ahead.known(then, due), { step, at: due }, hasPaymentMethod);

@@ -79,4 +79,33 @@ describe('a life that a stranger tried', () => {
     expect(invoices.map(amountsOf)).toEqual([['15.00'], ['8.00']]);
     expect(subscriptions[0]?.states.map(({ status }) => status).slice(0, 2)).toEqual(['trialing', 'paused']);
   });
+
+  test('what is charged once at a start in the past counts towards the commitment of that period', () => {
+    const commitment = { key: 'commitment', model: 'minimum_commitment', unit_amount: '8.00' } as const;
+    const month = { currency: 'USD', interval: { unit: 'month', count: 1 } } as const;
+    const setup = {
+      key: 'setup',
+      model: 'flat',
+      unit_amount: '5.00',
+      currency: 'USD',
+      interval: null,
+    } as const;
+    const plans = [plan('basic', fee('0.00'), { ...commitment, ...month })];
+    const add_ons = [{ id: 'setup', prices: [setup] }];
+    const { invoices } = lifeOf(
+      plans,
+      [
+        {
+          at: '2027-01-01',
+          action: 'subscribe',
+          plan: 'basic',
+          start_at: '2026-12-01T00:00:00Z',
+          once: [{ add_on: 'setup' }],
+        },
+      ],
+      '2027-01-15',
+      { catalogue: { plans, add_ons } },
+    );
+    expect(invoices[0]?.total).toMatchObject({ amount: '8.00' });
+  });
 });
