@@ -15,6 +15,7 @@ import {
 } from '../../src/persistence/reported-usage.ts';
 import { findSubscription } from '../../src/persistence/subscription-facts.ts';
 import { thresholdsOf } from '../../src/persistence/thresholds.ts';
+import { noteReported } from '../../src/persistence/usage-touched.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { listRows, pageOf, presentList } from '../list.ts';
 import { type Route, route } from '../route.ts';
@@ -66,6 +67,7 @@ const report = route({
     if (known) return presentUsage(sameRecord(known, record, body.timestamp !== undefined));
     assertUsageAccepted(life, body.key, at);
     const taken = await recordUsage(tx, record);
+    if (taken.isNew) await noteReported(tx, life.subscription);
     if (taken.isNew && watched) await noteThreshold(await writeFor(tx, call, life.subscription), id);
     return presentUsage(
       taken.isNew ? taken.record : sameRecord(taken.record, record, body.timestamp !== undefined),

@@ -1,10 +1,14 @@
 import { sql } from 'kysely';
+import type { Subscription } from '../domain/subscription.ts';
 import type { Tx } from './doors.ts';
 import type { Touched } from './roll-up.ts';
 import { query } from './rows.ts';
 
 /** One process at a time looks at what was touched. The number is only a name, unique among our advisory locks. */
 const WATCH_LOCK = 7_365_007;
+
+/** Stands for the meter where use was reported by hand: no meter counts it, and it is part of a cost all the same. */
+export const BY_HAND = '';
 
 /** Whose use of which meter is to be looked at, up to the row `upTo` of the queue. */
 export type TouchedUsage = Touched & { upTo: string };
@@ -38,6 +42,25 @@ export async function noteTouched(tx: Tx, touched: readonly Touched[]): Promise<
           select from subscriptions owner join plan_versions sold on sold.plan_id = owner.plan_id
             and sold.version = owner.plan_version and sold.usage_thresholds <> '[]'
           where owner.customer_id = t.customer_id and owner.ended_at is null)`,
+  );
+}
+
+/**
+ * Remembers that use of a subscription was reported by hand, in the transaction that takes the report, when the cost of
+ * all its use is watched. Usage thresholds are looked at by whoever takes it.
+ */
+export async function noteReported(
+  tx: Tx,
+  { id, tenantId, customerId, currency }: Pick<Subscription, 'id' | 'tenantId' | 'customerId' | 'currency'>,
+): Promise<void> {
+  await query(
+    tx,
+    sql`insert into usage_touched (tenant_id, customer_id, meter_id)
+      select ${tenantId}, ${customerId}, ${BY_HAND} where exists (
+        select from alerts alert where alert.tenant_id = ${tenantId} and alert.archived_at is null
+          and alert.kind = 'cost' and alert.meter_id is null and alert.currency = ${currency}
+          and (alert.customer_id is null or alert.customer_id = ${customerId})
+          and (alert.subscription_id is null or alert.subscription_id = ${id}))`,
   );
 }
 

@@ -30,6 +30,8 @@ beforeAll(async () => {
   const price = { currency: 'USD', interval: { unit: 'month' } };
   const metered = { key: 'calls', model: 'per_unit', unit_amount: '0.5', meter: 'external:calls', ...price };
   await post('/v1/plans', { name: 'Pro', external_id: 'pro', prices: [metered] });
+  const reported = { key: 'seats', model: 'per_unit', billing: 'usage', unit_amount: '1', ...price };
+  await post('/v1/plans', { name: 'Seats', external_id: 'seats', prices: [reported] });
   const usage_thresholds = [{ amount: '20.00' }];
   await post('/v1/plans', { name: 'Steps', external_id: 'steps', prices: [metered], usage_thresholds });
 });
@@ -220,6 +222,20 @@ describe('what else use tells', () => {
     expect((await get(`/v1/alerts/${id}/firings`))['data']).toMatchObject([
       { subscription, currency: 'USD' },
     ]);
+  });
+
+  test('use that is reported by hand is part of a cost, when it comes and when the alert does', async () => {
+    const { customer, subscription } = await subscriber('seats');
+    const cost = { kind: 'cost', meter: undefined, currency: 'USD' };
+    const report = (quantity: number, record_key: string) =>
+      post(`/v1/subscriptions/${subscription}/usage`, { key: 'seats', quantity, record_key });
+    await alert({ ...cost, customer, thresholds: ['4', '100'] });
+    await report(3, 'first');
+    await report(1, 'second');
+    await report(1, 'second');
+    expect(await toldOnce(customer, 1)).toEqual(['alert.triggered 4 at 4']);
+    await alert({ ...cost, subscription, name: 'Later', thresholds: ['3'] });
+    expect((await toldOnce(customer, 2))[1]).toBe('alert.triggered 3 at 4');
   });
 
   test('a usage threshold of the plan is billed when metered events come to it, without anybody asking', async () => {
