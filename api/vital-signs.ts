@@ -45,6 +45,7 @@ async function showRows(deps: ApiDeps, signs: VitalSigns): Promise<void> {
   signs.expiredCommands.set(facts.expiredCommands);
   signs.oldestNudgeSeconds.set(facts.oldestNudge);
   signs.usageRollupLagSeconds.set(facts.usageRollupLag);
+  signs.oldestTouchedUsageSeconds.set(facts.oldestTouchedUsage);
   for (const [status, n] of Object.entries(facts.deliveries)) signs.webhookDeliveries.set({ status }, n);
   for (const [status, n] of Object.entries(facts.attempts))
     signs.unfinishedPaymentAttempts.set({ status }, n);
@@ -60,6 +61,7 @@ function forget(signs: VitalSigns): void {
     signs.expiredCommands,
     signs.oldestNudgeSeconds,
     signs.usageRollupLagSeconds,
+    signs.oldestTouchedUsageSeconds,
   ];
   for (const gauge of single) gauge.remove();
   signs.webhookDeliveries.reset();

@@ -1,4 +1,5 @@
 import type { Database } from './doors.ts';
+import { ALERT_PROMISES } from './invariants/alerts.ts';
 import { COMMAND_PROMISES } from './invariants/commands.ts';
 import { CREDIT_PROMISES } from './invariants/credit.ts';
 import { DUE_PROMISES } from './invariants/due.ts';
@@ -29,6 +30,7 @@ export const ROW_PROMISES: readonly Promised[] = [
   ...PAYMENT_PROMISES,
   ...SUBSCRIPTION_PROMISES,
   ...WEBHOOK_PROMISES,
+  ...ALERT_PROMISES,
   ...COMMAND_PROMISES,
   ...MIGRATION_PROMISES,
   ...ROLLUP_PROMISES,

@@ -17,6 +17,8 @@ export type VitalFacts = {
   expiredCommands: number;
   oldestNudge: number;
   usageRollupLag: number;
+  /** Of what was not looked at even once: what could not be is postponed, and the log says why. */
+  oldestTouchedUsage: number;
 };
 
 /** Whoever asks will ask again soon, so a database that is busy is not made busier. */
@@ -64,7 +66,11 @@ export async function vitalFacts(tx: Tx, at: Date): Promise<VitalFacts> {
             where built_to is null order by 1 limit 1) st, usage_events e
           where e.ingest_xid >= st.xmin and not pg_visible_in_snapshot(e.ingest_xid, st.snapshot)
           order by e.ingest_xid limit 1)`,
-      )} as "usageRollupLag"`,
+      )} as "usageRollupLag",
+      ${age(
+        at,
+        sql`(select not_before from usage_touched where tries = 0 and not_before <= ${at.toISOString()} order by id limit 1)`,
+      )} as "oldestTouchedUsage"`,
   );
   if (!row) throw new Error('the database did not say how it is');
   const waits = (await endpointsDue(tx, at)).map(({ dueAt }) => (at.getTime() - dueAt.getTime()) / 1_000);

@@ -98,6 +98,10 @@ export function createVitalSigns(registry: Registry) {
       'usage_rollup_lag_seconds',
       'Age of the oldest usage event that the rollups have not seen; 0 when they have seen all',
     ),
+    oldestTouchedUsageSeconds: gauge(
+      'oldest_touched_usage_seconds',
+      'How long the oldest change of use that an alert or a usage threshold watches has waited for a first look; 0 when none waits',
+    ),
     oldestNudgeSeconds: gauge(
       'oldest_nudge_seconds',
       'How long the oldest news for a workflow has waited to be delivered; 0 when none waits',

@@ -62,6 +62,7 @@ test('say of healthy rows that nothing waits, who polls, and how long each activ
     'unfinished_payment_attempts{status="unknown"}',
     'oldest_unknown_payment_seconds',
     'expired_commands',
+    'oldest_touched_usage_seconds',
   ];
   expect(gauges.map((name) => [name, polled.value(name)])).toEqual(
     gauges.map((name) => [name, /_up$|polled/.test(name) ? 1 : 0]),
@@ -121,6 +122,13 @@ test('say what waits: each number is the rows’', async () => {
       sql`insert into nudges (workflow_id, tenant_id, kind, entity_id, next_attempt_at, created_at)
       values ('subscription/x', ${tenantId}, 'subscription', 'x', now() - interval '45 seconds', now())`,
     );
+    // One that was tried waits for another try, one that lies ahead for its time.
+    await query(
+      tx,
+      sql`insert into usage_touched (tenant_id, customer_id, meter_id, not_before, tries)
+      select ${tenantId}, 'cus_x', 'mtr_x', now() - seconds * interval '1 second', tries
+      from (values (5000, 3), (-600, 0), (75, 0), (20, 0)) as waiting(seconds, tries)`,
+    );
   });
   await using api = await apiAt();
   const { value } = await scrape(api.url);
@@ -134,8 +142,9 @@ test('say what waits: each number is the rows’', async () => {
     'oldest_undelivered_event',
     'webhook_oldest_due',
     'oldest_nudge',
+    'oldest_touched_usage',
   ];
-  const late = seconds.map((name, n) => (value(`${name}_seconds`) ?? 0) - ([90, 300, 30, 45][n] ?? 0));
+  const late = seconds.map((name, n) => (value(`${name}_seconds`) ?? 0) - ([90, 300, 30, 45, 75][n] ?? 0));
   // The rows grew older while the API started.
   expect(late.filter((age) => age < 0 || age > 600)).toEqual([]);
   expect(await moneyOf(world).subscription(blocked ?? '')).toMatchObject({ blockedReason: 'a test' });

@@ -51,4 +51,13 @@ export const USAGE_CASES: readonly Case[] = [
     ],
     row: () => ({ id: 'imp_one', rows: 2, taken: 1 }),
   },
+  {
+    promise: 'touched_usage_is_looked_at',
+    how: 'nobody looked for two hours, and once somebody could not',
+    sql: ({ otherTenant }) => [
+      `insert into usage_touched (tenant_id, customer_id, meter_id, not_before, tries)
+        select '${otherTenant}', 'cus_' || tries, 'mtr_one', now() - interval '2 hours', tries from generate_series(0, 1) tries`,
+    ],
+    row: ({ otherTenant }) => ({ tenant_id: otherTenant, customer_id: 'cus_0' }),
+  },
 ];
