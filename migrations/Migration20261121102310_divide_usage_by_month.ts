@@ -32,5 +32,8 @@ export class Migration20261121102310_divide_usage_by_month extends Migration {
       end $$`);
     this.addSql('revoke execute on function prepare_usage_month(date) from public');
     this.addSql('grant execute on function prepare_usage_month(date) to perennial_system');
+    // Those around now are there from the beginning, so that in a new database nothing of today ever has to move.
+    this.addSql(`select prepare_usage_month(any_day::date) from generate_series(
+      now() at time zone 'UTC' - interval '2 months', now() at time zone 'UTC' + interval '3 months', interval '1 month') any_day`);
   }
 }

@@ -57,5 +57,6 @@ test('an owner without superuser rights migrates, and the processes become the l
   });
   await expect(database.asSystem('test', ping)).resolves.not.toThrow();
   // What only the owner may do, it lends.
-  expect(await database.asSystem('test', (tx) => prepareMonth(tx, new Date()))).toBe(0);
+  const farAhead = new Date(Date.now() + 300 * 86_400_000);
+  expect(await database.asSystem('test', (tx) => prepareMonth(tx, farAhead))).toBe(0);
 });

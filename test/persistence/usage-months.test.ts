@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { tendPartitions } from '../../activities/partitions.ts';
+import { countUsage } from '../../src/persistence/count-usage.ts';
 import { CustomerSchema } from '../../src/persistence/customers.ts';
 import { connect } from '../../src/persistence/database.ts';
 import type { Database } from '../../src/persistence/doors.ts';
@@ -15,6 +16,8 @@ import {
 } from '../../src/persistence/usage-months.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/money.ts';
+import { ruleOf } from '../support/usage.ts';
 import { seedTenant } from '../support/webhooks.ts';
 
 let testDatabase: TestDatabase;
@@ -74,6 +77,18 @@ async function send(name: string, at: Date, present = now): Promise<void> {
   );
   expect(outcomes).toEqual(['accepted']);
 }
+
+test('a new database has the months around now, so nothing that is sent to it has to move', async () => {
+  await send('first', now);
+  expect((await events()).map(({ month }) => month)).toEqual([partition(now)]);
+  expect(await tendPartitions({ database, now: () => now })).toMatchObject({ months: 0, moved: 0 });
+  for (const { month } of await ask(
+    `select inhrelid::regclass::text as month from pg_inherits
+     where inhparent = 'usage_events'::regclass and inhrelid <> 'usage_events_other'::regclass`,
+  ))
+    await ask(`drop table ${String(month)}`);
+  await ask('delete from usage_event_keys');
+});
 
 test('events that come before their month is prepared move into it, and were seen by whoever had seen them', async () => {
   await send('old', daysAgo(30));
@@ -185,4 +200,38 @@ test('who counts while a month is prepared counts all of it, wherever it is by t
   expect(await prepared).toBe(2_000);
   await Promise.all(readers);
   expect([...counts]).toEqual([2_000]);
+});
+
+test('who asks while a month is prepared waits before it looks where events are', async () => {
+  const at = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 8, 15));
+  await ask(
+    `insert into usage_events (tenant_id, key, event_name, customer_id, event_at, properties, ingested_at)
+      select $1, 'waits ' || n, 'waits', $2, $3, '{}', now() from generate_series(1, 20) n`,
+    [tenantId, customerId, at.toISOString()],
+  );
+  const waiting = (count: number) =>
+    eventually(async () => {
+      const [row] = await ask(`select count(distinct pid)::integer as count from pg_locks
+        where not granted and database = (select oid from pg_database where datname = current_database())`);
+      return row?.['count'] === count;
+    });
+  await ask('begin');
+  await ask('select prepare_usage_month($1)', [at.toISOString()]);
+  const question = {
+    customerId,
+    subscription: null,
+    start: daysAgo(1),
+    end: new Date(at.getTime() + DAY_MS),
+    timeZone: 'UTC',
+  };
+  const counting = database.withTenant(tenantId, (tx) =>
+    countUsage(tx, ruleOf(tenantId, 'count', { eventName: 'waits' }), question),
+  );
+  await waiting(1);
+  const sending = send('waits, too', at, at);
+  await waiting(2);
+  await ask('commit');
+  expect((await counting).eventCount).toBe(20);
+  await sending;
+  expect((await events()).find(({ key }) => key === 'waits, too')?.['month']).toBe(partition(at));
 });

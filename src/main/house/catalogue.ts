@@ -58,11 +58,15 @@ function render({ roles, extensions, types, tables, columns, rest, views, functi
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
 
-/** Ours are the tables of the public schema that no extension and not the migrator owns. */
+/**
+ * Ours are the tables of the public schema that no extension and not the migrator owns. The months of the events depend on
+ * when they were made; they are like their default partition.
+ */
 const OUR_TABLES = `
   select c.oid, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where n.nspname = 'public' and c.relkind in ('r', 'p') and c.relname <> 'migrations'
+    and c.relname !~ '^usage_events_[0-9]{6}$'
     and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')`;
 
 const ROLES = `
