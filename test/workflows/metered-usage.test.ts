@@ -325,10 +325,13 @@ describe('usage that a meter counts', () => {
     ];
     const plan = await metered({ terms: { model: 'graduated', tiers } });
     const id = await world.subscribe(customer, plan);
-    const used = new Date().toISOString();
+    const now = new Date();
+    const used = now.toISOString();
     await use(world, customer, used, 90);
-    await world.command(id, 'cancel', { mode: 'now', at: null, reason: null });
-    const ended = new Date();
+    // A period does not hold the instant of its end, and an event may be stored within the millisecond.
+    const ended = new Date(now.getTime() + 1);
+    const command = { mode: 'now', at: null, reason: null };
+    await world.command(id, 'cancel', command, { requestedAt: ended });
     const deps = customerWorkDeps(world);
     await use(world, customer, used, 5);
     const hours = (count: number) => new Date(ended.getTime() + count * 3_600_000);
