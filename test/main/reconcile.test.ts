@@ -9,7 +9,7 @@ import { PaymentAttemptSchema } from '../../src/persistence/payments.ts';
 import { findRow, insertRow, query, updateRows } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
 import { newId } from '../../src/platform/ids.ts';
-import { WORKFLOWS, workflowId } from '../../workflows/messages.ts';
+import { WORKFLOWS, waitingForQuery, workflowId } from '../../workflows/messages.ts';
 import { eventually, moneyOf } from '../support/money.ts';
 import { createWorld, type World } from '../support/world.ts';
 
@@ -97,6 +97,14 @@ async function listCaughtUp(): Promise<void> {
 /** The customer's first charge, once the gateway has said that it takes its time. */
 const pending = (customer: string) =>
   eventually(async () => (await money.attempts(customer)).find(({ status }) => status === 'pending'));
+
+/** Until the workflow of an invoice has read its row and sleeps. */
+const waits = (invoiceId: string) =>
+  eventually(async () => {
+    const handle = world.client.workflow.getHandle(workflowId.invoice(invoiceId));
+    const answer = await handle.query(waitingForQuery).catch(() => null);
+    return answer?.until;
+  });
 
 async function terminate(id: string): Promise<void> {
   await world.client.workflow.getHandle(id).terminate('by hand');
@@ -240,6 +248,8 @@ test('an invoice that waits and lost its workflow gets it back, and is looked at
 test('a charge whose outcome nobody asked for in time is asked for', async () => {
   const { customer } = await subscribed('tok_pending_succeeds');
   const attempt = await pending(customer);
+  // A workflow that looks at its row only now would find the check due and make it itself.
+  await waits(attempt.invoiceId);
   const late = new Date(Date.now() - 10 * MINUTE_MS);
   await world.inTenant((tx) =>
     updateRows(tx, PaymentAttemptSchema, { id: attempt.id }, { nextCheckAt: late }),
