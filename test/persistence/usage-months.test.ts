@@ -179,12 +179,12 @@ test('who counts while a month is prepared counts all of it, wherever it is by t
   const readers = Array.from({ length: 4 }, async () => {
     const reader = new pg.Client({ connectionString: testDatabase.ownerUrl });
     await reader.connect();
-    while (!isOver) {
+    do {
       const { rows } = await reader.query(
         `select count(*)::int as count from usage_events where event_name = 'moves'`,
       );
       counts.add(rows[0]?.['count']);
-    }
+    } while (!isOver);
     await reader.end();
   });
   const prepared = (async () => {
