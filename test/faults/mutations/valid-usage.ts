@@ -56,6 +56,16 @@ export async function validUsage(stage: Stage): Promise<Makers> {
     metadata,
   });
   const feature = async () => make(stage, '/v1/features', await featureOf());
+  const alertOf = async () => ({
+    name: 'Many calls',
+    kind: 'usage',
+    meter: await meter(),
+    customer,
+    reset: 'month',
+    thresholds: ['1000', '2000'],
+    metadata,
+  });
+  const alert = async () => make(stage, '/v1/alerts', await alertOf());
   return {
     ingestEvents: async () => ({ path: '/v1/events', body: { events: [event(), event()] } }),
     amendUsageEvent: async () => ({ path: await sent(), body: { ...amended, note: 'mended' } }),
@@ -73,6 +83,12 @@ export async function validUsage(stage: Stage): Promise<Makers> {
       body: { name: 'Requests', external_id: randomUUID(), metadata },
     }),
     archiveFeature: async () => ({ path: `/v1/features/${await feature()}/archive`, body: {} }),
+    createAlert: async () => ({ path: '/v1/alerts', body: await alertOf() }),
+    updateAlert: async () => ({
+      path: `/v1/alerts/${await alert()}`,
+      body: { name: 'Very many calls', thresholds: ['3000'], metadata },
+    }),
+    archiveAlert: async () => ({ path: `/v1/alerts/${await alert()}/archive`, body: {} }),
     ...collectors(stage, customer),
     ...imports(stage, imported),
     ...backfills(stage, customer, ago, event),
