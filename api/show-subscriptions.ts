@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { type customerOut, presentCustomer } from '../src/contract/customers.ts';
-import { presentSubscription, type subscriptionOut } from '../src/contract/subscriptions.ts';
+import { presentSubscription } from '../src/contract/present-subscription.ts';
+import type { subscriptionOut } from '../src/contract/subscriptions.ts';
 import type { Subscription } from '../src/domain/subscription.ts';
 import { CustomerSchema } from '../src/persistence/customers.ts';
 import type { Tx } from '../src/persistence/doors.ts';

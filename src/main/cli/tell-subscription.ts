@@ -1,4 +1,4 @@
-import { presentSubscription } from '../../contract/subscriptions.ts';
+import { presentSubscription } from '../../contract/present-subscription.ts';
 import { formatUnitPrice } from '../../domain/money.ts';
 import { unitAmountOf } from '../../domain/plan.ts';
 import type { SubscriptionStory } from '../../persistence/find-story.ts';
