@@ -1,4 +1,6 @@
+import { pricedAfter } from '../src/domain/apply-decision.ts';
 import { decideStep } from '../src/domain/decide.ts';
+import { dropDueChange } from '../src/domain/decide-scheduled.ts';
 import type { Decision } from '../src/domain/decision.ts';
 import { DomainError } from '../src/domain/errors.ts';
 import { isFinished } from '../src/domain/payment.ts';
@@ -13,6 +15,7 @@ import { lockDebtsOf, withFees, withUsage } from '../src/persistence/life-facts.
 import { findStep, insertStep } from '../src/persistence/steps.ts';
 import { lockSubscription, type SubscriptionFacts } from '../src/persistence/subscription-facts.ts';
 import { stateOf } from '../src/persistence/subscription-state.ts';
+import { findObstacle } from '../src/persistence/usage-claims.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { applyDecision, changeSubscription } from '../src/persistence/write-subscription.ts';
 import { crashPoint } from '../src/platform/crash-point.ts';
@@ -117,7 +120,9 @@ async function perform(
     const waiting = await changeSubscription(write, facts, { ...subscription, expiresAt });
     return { state: await stateOf(write.tx, waiting), collect: null, waits: true, stale: false };
   }
-  const decision = await decide(write, { ...facts, subscription }, step);
+  const life = { ...facts, subscription };
+  const decided = await decide(write, life, step);
+  const decision = step === 'apply_change' ? await unlessClaimed(write, life, decided) : decided;
   const applied = await applyDecision(write, facts, decision, tenant);
   return {
     state: await stateOf(write.tx, applied.subscription),
@@ -125,6 +130,17 @@ async function perform(
     waits: applied.waits,
     stale: false,
   };
+}
+
+/** A change that would bill what somebody else bills by now does not take place, as any other that has become impossible. */
+async function unlessClaimed(
+  { tx, at }: Write,
+  facts: SubscriptionFacts,
+  decided: Decision,
+): Promise<Decision> {
+  const after = pricedAfter(facts.priced, decided);
+  const obstacle = await findObstacle(tx, facts.subscription, facts.priced, after);
+  return obstacle ? dropDueChange(facts, at, obstacle) : decided;
 }
 
 /** There may be several changes at one instant, one after the other; each finds the row at another revision. */

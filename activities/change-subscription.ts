@@ -9,6 +9,7 @@ import { assertNoneUnderWay, assertStillHolds, factsFor } from '../src/persisten
 import { pricesOf } from '../src/persistence/prices.ts';
 import { insertRowsLater } from '../src/persistence/rows.ts';
 import type { SubscriptionFacts } from '../src/persistence/subscription-facts.ts';
+import { assertFreeThen } from '../src/persistence/usage-claims.ts';
 import type { Write } from '../src/persistence/write.ts';
 import { type Applied, applyDecision } from '../src/persistence/write-subscription.ts';
 
@@ -35,6 +36,7 @@ export async function changeByCommand(
   if (previewToken) assertStillHolds(previewToken, full, asked, at, setting);
   const decision = decideCommand(full, asked.command, at, setting);
   assertNoneUnderWay(full, decision);
+  await assertFreeThen(tx, facts, decision);
   insertRowsLater(tx, PriceSchema, own);
   return applyDecision(write, facts, decision, tenant);
 }

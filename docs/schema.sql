@@ -1189,7 +1189,8 @@ create table scheduled_changes (
   status text not null,
   command_id text collate "C",
   created_at timestamp(3) with time zone not null,
-  finished_at timestamp(3) with time zone
+  finished_at timestamp(3) with time zone,
+  reason jsonb
 );
 alter table scheduled_changes add constraint scheduled_changes_pkey PRIMARY KEY (id);
 alter table scheduled_changes add constraint scheduled_changes_tenant_id_id_key UNIQUE (tenant_id, id);
@@ -1197,6 +1198,7 @@ alter table scheduled_changes add constraint scheduled_changes_tenant_id_command
 alter table scheduled_changes add constraint scheduled_changes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 alter table scheduled_changes add constraint scheduled_changes_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES subscriptions(tenant_id, id);
 alter table scheduled_changes add constraint scheduled_changes_check CHECK (((status = 'pending'::text) = (finished_at IS NULL)));
+alter table scheduled_changes add constraint scheduled_changes_check1 CHECK (((reason IS NULL) OR (status = 'canceled'::text)));
 alter table scheduled_changes add constraint scheduled_changes_kind_check CHECK ((kind = ANY (ARRAY['change'::text, 'pause'::text, 'resume'::text])));
 alter table scheduled_changes add constraint scheduled_changes_mode_check CHECK ((mode = ANY (ARRAY['at'::text, 'period_end'::text])));
 alter table scheduled_changes add constraint scheduled_changes_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'applied'::text, 'replaced'::text, 'canceled'::text])));
@@ -1793,9 +1795,13 @@ create table usage_touched (
   customer_id text collate "C" not null,
   meter_id text collate "C" not null,
   not_before timestamp(3) with time zone default now() not null,
-  tries integer default 0 not null
+  tries integer default 0 not null,
+  created_at timestamp(3) with time zone default now() not null,
+  last_error text
 );
 alter table usage_touched add constraint usage_touched_pkey PRIMARY KEY (id);
+CREATE INDEX usage_touched_due ON public.usage_touched USING btree (not_before);
+CREATE INDEX usage_touched_failing ON public.usage_touched USING btree (id) WHERE (tries > 0);
 CREATE INDEX usage_touched_of ON public.usage_touched USING btree (customer_id, meter_id);
 alter table usage_touched enable row level security;
 alter table usage_touched force row level security;
@@ -1826,7 +1832,7 @@ CREATE INDEX usage_voids_back ON public.usage_voids USING btree (restored_xid) W
 CREATE INDEX usage_voids_new ON public.usage_voids USING btree (voided_xid);
 CREATE INDEX usage_voids_of ON public.usage_voids USING btree (tenant_id, customer_id, event_name, event_at);
 CREATE INDEX usage_voids_of_backfill ON public.usage_voids USING btree (backfill_id) WHERE (backfill_id IS NOT NULL);
-CREATE UNIQUE INDEX usage_voids_once ON public.usage_voids USING btree (tenant_id, key, revision) WHERE (restored_xid IS NULL);
+CREATE UNIQUE INDEX usage_voids_once ON public.usage_voids USING btree (tenant_id, key, revision, event_at) WHERE (restored_xid IS NULL);
 alter table usage_voids enable row level security;
 alter table usage_voids force row level security;
 create policy app_own_tenant on usage_voids to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));

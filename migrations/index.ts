@@ -28,6 +28,9 @@ import { Migration20261121102340_backfill_usage } from './Migration2026112110234
 import { Migration20261121102400_grant_features } from './Migration20261121102400_grant_features.ts';
 import { Migration20261121102410_watch_usage } from './Migration20261121102410_watch_usage.ts';
 import { Migration20261121102420_free_archived_meter_ids } from './Migration20261121102420_free_archived_meter_ids.ts';
+import { Migration20261121102430_trace_touched_usage } from './Migration20261121102430_trace_touched_usage.ts';
+import { Migration20261121102431_explain_dropped_changes } from './Migration20261121102431_explain_dropped_changes.ts';
+import { Migration20261121102432_tell_reused_keys_apart } from './Migration20261121102432_tell_reused_keys_apart.ts';
 import { Migration20261121102800_credit_planned_ends } from './Migration20261121102800_credit_planned_ends.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
@@ -62,5 +65,8 @@ export const migrationsList = [
   Migration20261121102400_grant_features,
   Migration20261121102410_watch_usage,
   Migration20261121102420_free_archived_meter_ids,
+  Migration20261121102430_trace_touched_usage,
+  Migration20261121102431_explain_dropped_changes,
+  Migration20261121102432_tell_reused_keys_apart,
   Migration20261121102800_credit_planned_ends,
 ].map((migration) => ({ name: migration.name, class: migration }));

@@ -36,6 +36,9 @@ export const scheduledChangeOut = z
     pause: pauseOut.nullable().meta({ description: 'Of a pause what it does; null of the others.' }),
     created_at: instantOut,
     finished_at: instantOut.nullable().meta({ description: 'When it was applied, replaced or canceled.' }),
+    reason: z.object({ code: z.string(), message: z.string() }).nullable().meta({
+      description: 'Why it was canceled when it was due: it had become impossible. Null in all other cases.',
+    }),
   })
   .meta({ id: 'ScheduledChange' });
 
@@ -55,5 +58,6 @@ export function presentScheduledChange(change: StoredChange): z.infer<typeof sch
     pause: change.kind === 'pause' ? (body as z.infer<typeof pauseOut>) : null,
     created_at: presentInstant(change.createdAt),
     finished_at: presentOptionalInstant(change.finishedAt),
+    reason: change.reason,
   };
 }

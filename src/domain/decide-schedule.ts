@@ -141,8 +141,8 @@ function inPhase<T>(n: number, work: () => T): T {
   }
 }
 
-/** What a life consists of once a change is made; what the change leaves open in the phase after it follows from this. */
-function consistingOf(life: Life, change: Change, at: Date): Life {
+/** What a life consists of once a change is made; what the change leaves open in the phase after it follows from this. Throws what `movesOf` throws. */
+export function consistingOf(life: Life, change: Change, at: Date): Life {
   const { subscription, priced } = life;
   const { byItem, begin } = movesOf(subscription, priced, change);
   const kept = priced.flatMap((entry): PricedItem[] => {

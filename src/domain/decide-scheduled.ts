@@ -3,7 +3,7 @@ import { conclude } from './conclude.ts';
 import { type Beside, decideChange } from './decide-change.ts';
 import { decidePause, decideResume } from './decide-pause.ts';
 import type { Decision } from './decision.ts';
-import { isDomainError } from './errors.ts';
+import { isDomainError, type Obstacle } from './errors.ts';
 import type { Life } from './life.ts';
 
 /**
@@ -21,13 +21,20 @@ export function decideApplyChange(life: Life, at: Date, hasPaymentMethod: boolea
     return decideAction(life, due.action, at, hasPaymentMethod, beside);
   } catch (error) {
     if (!isDomainError(error)) throw error;
-    return conclude(life, {
-      subscription: life.subscription,
-      at,
-      finished: [{ id: due.id, as: 'canceled' }],
-      events: ['subscription.change_canceled'],
-    });
+    return dropDueChange(life, at, error);
   }
+}
+
+/** The change that is due does not take place, and says why not; the subscription goes on as it is. */
+export function dropDueChange(life: Life, at: Date, { code, message }: Obstacle): Decision {
+  const due = firstDue(life.changes, at);
+  if (!due) throw new RangeError(`no change of subscription ${life.subscription.id} is due`);
+  return conclude(life, {
+    subscription: life.subscription,
+    at,
+    finished: [{ id: due.id, as: 'canceled', because: { code, message } }],
+    events: ['subscription.change_canceled'],
+  });
 }
 
 /** At one instant a pause comes before a change and a resume after it, so that nothing is billed for a time that rests. */

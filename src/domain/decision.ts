@@ -1,5 +1,6 @@
 import type { InvoiceDraft, LineDraft } from './build-invoice.ts';
 import type { ScheduledChange } from './change.ts';
+import type { Obstacle } from './errors.ts';
 import type { EventType } from './event.ts';
 import type { Decimal } from './money.ts';
 import type { Price } from './plan.ts';
@@ -28,7 +29,7 @@ export type Decision = {
   /** Stretches of coverage that end early; what began at or after `at` is freed altogether. */
   truncations: readonly { itemId: string; at: Date }[];
   /** Scheduled changes that are done with, and those that are new. */
-  finished: readonly { id: string; as: 'applied' | 'replaced' | 'canceled' }[];
+  finished: readonly FinishedChange[];
   scheduled: readonly ScheduledChange[];
   /** Pending ones whose instant moved with the period or trial that they wait for the end of. */
   moved: readonly { id: string; effectiveAt: Date }[];
@@ -38,6 +39,9 @@ export type Decision = {
   /** An incomplete subscription's invoice dies with it. */
   voidOpenInvoices: boolean;
 };
+
+/** `because`: why one that was due did not take place. */
+export type FinishedChange = { id: string; as: 'applied' | 'replaced' | 'canceled'; because?: Obstacle };
 
 /**
  * From `from` on an item has this price and quantity; null: it has none any more. A segment that began at `from` is

@@ -117,6 +117,9 @@ export class DomainError extends Error {
   }
 }
 
+/** What stood in the way of something when nobody was there to be refused. */
+export type Obstacle = Pick<DomainError, 'code' | 'message'>;
+
 /** Whether an unknown thrown value is a `DomainError`; by name, because test realms break `instanceof`. */
 export function isDomainError(error: unknown): error is DomainError {
   return (

@@ -1,4 +1,5 @@
 import type { Change, ItemTarget, PlannedAction, ScheduledChange } from './change.ts';
+import type { Obstacle } from './errors.ts';
 import { Decimal } from './money.ts';
 import type { Price } from './plan.ts';
 
@@ -15,6 +16,8 @@ export type StoredChange = Omit<ScheduledChange, 'action'> & {
   commandId: string | null;
   createdAt: Date;
   finishedAt: Date | null;
+  /** Why one that was due did not take place. */
+  reason: Obstacle | null;
 };
 
 type StoredTarget = { key: string; price: string; quantity: string };

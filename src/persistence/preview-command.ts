@@ -57,7 +57,8 @@ export async function previewCommand(
   const setting = { hasPaymentMethod: method !== null, trialReminderDays: tenant.trialReminderDays };
   const preview = decidePreview(known, asked.command, at, setting);
   assertNoneUnderWay(known, preview.decision);
-  await assertFree(tx, facts.subscription, pricedAfter(facts.priced, preview.decision));
+  const then = preview.at > at ? preview.at : null;
+  await assertFree(tx, facts.subscription, pricedAfter(facts.priced, preview.decision), then);
   const before = balance?.balance ?? new Decimal(0);
   const { invoice } = preview.decision;
   const after = invoice ? settleWithBalance(totalOf(invoice), before).balance : before;

@@ -4,7 +4,7 @@ import type { ScheduledChange } from '../domain/change.ts';
 import type { Decision } from '../domain/decision.ts';
 import { isId } from '../domain/ids.ts';
 import { pricesNamed, readAction, type StoredChange, storeAction } from '../domain/stored-change.ts';
-import { id, instant, json, optionalInstant, optionalText, text } from './columns.ts';
+import { id, instant, json, optionalInstant, optionalJson, optionalText, text } from './columns.ts';
 import type { Tx } from './doors.ts';
 import { pricesOf } from './prices.ts';
 import { findRows, insertRowsLater, selectRows, updateRowsLater } from './rows.ts';
@@ -26,6 +26,7 @@ export const ScheduledChangeSchema = new EntitySchema<StoredChange>({
     commandId: optionalText,
     createdAt: instant,
     finishedAt: optionalInstant,
+    reason: optionalJson,
   },
 });
 
@@ -54,8 +55,13 @@ export function saveScheduled(
   subscriptionId: string,
   decision: Pick<Decision, 'finished' | 'moved' | 'scheduled'>,
 ): void {
-  for (const { id, as } of decision.finished)
-    updateRowsLater(tx, ScheduledChangeSchema, { id }, { status: as, finishedAt: at });
+  for (const { id, as, because } of decision.finished)
+    updateRowsLater(
+      tx,
+      ScheduledChangeSchema,
+      { id },
+      { status: as, finishedAt: at, reason: because ?? null },
+    );
   for (const { id, effectiveAt } of decision.moved)
     updateRowsLater(tx, ScheduledChangeSchema, { id }, { effectiveAt });
   const rows = decision.scheduled.map(
@@ -70,6 +76,7 @@ export function saveScheduled(
       commandId: cause.causationId !== null && isId('cmd', cause.causationId) ? cause.causationId : null,
       createdAt: at,
       finishedAt: null,
+      reason: null,
     }),
   );
   insertRowsLater(tx, ScheduledChangeSchema, rows);

@@ -1,5 +1,8 @@
 import { sql } from 'kysely';
-import { DomainError } from '../domain/errors.ts';
+import { consistingOf } from '../domain/decide-schedule.ts';
+import type { Decision } from '../domain/decision.ts';
+import { DomainError, isDomainError, type Obstacle } from '../domain/errors.ts';
+import type { Life } from '../domain/life.ts';
 import type { PricedItem, Subscription } from '../domain/subscription.ts';
 import type { Tx } from './doors.ts';
 import { query } from './rows.ts';
@@ -18,8 +21,7 @@ export async function claimMeters(
   after: readonly PricedItem[],
 ): Promise<void> {
   const [had, has] = [metersOf(before), metersOf(after)];
-  const same = had.length === has.length && had.every((claim, n) => claim.key === has[n]?.key);
-  if (same) return;
+  if (sameClaims(had, has)) return;
   assertOnce(claimant, has);
   if (claimant.usageScope === 'subscription') return;
   await query(
@@ -37,14 +39,55 @@ export async function claimMeters(
         as claim (meter_id, item_id) order by claim.meter_id
       on conflict (customer_id, meter_id) do nothing`,
   );
-  await assertClaimed(tx, claimant, has);
+  await assertClaimed(tx, claimant, has, null);
 }
 
-/** The same question without an answer in rows: for previews. */
-export async function assertFree(tx: Tx, claimant: Claimant, after: readonly PricedItem[]): Promise<void> {
+/** The same question without an answer in rows: for previews. `then`: of what takes place at that later instant. */
+export async function assertFree(
+  tx: Tx,
+  claimant: Claimant,
+  after: readonly PricedItem[],
+  then: Date | null = null,
+): Promise<void> {
   const has = metersOf(after);
   assertOnce(claimant, has);
-  if (claimant.usageScope === 'customer' && has.length > 0) await assertClaimed(tx, claimant, has);
+  if (claimant.usageScope === 'customer' && has.length > 0) await assertClaimed(tx, claimant, has, then);
+}
+
+/** What stands in the way of items that were decided on long before, when nobody is there to be refused; null: nothing. */
+export async function findObstacle(
+  tx: Tx,
+  claimant: Claimant,
+  before: readonly PricedItem[],
+  after: readonly PricedItem[],
+): Promise<Obstacle | null> {
+  if (sameClaims(metersOf(before), metersOf(after))) return null;
+  try {
+    await assertFree(tx, claimant, after);
+    return null;
+  } catch (error) {
+    if (isDomainError(error)) return error;
+    throw error;
+  }
+}
+
+/**
+ * Refuses what a decision schedules where it is known already that somebody else will bill the meter by then (billing
+ * rule 29b): nothing is planned that would take the claim away before. What comes in the way later is found when it is due.
+ */
+export async function assertFreeThen(
+  tx: Tx,
+  life: Life,
+  { scheduled }: Pick<Decision, 'scheduled'>,
+): Promise<void> {
+  const { subscription } = life;
+  let then = life;
+  for (const { action, effectiveAt } of scheduled) {
+    if (action.kind !== 'change') continue;
+    const had = metersOf(then.priced);
+    then = consistingOf(then, action.change, effectiveAt);
+    if (!sameClaims(had, metersOf(then.priced))) await assertFree(tx, subscription, then.priced, effectiveAt);
+  }
 }
 
 type Claim = { meterId: string; itemId: string; itemKey: string; key: string };
@@ -59,6 +102,9 @@ function metersOf(priced: readonly PricedItem[]): Claim[] {
     .sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
+const sameClaims = (had: readonly Claim[], has: readonly Claim[]): boolean =>
+  had.length === has.length && had.every((claim, n) => claim.key === has[n]?.key);
+
 /** Two items of one subscription never count the same events. */
 function assertOnce({ id }: Claimant, claims: readonly Claim[]): void {
   for (const [n, claim] of claims.entries()) {
@@ -67,13 +113,24 @@ function assertOnce({ id }: Claimant, claims: readonly Claim[]): void {
   }
 }
 
-async function assertClaimed(tx: Tx, { id, customerId }: Claimant, claims: readonly Claim[]): Promise<void> {
+/** `then`: only claims of those for whom nothing is planned before it. */
+async function assertClaimed(
+  tx: Tx,
+  { id, customerId }: Claimant,
+  claims: readonly Claim[],
+  then: Date | null,
+): Promise<void> {
+  const stays =
+    then === null
+      ? sql``
+      : sql`and not exists (select from subscriptions owner where owner.id = item.subscription_id
+          and least(owner.cancel_at, owner.ends_at, owner.change_at) < ${then.toISOString()})`;
   const [taken] = await query<{ meterId: string; subscriptionId: string; itemKey: string }>(
     tx,
     sql`select claim.meter_id as "meterId", item.subscription_id as "subscriptionId", item.key as "itemKey"
       from usage_claims claim join subscription_items item on item.id = claim.item_id
       where claim.customer_id = ${customerId} and claim.meter_id = any(${claims.map(({ meterId }) => meterId)}::text[])
-        and item.subscription_id <> ${id} limit 1`,
+        and item.subscription_id <> ${id} ${stays} limit 1`,
   );
   if (taken) throw claimed(taken.meterId, taken, false);
 }
