@@ -30,7 +30,8 @@ export async function countedUntil(
   const running = priced.filter(isMetered).flatMap((entry) => {
     const { currentPeriodStart: start, currentPeriodEnd: end } = entry.item;
     const until = end && end < at ? end : at;
-    return start && start < until ? [{ ...entry, period: { start, end: until } }] : [];
+    // Also at its first instant, when nothing was used yet: whoever prices the item has to be told so.
+    return start && start <= until ? [{ ...entry, period: { start, end: until } }] : [];
   });
   if (running.length === 0) return new Map();
   const rules = await rulesOf(tx, running);

@@ -12,6 +12,7 @@ let key: string;
 let customer: string;
 let subscription: string;
 let meter: string;
+let plan: string;
 const START = Date.now();
 
 beforeAll(async () => {
@@ -33,7 +34,7 @@ beforeAll(async () => {
     rounding: { mode: 'ceil' },
   });
   const price = { currency: 'USD', interval: { unit: 'month' } };
-  const plan = await post('/v1/plans', {
+  plan = await post('/v1/plans', {
     name: 'Traffic',
     prices: [
       { key: 'base', model: 'flat', unit_amount: '10', ...price },
@@ -139,6 +140,20 @@ describe('usage', () => {
       },
     ]);
     expect(JSON.stringify(costs.body['data'])).toContain('4 traffic × 0.50: 2.00');
+  });
+
+  test('is nothing at the very instant at which its period begins, and priced as that', async () => {
+    const clock = await post('/v1/test_clocks', { now: '2027-01-01T00:00:00Z' });
+    const still = await post('/v1/customers', { name: 'Grace', currency: 'USD', test_clock: clock });
+    await post(`/v1/customers/${still}/payment_methods`, { token: 'tok_succeeds' });
+    await post('/v1/subscriptions', { customer: still, plan });
+    const usage = await get(`/v1/customers/${still}/usage`);
+    expect([usage.status, usage.body['data']]).toMatchObject([200, [{ quantity: '0', events: 0 }]]);
+    const costs = await get(`/v1/customers/${still}/costs`);
+    expect([costs.status, costs.body['data']]).toMatchObject([
+      200,
+      [{ quantity: '0', events: 0, amount: { amount: '0.00', currency: 'USD' } }],
+    ]);
   });
 
   test('is not shown for a question that has no answer, which is told by its field', async () => {
