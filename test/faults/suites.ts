@@ -38,7 +38,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     run: runEvents,
   },
   imports: {
-    does: 'kills the worker twice while a file of 1,000,000 events is imported',
+    does: 'kills the worker twice while 1,000,000 events are imported, and the API while 1 GB is uploaded',
     run: runImports,
   },
   random: {
