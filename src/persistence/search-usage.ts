@@ -1,7 +1,10 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { StoredUsage, UsageProperties, UsageVoid } from '../domain/usage-event.ts';
+import { bucketStarts } from '../domain/usage-buckets.ts';
+import type { StoredUsage, UsageVoid } from '../domain/usage-event.ts';
 import type { Tx } from './doors.ts';
+import { instants } from './meter-sql.ts';
 import { query } from './rows.ts';
+import { USAGE_COLUMNS, type UsageRow, usageOf, VOID_OF_EVENT } from './usage-rows.ts';
 
 /** Which events; what is null is not asked for. Of `from` and `until` either may be open. */
 export type UsageFilter = {
@@ -34,9 +37,7 @@ export async function searchUsage(
     : sql``;
   const rows = await query<Row>(
     tx,
-    sql`select event.key, event.revision, event.event_name, event.customer_id, event.external_customer_id, event.subscription_id,
-        event.event_at, event.properties, event.backfill_id, event.ingested_at,
-        void.reason as void_reason, void.note as void_note, void.voided_at
+    sql`select ${USAGE_COLUMNS}, void.reason as void_reason, void.note as void_note, void.voided_at
       from usage_events event ${VOIDS} where ${conditions(tenantId, filter)} ${beyond}
       order by event.event_at desc, event.key desc, event.revision desc limit ${limit}`,
   );
@@ -50,25 +51,33 @@ export async function usageVolume(
   filter: UsageFilter & { from: Date; until: Date },
   { unit, timeZone }: { unit: 'hour' | 'day'; timeZone: string },
 ): Promise<{ start: Date; events: number; counting: number }[]> {
-  const [from, until] = [filter.from.toISOString(), filter.until.toISOString()];
-  const rows = await query<{ start: string; events: number; counting: number }>(
+  const starts = wholeBuckets(filter, unit, timeZone);
+  const rows = await query<{ bucket: number; events: number; counting: number }>(
     tx,
-    sql`with counted as (
-        select date_trunc(${unit}, event.event_at, ${timeZone}) as start, count(*)::integer as events,
-          (count(*) filter (where void.key is null))::integer as counting
-        from usage_events event ${VOIDS} where ${conditions(tenantId, filter)} group by 1
-      )
-      select time.start, coalesce(counted.events, 0) as events, coalesce(counted.counting, 0) as counting
-      from generate_series(date_trunc(${unit}, ${from}::timestamptz, ${timeZone}), ${until}::timestamptz - interval '1 microsecond',
-        ${`1 ${unit}`}::interval, ${timeZone}) as time (start) left join counted on counted.start = time.start
-      order by 1`,
+    sql`select width_bucket(event.event_at, ${instants(starts)}) as bucket, count(*)::integer as events,
+        (count(*) filter (where void.key is null))::integer as counting
+      from usage_events event ${VOIDS} where ${conditions(tenantId, filter)} group by 1`,
   );
-  return rows.map(({ start, ...counts }) => ({ start: new Date(start), ...counts }));
+  const counted = new Map(rows.map(({ bucket, ...counts }) => [bucket, counts]));
+  return starts.map((start, n) => ({ start, ...(counted.get(n + 1) ?? { events: 0, counting: 0 }) }));
+}
+
+/** Longer than any hour or day that a clock shows. */
+const BEFORE_MS = 2 * 86_400_000;
+
+/** The hours or days of a zone that a stretch touches, whole: the first may have begun before it. */
+function wholeBuckets(
+  { from, until }: { from: Date; until: Date },
+  unit: 'hour' | 'day',
+  timeZone: string,
+): Date[] {
+  const wide = { start: new Date(from.getTime() - BEFORE_MS), end: until };
+  const whole = bucketStarts(wide, unit, timeZone).slice(1);
+  return whole.slice(whole.findLastIndex((start) => start <= from));
 }
 
 /** What is said against an event and holds. */
-const VOIDS = sql`left join usage_voids void on void.tenant_id = event.tenant_id and void.key = event.key
-  and void.revision = event.revision and void.restored_xid is null`;
+const VOIDS = sql`left join usage_voids void on ${VOID_OF_EVENT} and void.restored_xid is null`;
 
 function conditions(tenantId: string, filter: UsageFilter): RawBuilder<unknown> {
   const { customerId, externalCustomerId, subscriptionId, eventName, from, until, properties, isVoid } =
@@ -86,17 +95,7 @@ function conditions(tenantId: string, filter: UsageFilter): RawBuilder<unknown> 
   return sql.join(parts, sql` and `);
 }
 
-type Row = {
-  key: string;
-  revision: number;
-  event_name: string;
-  customer_id: string | null;
-  external_customer_id: string | null;
-  subscription_id: string | null;
-  event_at: string;
-  properties: UsageProperties;
-  backfill_id: string | null;
-  ingested_at: string;
+type Row = UsageRow & {
   void_reason: UsageVoid['reason'] | null;
   void_note: string | null;
   voided_at: string | null;
@@ -104,17 +103,5 @@ type Row = {
 
 function toUsage(row: Row): StoredUsage {
   const { void_reason: reason, voided_at: voidedAt } = row;
-  return {
-    key: row.key,
-    revision: row.revision,
-    eventName: row.event_name,
-    customerId: row.customer_id,
-    externalCustomerId: row.external_customer_id,
-    subscriptionId: row.subscription_id,
-    at: new Date(row.event_at),
-    properties: row.properties,
-    backfillId: row.backfill_id,
-    ingestedAt: new Date(row.ingested_at),
-    void: reason && voidedAt ? { reason, note: row.void_note, at: new Date(voidedAt) } : null,
-  };
+  return usageOf(row, reason && voidedAt ? { reason, note: row.void_note, at: new Date(voidedAt) } : null);
 }

@@ -112,6 +112,22 @@ test('are counted by hour and by day of a zone, with the hours in which there we
   expect((await api.send('get', `/v1/events/volume?from=${at(0)}&to=${at(0)}`, { key })).status).toBe(422);
 });
 
+test('volume is by the hours and days that clocks show, also where they are set by half an hour or at midnight', async () => {
+  const starts = async (query: string) =>
+    usageVolumeOut
+      .parse((await api.send('get', `/v1/events/volume?${query}`, { key })).body)
+      .data.map(({ start }) => start.slice(5, 16));
+  expect(
+    await starts(
+      'granularity=hour&from=2027-10-02T14:00:00Z&to=2027-10-02T18:00:00Z&time_zone=Australia/Lord_Howe',
+    ),
+  ).toEqual(['10-02T13:30', '10-02T14:30', '10-02T16:00', '10-02T17:00']);
+  // On 5 September Santiago has no midnight, and the days behind it have theirs again.
+  expect(
+    await starts('from=2027-09-04T12:00:00Z&to=2027-09-07T12:00:00Z&time_zone=America/Santiago'),
+  ).toEqual(['09-04T04:00', '09-05T04:00', '09-06T03:00', '09-07T03:00']);
+});
+
 test('the feed that was here goes on answering who asks for it', async () => {
   const feed = (path: string) => api.send('get', path, { key });
   await api.database.asSystem('test', (tx) => placeEvents(tx, 100));
