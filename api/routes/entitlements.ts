@@ -12,7 +12,7 @@ import {
 import type { Customer } from '../../src/domain/customer.ts';
 import type { Feature } from '../../src/domain/feature.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
-import { entitlementsOf, featuresOf } from '../../src/persistence/entitlements.ts';
+import { entitlementNamed, entitlementsOf, featuresOf } from '../../src/persistence/entitlements.ts';
 import { deleteOverride, findFeatureByReference, putOverride } from '../../src/persistence/features.ts';
 import {
   findCustomerByReference,
@@ -64,9 +64,11 @@ Subscriptions that are trialing, active or past due give what their plans and ad
   errors: ['not_found'],
   kind: 'read',
   async handler(tx, { params, query }) {
-    const { customer, feature } = await named(tx, params);
-    const subscription = await subscriptionOf(tx, customer, query.subscription);
-    return entitlementOf(tx, customer, feature, subscription, query.quantity);
+    const { id: customer, feature } = params;
+    const subscription = query.subscription ?? null;
+    const facts = await entitlementNamed(tx, { customer, feature, subscription });
+    if (!('missing' in facts)) return presentEntitlement(facts, query.quantity ?? null);
+    throw facts.missing === 'subscription' ? noSubscription() : found(null, facts.missing);
   },
 });
 
@@ -103,7 +105,7 @@ const put = route({
       createdAt: now,
       updatedAt: now,
     });
-    return entitlementOf(tx, customer, feature, null, undefined);
+    return entitlementOf(tx, customer, feature);
   },
 });
 
@@ -123,27 +125,21 @@ const remove = route({
     const { customer, feature } = await named(tx, params, { lock: true });
     const wasThere = await deleteOverride(tx, customer.id, feature.id);
     found(wasThere || null, 'override of this feature');
-    return entitlementOf(tx, customer, feature, null, undefined);
+    return entitlementOf(tx, customer, feature);
   },
 });
 
 export const entitlementRoutes: Route[] = [list, get, put, remove];
 
-async function entitlementOf(
-  tx: Tx,
-  customer: Customer,
-  feature: Feature,
-  subscription: string | null,
-  quantity: string | undefined,
-) {
-  const [fact] = await entitlementsOf(tx, customer.id, [feature], subscription);
-  return presentEntitlement(found(fact ?? null, 'customer'), quantity ?? null);
+async function entitlementOf(tx: Tx, customer: Customer, feature: Feature) {
+  const [fact] = await entitlementsOf(tx, customer.id, [feature]);
+  return presentEntitlement(found(fact ?? null, 'customer'), null);
 }
 
 async function named(
   tx: Tx,
   params: z.output<typeof entitlementPath>,
-  options: { lock?: boolean } = {},
+  options: { lock: boolean },
 ): Promise<{ customer: Customer; feature: Feature }> {
   const [customer, feature] = await Promise.all([
     findCustomerByReference(tx, params.id, options),
@@ -160,6 +156,10 @@ async function subscriptionOf(
   if (reference === undefined) return null;
   const subscription = await findSubscriptionByReference(tx, reference);
   if (subscription?.customerId === customer.id) return subscription.id;
+  throw noSubscription();
+}
+
+function noSubscription() {
   const message = 'This customer has no such subscription; look whether the id is right.';
-  throw invalid([{ path: 'subscription', code: 'not_found', message }]);
+  return invalid([{ path: 'subscription', code: 'not_found', message }]);
 }

@@ -3,14 +3,16 @@ import { type Allowance, allowanceOf, ENTITLING_STATUSES, type Grant } from '../
 import type { EntitlementOverride, Feature } from '../domain/feature.ts';
 import { Decimal } from '../domain/money.ts';
 import type { Tx } from './doors.ts';
-import { EntitlementOverrideSchema, FeatureSchema } from './features.ts';
-import { type DatedRule, rulesOf } from './metered-usage.ts';
-import { findRows, query, selectRows } from './rows.ts';
+import { EntitlementOverrideSchema, FeatureSchema, findFeatureByReference } from './features.ts';
+import { findSubscriptionByReference, idByReference } from './find-by-reference.ts';
+import type { Fragment } from './meter-sql.ts';
+import { type DatedRule, rulesOfMeters } from './metered-usage.ts';
+import { query, selectRows } from './rows.ts';
 import {
   type Observed,
   observe,
   type RunningPeriod,
-  runningPeriods,
+  runningPeriodsOf,
   usedIn,
   windowOf,
 } from './usage-window.ts';
@@ -24,6 +26,34 @@ export type EntitlementFacts = {
   period: { start: Date; end: Date | null } | null;
 };
 
+/** What somebody asks about, as he names it: by ids, or `external:` and his own. */
+export type Asked = { customer: string; feature: string; subscription: string | null };
+export type Missing = { missing: 'customer' | 'feature' | 'subscription' };
+
+/**
+ * What a customer has of one feature. Nobody waits for the answer to who and what is meant, so it takes one message, and
+ * another for what was used.
+ */
+export async function entitlementNamed(tx: Tx, asked: Asked): Promise<EntitlementFacts | Missing> {
+  const customer = idByReference('customers', asked.customer);
+  const featureId = idByReference('features', asked.feature);
+  if (!customer || !featureId) return { missing: customer ? 'feature' : 'customer' };
+  const [feature, subscription, has] = await Promise.all([
+    findFeatureByReference(tx, asked.feature),
+    asked.subscription === null ? null : findSubscriptionByReference(tx, asked.subscription),
+    lookUp(tx, {
+      customer,
+      features: sql`array[${featureId}]`,
+      meters: sql`array(select meter_id from features where id = ${featureId} and meter_id is not null)`,
+    }),
+  ]);
+  if (!has.observed) return { missing: 'customer' };
+  if (!feature) return { missing: 'feature' };
+  if (asked.subscription !== null && subscription?.customerId !== has.observed.customerId)
+    return { missing: 'subscription' };
+  return answer(tx, has.observed, feature, knownOf(has, feature, subscription?.id ?? null));
+}
+
 /**
  * What a customer is entitled to, feature by feature, as of now in his time. `subscriptionId` leaves out what his other
  * subscriptions give and use. Use is read from the sub-totals of hours and the events they have not seen yet.
@@ -34,34 +64,51 @@ export async function entitlementsOf(
   features: readonly Feature[],
   subscriptionId: string | null = null,
 ): Promise<EntitlementFacts[]> {
-  const featureIds = features.map(({ id }) => id);
-  const meterIds = features.flatMap(({ meterId }) => meterId ?? []);
-  const [observed, grants, overrides, periods, rules] = await Promise.all([
-    observe(tx, customerId),
-    grantsOf(tx, customerId, featureIds),
-    findRows(tx, EntitlementOverrideSchema, { customerId, featureId: { $in: featureIds } }),
-    meterIds.length > 0 ? runningPeriods(tx, customerId, meterIds) : null,
-    meterIds.length > 0
-      ? rulesOf(
-          tx,
-          features.map((price) => ({ price })),
-        )
-      : null,
-  ]);
+  const has = await lookUp(tx, {
+    customer: sql`${customerId}`,
+    features: sql`${features.map(({ id }) => id)}::text[]`,
+    meters: sql`${features.flatMap(({ meterId }) => meterId ?? [])}::text[]`,
+  });
+  const { observed } = has;
   if (!observed) return [];
+  return Promise.all(
+    features.map((feature) => answer(tx, observed, feature, knownOf(has, feature, subscriptionId))),
+  );
+}
+
+/** A customer, features and meters that the statements may have to find first. */
+type Whose = { customer: Fragment; features: Fragment; meters: Fragment };
+type LookedUp = Awaited<ReturnType<typeof lookUp>>;
+
+async function lookUp(tx: Tx, { customer, features, meters }: Whose) {
+  const [observed, grants, overrides, periods, rules] = await Promise.all([
+    observe(tx, customer),
+    grantsOf(tx, customer, features),
+    selectRows(
+      tx,
+      EntitlementOverrideSchema,
+      sql`customer_id = ${customer} and feature_id = any(${features})`,
+    ),
+    runningPeriodsOf(tx, customer, meters),
+    rulesOfMeters(tx, meters),
+  ]);
+  return { observed, grants, overrides, periods, rules };
+}
+
+function knownOf(
+  { grants, overrides, periods, rules }: LookedUp,
+  { id, meterId }: Feature,
+  subscriptionId: string | null,
+): Known {
   const isAsked = (of: { subscriptionId: string }) =>
     subscriptionId === null || of.subscriptionId === subscriptionId;
-  return Promise.all(
-    features.map((feature) =>
-      answer(tx, observed, feature, {
-        grants: (grants.get(feature.id) ?? []).filter(isAsked),
-        override: overrides.find(({ featureId }) => featureId === feature.id) ?? null,
-        periods: (periods?.get(feature.meterId ?? '') ?? []).filter(isAsked),
-        rules: rules?.get(feature.meterId ?? '') ?? [],
-        subscriptionId,
-      }),
-    ),
-  );
+  return {
+    grants: (grants.get(id) ?? []).filter(isAsked),
+    override: overrides.find(({ featureId }) => featureId === id) ?? null,
+    periods: (periods.get(meterId ?? '') ?? []).filter(isAsked),
+    rules: rules.get(meterId ?? '') ?? [],
+    subscriptionId,
+  };
 }
 
 type Known = {
@@ -91,6 +138,7 @@ async function answer(
     start: window.start,
     until: now,
     subscription: isOfOne && running ? { id: running.subscriptionId, usageScope: running.usageScope } : null,
+    by: running?.by ?? [],
   });
   return { customerId, feature, allowance, used, period: window };
 }
@@ -98,8 +146,8 @@ async function answer(
 /** What the plan and the add-ons of each subscription give, by feature, the oldest subscription first. */
 async function grantsOf(
   tx: Tx,
-  customerId: string,
-  featureIds: readonly string[],
+  customer: Fragment,
+  features: Fragment,
 ): Promise<ReadonlyMap<string, Grant[]>> {
   const rows = await query<Omit<Grant, 'limit'> & { featureId: string; limit: string | null }>(
     tx,
@@ -107,8 +155,8 @@ async function grantsOf(
         given.plan_version as "planVersion", trim_scale(given.limit_quantity)::text as "limit", given.soft
       from subscriptions owner join lateral (${soldTo}) sold on true
         join plan_features given on given.plan_id = sold.plan_id and given.plan_version = sold.plan_version
-      where owner.customer_id = ${customerId} and owner.status = any(${[...ENTITLING_STATUSES]}::text[])
-        and given.feature_id = any(${[...featureIds]}::text[])
+      where owner.customer_id = ${customer} and owner.status = any(${[...ENTITLING_STATUSES]}::text[])
+        and given.feature_id = any(${features})
       order by owner.id, given.plan_id, given.plan_version`,
   );
   const grants = rows.map((row) => ({ ...row, limit: row.limit === null ? null : new Decimal(row.limit) }));

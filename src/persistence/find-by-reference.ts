@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Customer, PaymentMethod } from '../domain/customer.ts';
 import { DomainError } from '../domain/errors.ts';
 import { type IdPrefix, isId } from '../domain/ids.ts';
@@ -10,6 +11,7 @@ import type { Tx } from './doors.ts';
 import { InvoiceSchema } from './invoices.ts';
 import { ItemSchema } from './items.ts';
 import { lockCustomer } from './lock-customer.ts';
+import type { Fragment } from './meter-sql.ts';
 import { PlanSchema } from './plans.ts';
 import { findRow, lockRow } from './rows.ts';
 import { SubscriptionSchema } from './subscriptions.ts';
@@ -74,6 +76,20 @@ export function found<T>(row: T | null, noun: string): T {
   if (row === null)
     throw new DomainError('not_found', `There is no such ${noun}; look whether its id is right.`);
   return row;
+}
+
+/** `where`: what must hold besides to be found by an external id. */
+const NAMED = {
+  customers: { prefix: 'cus', where: sql`deleted_at is null` },
+  features: { prefix: 'feat', where: sql`archived_at is null` },
+} as const;
+
+/** The id that a reference means, for a statement that does not wait for the row; null when it can name nothing. */
+export function idByReference(table: keyof typeof NAMED, reference: string): Fragment | null {
+  const { prefix, where } = NAMED[table];
+  if (isId(prefix, reference)) return sql`${reference}`;
+  if (!reference.startsWith(EXTERNAL)) return null;
+  return sql`(select id from ${sql.table(table)} where external_id = ${reference.slice(EXTERNAL.length)} and ${where})`;
 }
 
 /** The condition that a reference means; null when it can name nothing. `external`: what must hold besides to be found by it. */

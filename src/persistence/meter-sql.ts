@@ -56,6 +56,26 @@ export function totalOf({ aggregation }: Pick<CountingRule, 'aggregation'>): Fra
   }
 }
 
+/** Of a cell what its aggregation puts together again. */
+export function valueOfCell({ aggregation }: CountingRule): Fragment {
+  switch (aggregation) {
+    case 'count':
+      return sql`r.count::numeric`;
+    case 'sum':
+    case 'sum_product':
+      return sql`r.sum`;
+    case 'unique_count':
+      throw new RangeError('distinct values cannot be put together from hours');
+    default:
+      return sql`r.${sql.ref(aggregation)}`;
+  }
+}
+
+/** The number that cells make, those of single events among them. */
+export function totalOfCells(rule: CountingRule): Fragment {
+  return rule.aggregation === 'count' ? sql`coalesce(sum(v), 0)` : totalOf(rule);
+}
+
 /** Whose usage is asked for: of one subscription of a customer, as far as it is that one's. */
 export type UsageOwner = { id: string; usageScope: 'customer' | 'subscription' };
 
@@ -79,7 +99,7 @@ export function eventCounts(snapshot: string | null): Fragment {
 }
 
 const voidOf = sql`select from usage_voids v
-  where v.tenant_id = e.tenant_id and v.key = e.key and v.revision = e.revision`;
+  where v.tenant_id = e.tenant_id and v.key = e.key and v.revision = e.revision and v.event_at = e.event_at`;
 
 /** A number as it leaves: at most twelve decimals, half away from zero, and no zeros behind. */
 export function asQuantity(value: Fragment): Fragment {

@@ -8,6 +8,7 @@ import type { Usage } from '../domain/price-terms.ts';
 import type { PricedItem, Subscription } from '../domain/subscription.ts';
 import { countUsage } from './count-usage.ts';
 import type { Tx } from './doors.ts';
+import type { Fragment } from './meter-sql.ts';
 import { query } from './rows.ts';
 
 /** Of a subscription what decides which events are its own, and where its days end. */
@@ -79,13 +80,21 @@ export async function rulesOf(
   metered: readonly { price: Pick<Price, 'meterId'> }[],
 ): Promise<ReadonlyMap<string, readonly DatedRule[]>> {
   const ids = [...new Set(metered.flatMap(({ price }) => price.meterId ?? []))];
+  return rulesOfMeters(tx, sql`${ids}::text[]`);
+}
+
+/** The same for meters by a list of their ids. */
+export async function rulesOfMeters(
+  tx: Tx,
+  meters: Fragment,
+): Promise<ReadonlyMap<string, readonly DatedRule[]>> {
   const rows = await query<Omit<DatedRule, 'effectiveAt'> & { effectiveAt: string }>(
     tx,
     sql`select v.meter_id as "meterId", v.version, v.tenant_id as "tenantId", m.event_name as "eventName", v.aggregation, v.property,
         v.factor_property as "factorProperty", v.filters, to_jsonb(v.group_by) as "groupBy", v.bucket, v.rounding,
         v.effective_at as "effectiveAt"
       from meter_versions v join meters m on m.id = v.meter_id
-      where v.meter_id = any(${ids}::text[]) order by v.meter_id, v.version`,
+      where v.meter_id = any(${meters}) order by v.meter_id, v.version`,
   );
   const rules = rows.map((row) => ({ ...row, effectiveAt: new Date(row.effectiveAt) }));
   return Map.groupBy(rules, ({ meterId }) => meterId);

@@ -14,8 +14,11 @@ import {
   type Fragment,
   instants,
   totalOf,
+  totalOfCells,
   type UsageOwner,
+  valueOfCell,
 } from './meter-sql.ts';
+import { readTotal } from './read-total.ts';
 import { query } from './rows.ts';
 
 export type UsageRange = {
@@ -63,7 +66,9 @@ export async function readUsage(tx: Tx, rule: CountingRule, range: UsageRange): 
   const inner = rule.bucket && isFiner(rule.bucket, range.granularity) ? rule.bucket : null;
   const fine = inner ? bucketStarts(range, inner, range.timeZone) : starts;
   const { rows, snapshot } =
-    (await fromRollups(tx, rule, range, fine)) ?? (await fromEvents(tx, rule, range, fine));
+    (await asTotal(tx, rule, range)) ??
+    (await fromRollups(tx, rule, range, fine)) ??
+    (await fromEvents(tx, rule, range, fine));
   return { points: pointsOf(rows, { rule, range, starts, fine }), snapshot };
 }
 
@@ -79,6 +84,17 @@ const LISTED = sql`coalesce(json_agg(json_build_array(bucket, "group", quantity,
 /** Where nothing is told apart there is one group, and no need to compare it row by row. */
 const keyOf = ({ by }: UsageRange) => (by.length > 0 ? sql`bucket, "group"` : sql`bucket`);
 const groupOf = ({ by }: UsageRange) => (by.length > 0 ? sql`"group"` : sql`'[]'::jsonb`);
+
+/** The question that is asked most: one customer, one number. */
+async function asTotal(
+  tx: Tx,
+  rule: CountingRule,
+  { customerId, ...range }: UsageRange,
+): Promise<Answer | null> {
+  if (customerId === null || range.granularity !== 'total' || range.by.length > 0 || rule.bucket) return null;
+  const total = await readTotal(tx, rule, { customerId, ...range });
+  return total && { rows: [[1, [], total.quantity, total.events]], snapshot: total.snapshot };
+}
 
 /** Everything from the events: for meters without rollups, and while those are being built. */
 async function fromEvents(
@@ -197,25 +213,6 @@ function rollupStatement(rule: CountingRule, range: UsageRange, { starts, cut, x
     select ${LISTED}, pg_current_snapshot()::text as snapshot, exists (select from st) as ready from (
       select bucket, ${groupOf(range)} as "group", ${asQuantity(totalOfCells(rule))} as quantity, sum(count)::text as events
       from counted group by ${keyOf(range)} limit ${POINTS_MAX + 1}) by_bucket`;
-}
-
-/** Of a cell what its aggregation puts together again. */
-function valueOfCell({ aggregation }: CountingRule): Fragment {
-  switch (aggregation) {
-    case 'count':
-      return sql`r.count::numeric`;
-    case 'sum':
-    case 'sum_product':
-      return sql`r.sum`;
-    case 'unique_count':
-      throw new RangeError('distinct values cannot be put together from hours');
-    default:
-      return sql`r.${sql.ref(aggregation)}`;
-  }
-}
-
-function totalOfCells(rule: CountingRule): Fragment {
-  return rule.aggregation === 'count' ? sql`coalesce(sum(v), 0)` : totalOf(rule);
 }
 
 /** The wanted ones among the values of a cell's group. */

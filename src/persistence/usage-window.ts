@@ -3,9 +3,9 @@ import { contractualPeriod, type IntervalUnit } from '../domain/calendar.ts';
 import { ENTITLING_STATUSES } from '../domain/entitlement.ts';
 import type { FeatureReset } from '../domain/feature.ts';
 import { versionAt } from '../domain/meter.ts';
-import { Decimal } from '../domain/money.ts';
+import { Decimal, sum } from '../domain/money.ts';
 import type { Tx } from './doors.ts';
-import type { UsageOwner } from './meter-sql.ts';
+import type { Fragment, UsageOwner } from './meter-sql.ts';
 import type { DatedRule } from './metered-usage.ts';
 import { readUsage } from './read-usage.ts';
 import { query } from './rows.ts';
@@ -21,17 +21,17 @@ export type Observed = {
 };
 
 /** Null for a customer that is not there. A clock on its way shows how far it is. */
-export async function observe(tx: Tx, customerId: string): Promise<Observed | null> {
-  const [row] = await query<Omit<Observed, 'customerId' | 'now'> & { now: string }>(
+export async function observe(tx: Tx, customer: string | Fragment): Promise<Observed | null> {
+  const [row] = await query<Omit<Observed, 'now'> & { now: string }>(
     tx,
-    sql`select coalesce(customer.time_zone, tenant.time_zone) as "timeZone", clock.id as "testClockId",
+    sql`select customer.id as "customerId", coalesce(customer.time_zone, tenant.time_zone) as "timeZone", clock.id as "testClockId",
         coalesce(clock.now_at, date_trunc('milliseconds', clock_timestamp())) as now,
         coalesce(clock.status = 'advancing', false) as "isMoving"
       from customers customer join tenants tenant on tenant.id = customer.tenant_id
         left join test_clocks clock on clock.id = customer.test_clock_id
-      where customer.id = ${customerId}`,
+      where customer.id = ${customer}`,
   );
-  return row ? { customerId, ...row, now: new Date(row.now) } : null;
+  return row ? { ...row, now: new Date(row.now) } : null;
 }
 
 /** A stretch in which use is summed up. `end` is null for a moment while the next billing period is being made. */
@@ -44,13 +44,24 @@ export type RunningPeriod = {
   start: Date;
   end: Date;
   isOfItem: boolean;
+  /** The properties by whose groups the item is priced; none where it is priced as a whole, or there is no item. */
+  by: readonly string[];
 };
 
 /** The running periods in which a customer's subscriptions may use what a meter counts, the oldest subscription first. */
-export async function runningPeriods(
+export function runningPeriods(
   tx: Tx,
   customerId: string,
   meterIds: readonly string[],
+): Promise<ReadonlyMap<string, RunningPeriod[]>> {
+  return runningPeriodsOf(tx, customerId, sql`${[...meterIds]}::text[]`);
+}
+
+/** The same for a customer and a list of meters that the statement finds by itself. */
+export async function runningPeriodsOf(
+  tx: Tx,
+  customer: string | Fragment,
+  meters: Fragment,
 ): Promise<ReadonlyMap<string, RunningPeriod[]>> {
   const rows = await query<{
     meterId: string;
@@ -59,16 +70,19 @@ export async function runningPeriods(
     start: string;
     end: string;
     isOfItem: boolean;
+    by: string[];
   }>(
     tx,
     sql`select meter.id as "meterId", owner.id as "subscriptionId", owner.usage_scope as "usageScope",
         coalesce(item.current_period_start, owner.current_period_start) as start,
-        coalesce(item.current_period_end, owner.current_period_end) as "end", item.id is not null as "isOfItem"
-      from unnest(${[...meterIds]}::text[]) as meter(id)
-        join subscriptions owner on owner.customer_id = ${customerId}
+        coalesce(item.current_period_end, owner.current_period_end) as "end", item.id is not null as "isOfItem",
+        coalesce(item.dimensions, '[]') as by
+      from unnest(${meters}) as meter(id)
+        join subscriptions owner on owner.customer_id = ${customer}
           and owner.status = any(${[...ENTITLING_STATUSES]}::text[]) and owner.current_period_start is not null
         left join lateral (
-          select item.id, item.current_period_start, item.current_period_end from subscription_items item
+          select item.id, item.current_period_start, item.current_period_end, price.terms -> 'dimensions' as dimensions
+            from subscription_items item
             join item_segments segment on segment.item_id = item.id
             join prices price on price.id = segment.price_id and price.meter_id = meter.id
           where item.subscription_id = owner.id and item.ended_at is null and item.current_period_start is not null
@@ -95,14 +109,14 @@ export function windowOf(
   return contractualPeriod(cadence, { unit, count: 1 }, now);
 }
 
-/** What was used from the start of a window until before `until`, as it would be priced. */
+/** What was used from the start of a window until before `until`, as it would be priced: group by group of `by`. */
 export async function usedIn(
   tx: Tx,
   rules: readonly DatedRule[],
   { customerId, timeZone }: Pick<Observed, 'customerId' | 'timeZone'>,
-  question: { start: Date; until: Date; subscription: UsageOwner | null },
+  question: { start: Date; until: Date; subscription: UsageOwner | null; by: readonly string[] },
 ): Promise<Decimal> {
-  const { start, until, subscription } = question;
+  const { start, until, subscription, by } = question;
   const rule = versionAt(rules, start);
   if (!rule || start >= until) return new Decimal(0);
   const { points } = await readUsage(tx, rule, {
@@ -112,7 +126,7 @@ export async function usedIn(
     end: until,
     timeZone,
     granularity: 'total',
-    by: [],
+    by,
   });
-  return points[0]?.billable ?? new Decimal(0);
+  return sum(points.map(({ billable }) => billable));
 }

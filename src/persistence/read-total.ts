@@ -1,0 +1,119 @@
+import { sql } from 'kysely';
+import { type CountingRule, canRollUp } from '../domain/meter.ts';
+import { countedEvents } from './count-usage.ts';
+import type { Tx } from './doors.ts';
+import {
+  asQuantity,
+  eventCounts,
+  eventFits,
+  eventOf,
+  eventValue,
+  type Fragment,
+  totalOfCells,
+  type UsageOwner,
+  valueOfCell,
+} from './meter-sql.ts';
+import { query } from './rows.ts';
+
+export type TotalQuestion = {
+  customerId: string;
+  /** Only what is this subscription's; null: everything of the customer. */
+  subscription: UsageOwner | null;
+  /** Half-open, at exact instants. */
+  start: Date;
+  end: Date;
+};
+
+/** Texts, as JSON numbers would lose digits. `snapshot` tells which events were seen. */
+export type UsageTotal = { quantity: string; events: string; snapshot: string };
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * What one customer used of a meter in a stretch of time, in one message: whole hours from the rollups, the hours that
+ * the stretch cuts from their events, and of the whole hours the events that the rollups have not seen. All in one
+ * statement, so it is one moment that is looked at. Null when it has to be counted otherwise: the meter has no whole
+ * rollups, the stretch has no whole hour, or something was said against events of the customer that the rollups have not
+ * heard of yet.
+ */
+export async function readTotal(
+  tx: Tx,
+  rule: CountingRule,
+  question: TotalQuestion,
+): Promise<UsageTotal | null> {
+  const from = Math.ceil(question.start.getTime() / HOUR_MS) * HOUR_MS;
+  const to = Math.floor(question.end.getTime() / HOUR_MS) * HOUR_MS;
+  if (!canRollUp(rule) || from >= to) return null;
+  const whole = { start: new Date(from), end: new Date(to) };
+  const [, [answer]] = await Promise.all([
+    planning(tx, { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off', enable_bitmapscan: 'off' }),
+    query<UsageTotal & { isWhole: boolean }>(tx, totalStatement(rule, question, whole)),
+    planning(tx, { plan_cache_mode: 'auto', enable_seqscan: 'on', enable_bitmapscan: 'on' }),
+  ]);
+  return answer?.isWhole ? answer : null;
+}
+
+/**
+ * How the statement is planned: once for all values, because a plan takes longer to make than to run, and by indexes only,
+ * because the month that was empty when the plan was made will not stay so.
+ */
+function planning(tx: Tx, settings: Record<string, string>): Promise<unknown> {
+  const calls = Object.entries(settings).map(([name, value]) => sql`set_config(${name}, ${value}, true)`);
+  return query(tx, sql`select ${sql.join(calls)}`);
+}
+
+type Stretch = { start: Date; end: Date };
+
+/** `counted` are cells, with single events as cells of their own. */
+function totalStatement(rule: CountingRule, question: TotalQuestion, whole: Stretch): Fragment {
+  const { customerId, subscription, start, end } = question;
+  const edges = [
+    { start, end: whole.start },
+    { start: whole.end, end },
+  ].filter((edge) => edge.start < edge.end);
+  const ofEdges = edges.map(
+    (edge) =>
+      sql` union all select 1::bigint, v, at, key, revision from (${eventsOf(rule, { ...question, ...edge })}) e where v is not null`,
+  );
+  return sql`with st as materialized (
+      select snapshot, pg_snapshot_xmin(snapshot) as xmin from usage_rollup_states
+      where meter_id = ${rule.meterId} and meter_version = ${rule.version}::integer and built_to is null
+        -- not of another server, whose transactions had higher numbers
+        and pg_snapshot_xmax(snapshot) <= pg_snapshot_xmax(pg_current_snapshot())),
+    counted (count, v, at, key, revision) as (
+      select r.count, ${valueOfCell(rule)}, r.latest_at, r.latest_key, 0
+      from usage_rollups r
+      where r.tenant_id = ${rule.tenantId} and r.meter_id = ${rule.meterId}
+        and r.meter_version = ${rule.version}::integer and r.customer_id = ${customerId}
+        and r.hour >= ${whole.start.toISOString()}::timestamptz and r.hour < ${whole.end.toISOString()}::timestamptz
+        ${eventOf(subscription, sql`r.subscription_id`)}
+      ${sql.join(ofEdges, sql``)}
+      union all
+      select 1::bigint, x.v, e.event_at, e.key, e.revision
+      from (select * from usage_events where event_at >= ${whole.start.toISOString()}::timestamptz
+          and ${isNews(sql`ingest_xid`)} offset 0) e
+        cross join st cross join lateral (select ${eventValue(rule)} as v) x
+      where e.tenant_id = ${rule.tenantId} and e.customer_id = ${customerId} and e.event_name = ${rule.eventName}
+        and e.event_at < ${whole.end.toISOString()}::timestamptz
+        and not pg_visible_in_snapshot(e.ingest_xid, st.snapshot)
+        and x.v is not null${eventOf(subscription)}${eventFits(rule)} and ${eventCounts(null)})
+    select ${asQuantity(totalOfCells(rule))} as quantity, coalesce(sum(count), 0)::text as events,
+      pg_current_snapshot()::text as snapshot,
+      exists (select from st) and not ${isSaid(customerId, sql`voided_xid`)} and not ${isSaid(customerId, sql`restored_xid`)} as "isWhole"
+    from counted`;
+}
+
+const eventsOf = (rule: CountingRule, question: TotalQuestion) =>
+  countedEvents(rule, question, { bucket: sql`0`, group: sql`null` });
+
+/**
+ * A number of a transaction that may not have been seen. No number is above the highest there can be; but for a column
+ * between two bounds the planner expects few rows, which these are, and for one above a single bound a third of the table.
+ */
+const isNews = (column: Fragment) =>
+  sql`${column} >= (select xmin from st) and ${column} <= '18446744073709551615'::xid8`;
+
+/** Whether something was said, or taken back, that the rollups have not seen, of the customer or of nobody yet. */
+const isSaid = (customerId: string, column: Fragment) => sql`exists (
+  select from (select customer_id, ${column} as xid from usage_voids where ${isNews(column)} offset 0) v, st
+  where (v.customer_id = ${customerId} or v.customer_id is null) and not pg_visible_in_snapshot(v.xid, st.snapshot))`;
