@@ -32,7 +32,7 @@ const get = route({
   operationId: 'getUsageEvent',
   summary: 'Get an event of use',
   description:
-    'With all its revisions and what was said against each of them. It is found by its key as long as events of its time are taken; older ones by searching.\n\nAn id of the feed (`evt_…`) is answered as by `GET /v1/webhook_events/{id}`, which took the place of this path.',
+    'With all its revisions and what was said against each of them. It is found by its key as long as events of its time are taken; older ones by searching. A key that was sent again after that time names the later event.\n\nAn id of the feed (`evt_…`) is answered as by `GET /v1/webhook_events/{id}`, which took the place of this path.',
   params,
   response: { description: 'The event.', schema: z.union([usageHistoryOut, eventOut]) },
   errors: ['not_found'],

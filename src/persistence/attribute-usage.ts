@@ -24,10 +24,11 @@ export async function attributeUsage(
     sql`with found as (
         update usage_events set customer_id = ${id}, ingest_xid = pg_current_xact_id()
         where ${strange} and key in (select key from usage_events where ${strange} limit ${sql.lit(BATCH)})
-        returning tenant_id, key, revision
+        returning tenant_id, key, revision, event_at
       ), said as (
         update usage_voids void set customer_id = ${id} from found
         where void.tenant_id = found.tenant_id and void.key = found.key and void.revision = found.revision
+          and void.event_at = found.event_at
       )
       select count(*)::integer as found from found`,
   );

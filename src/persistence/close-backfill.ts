@@ -106,7 +106,8 @@ export async function restoreReplaced(
 }
 
 const COUNTS = sql`not exists (select from usage_voids v
-  where v.tenant_id = e.tenant_id and v.key = e.key and v.revision = e.revision and v.restored_xid is null)`;
+  where v.tenant_id = e.tenant_id and v.key = e.key and v.revision = e.revision and v.event_at = e.event_at
+    and v.restored_xid is null)`;
 
 /** Of events `e`: whether it counts, and the backfill is for it. */
 function replaced(backfill: Backfill): RawBuilder<unknown> {

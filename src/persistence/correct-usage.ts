@@ -1,14 +1,9 @@
 import { type RawBuilder, sql } from 'kysely';
-import type {
-  IncomingUsage,
-  StoredUsage,
-  UsageProperties,
-  UsageRefusal,
-  UsageVoid,
-} from '../domain/usage-event.ts';
+import type { IncomingUsage, StoredUsage, UsageRefusal, UsageVoid } from '../domain/usage-event.ts';
 import type { Tx } from './doors.ts';
 import { columnsOf, digestOf, JUDGED } from './ingest-usage.ts';
 import { query, queryLater } from './rows.ts';
+import { USAGE_COLUMNS, type UsageRow, usageOf, VOID_OF_EVENT } from './usage-rows.ts';
 
 /**
  * What is said against events. Events are never edited: a revision counts until something is said against it, an
@@ -25,15 +20,16 @@ export type UsageRevision = StoredUsage & {
   voids: (UsageVoid & { by: string | null; restoredAt: Date | null })[];
 };
 
-/** All revisions of an event, the latest first; none when nobody sent it, or so long ago that its key is forgotten. */
+/**
+ * All revisions of an event, the latest first; none when nobody sent it, or so long ago that its key is forgotten. Where
+ * the key named another event before, that one is not among them.
+ */
 export async function usageRevisions(tx: Tx, tenantId: string, key: string): Promise<UsageRevision[]> {
   const rows = await query<Row>(
     tx,
-    sql`select event.key, event.revision, event.event_name, event.customer_id, event.external_customer_id,
-        event.subscription_id, event.event_at, event.properties, event.backfill_id, event.ingested_at,
-        (select coalesce(jsonb_agg(jsonb_build_object('reason', void.reason, 'note', void.note, 'at', void.voided_at,
+    sql`select ${USAGE_COLUMNS}, (select coalesce(jsonb_agg(jsonb_build_object('reason', void.reason, 'note', void.note, 'at', void.voided_at,
             'by', void.voided_by, 'restoredAt', void.restored_at) order by void.voided_at, void.voided_xid), '[]')
-          from usage_voids void where void.tenant_id = event.tenant_id and void.key = event.key and void.revision = event.revision) as voids
+          from usage_voids void where ${VOID_OF_EVENT}) as voids
       from (
         select event.* from usage_event_keys known
           join usage_events event on event.tenant_id = known.tenant_id and event.event_at = known.event_at
@@ -132,17 +128,7 @@ export function revisionsOf(
   };
 }
 
-type Row = {
-  key: string;
-  revision: number;
-  event_name: string;
-  customer_id: string | null;
-  external_customer_id: string | null;
-  subscription_id: string | null;
-  event_at: string;
-  properties: UsageProperties;
-  backfill_id: string | null;
-  ingested_at: string;
+type Row = UsageRow & {
   voids: {
     reason: UsageVoid['reason'];
     note: string | null;
@@ -158,18 +144,5 @@ function toRevision(row: Row): UsageRevision {
     at: new Date(at),
     restoredAt: restoredAt === null ? null : new Date(restoredAt),
   }));
-  return {
-    key: row.key,
-    revision: row.revision,
-    eventName: row.event_name,
-    customerId: row.customer_id,
-    externalCustomerId: row.external_customer_id,
-    subscriptionId: row.subscription_id,
-    at: new Date(row.event_at),
-    properties: row.properties,
-    backfillId: row.backfill_id,
-    ingestedAt: new Date(row.ingested_at),
-    void: voids.find(({ restoredAt }) => restoredAt === null) ?? null,
-    voids,
-  };
+  return { ...usageOf(row, voids.find(({ restoredAt }) => restoredAt === null) ?? null), voids };
 }

@@ -47,14 +47,21 @@ const tenants = (
     select min(now_at) as slowest from test_clocks where tenant_id = tenant.id and status <> 'deleted'
   ) clocks on true`;
 
-/** Forgets up to `limit` keys of events that would be too old by now. @returns how many there were. */
+/**
+ * Forgets up to `limit` keys of events that would be too old by now, and from then on may name others. Not of those that
+ * were corrected: what was said against one of their revisions must never be taken for said against another event.
+ *
+ * @returns how many there were.
+ */
 export async function forgetOldKeys(tx: Tx, now: Date, limit: number): Promise<number> {
   const [row] = await query<{ forgotten: number }>(
     tx,
     sql`with old as (
         select key.ctid from ${tenants(now)} join usage_event_keys key on key.tenant_id = tenant.id and key.event_at < ${OVER}
         -- The same for everybody and before the latest of them: what lets whole pages be passed over.
-        where key.event_at < ${now.toISOString()}::timestamptz - interval '2 days' limit ${sql.lit(limit)}
+        where key.event_at < ${now.toISOString()}::timestamptz - interval '2 days'
+          and not exists (select from usage_voids void where void.tenant_id = key.tenant_id and void.key = key.key)
+        limit ${sql.lit(limit)}
       ), gone as (delete from usage_event_keys where ctid = any (array(select ctid from old)) returning 1)
       select count(*)::integer as forgotten from gone`,
   );

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import type { CountingRule } from '../../src/domain/meter.ts';
 import { countUsage } from '../../src/persistence/count-usage.ts';
+import { askRows } from '../../src/persistence/invariants.ts';
 import { query } from '../../src/persistence/rows.ts';
+import { forgetOldKeys } from '../../src/persistence/usage-months.ts';
 import { type Reply, startTestApi, type TestApi } from '../support/api.ts';
 
 let api: TestApi;
@@ -192,6 +194,40 @@ describe('an event', () => {
     const exact = `{"event_name":"call","customer_id":"${customer}","timestamp":"${ago(1)}","properties":{"n":12345678901234567.5}}`;
     expect((await put('/v1/events/young', exact)).status).toBe(422);
     expect(await n(customer)).toBe('2');
+  });
+});
+
+describe('a key', () => {
+  test('names another event once the first would be too old, and what is said of the one is not said of the other', async () => {
+    const customer = await newCustomer();
+    const long = { customer, at: ago(24 * 20) };
+    await send(event('reused', { n: 1, ...long }), event('mended', { n: 2, ...long }));
+    await post('/v1/events/mended/deprecate');
+    await lateWindow(7);
+    await api.database.asSystem('test', (tx) => forgetOldKeys(tx, new Date(), 1_000));
+    const again = [event('reused', { n: 4, customer }), event('mended', { n: 8, customer })];
+    const sent = await post('/v1/events', { events: again });
+    // What was corrected keeps its key for good.
+    expect(sent.body['data']).toMatchObject([
+      { status: 'accepted' },
+      { status: 'rejected', code: 'idempotency_key_reused' },
+    ]);
+    expect(await n(customer)).toBe('5');
+    const shown = await get('/v1/events/reused');
+    expect(shown.body).toMatchObject({ revision: 0, properties: { n: 4 } });
+    expect(shown.body['revisions']).toHaveLength(1);
+    await post('/v1/events/reused/deprecate', { note: 'never happened' });
+    expect(await n(customer)).toBe('1');
+    const found = await get(`/v1/events?customer=${customer}&limit=10`);
+    expect(found.body['data']).toMatchObject([
+      { idempotency_key: 'reused', properties: { n: 4 }, voided: { reason: 'deprecated' } },
+      { idempotency_key: 'reused', properties: { n: 1 }, voided: null },
+      { idempotency_key: 'mended', properties: { n: 2 }, voided: { reason: 'deprecated' } },
+    ]);
+    await put('/v1/events/reused', amended({ n: 16, customer }));
+    expect(await n(customer)).toBe('17');
+    expect(await askRows(api.database, new Date())).toEqual([]);
+    await lateWindow(35);
   });
 });
 

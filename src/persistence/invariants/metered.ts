@@ -121,7 +121,8 @@ function counted(isSeen: RawBuilder<unknown>, stands: RawBuilder<unknown>): RawB
           and ${isSeen}
           and not exists (
             select from usage_voids v
-            where v.tenant_id = e.tenant_id and v.key = e.key and v.revision = e.revision and ${stands})) worth
+            where v.tenant_id = e.tenant_id and v.key = e.key and v.revision = e.revision and v.event_at = e.event_at
+              and ${stands})) worth
       where case rule.aggregation
         when 'count' then true
         when 'unique_count' then worth.text is not null

@@ -12,7 +12,11 @@ export const USAGE_CORRECTION_PROMISES: readonly Promised[] = [
       join usage_events event on event.tenant_id = corrected.tenant_id and event.key = corrected.key
       where not exists (
         select from usage_voids void where void.tenant_id = event.tenant_id and void.key = event.key
-          and void.revision = event.revision and void.restored_xid is null)
+          and void.revision = event.revision and void.event_at = event.event_at and void.restored_xid is null)
+        -- and is not an event of long ago that had the key before
+        and (event.revision > 0 or not exists (
+          select from usage_event_keys known where known.tenant_id = event.tenant_id and known.key = event.key
+            and known.event_at <> event.event_at))
       group by event.tenant_id, event.key having count(*) > 1`,
   },
   {
