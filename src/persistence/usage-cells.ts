@@ -14,17 +14,22 @@ export const CELL = sql`tenant_id, meter_id, meter_version, customer_id, hour, s
 /** What tells a cell from others, in the order of the primary key. */
 export const CELL_KEY = sql`tenant_id, meter_id, meter_version, customer_id, hour, subscription_id, group_values`;
 
+/** Whose usage of which meter has changed: what limits and alerts have to look at. */
+export type Touched = { tenantId: string; customerId: string; meterId: string };
+
 /**
- * Cells counted from the events that count at `snapshot`. In `from` and `where` `e` is an event, `v` one version of a
- * meter that counts events of its name. The same rules as in `meter-sql.ts`, read from the rows of the meters, because
- * here many are counted at once.
+ * Cells counted from the events that count at `snapshot`, of all events or of `events`. In `from` and `where` `e` is an
+ * event, `v` one version of a meter that counts events of its name. The same rules as in `meter-sql.ts`, read from the
+ * rows of the meters, because here many are counted at once.
  */
 export function cells({
   snapshot,
+  events,
   from,
   where,
 }: {
   snapshot: string;
+  events?: Fragment;
   from?: Fragment;
   where: Fragment;
 }): Fragment {
@@ -37,7 +42,7 @@ export function cells({
       select v.tenant_id, v.meter_id, v.version as meter_version, v.aggregation, e.customer_id, ${HOUR_OF_EVENT} as hour,
         coalesce(e.subscription_id, '') as subscription_id, ${GROUP} as group_values, x.v,
         case v.aggregation when 'latest' then ${RANK} end as latest
-      from usage_events e
+      from ${events ?? sql`usage_events`} e
         join meters m on m.tenant_id = e.tenant_id and m.event_name = e.event_name
         join meter_versions v on v.meter_id = m.id and v.aggregation <> 'unique_count'
         ${from ?? sql``}

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Subscription } from '../domain/subscription.ts';
 import type { Tx } from './doors.ts';
-import type { Touched } from './roll-up.ts';
 import { query } from './rows.ts';
+import type { Touched } from './usage-cells.ts';
 
 /** One process at a time looks at what was touched. The number is only a name, unique among our advisory locks. */
 const WATCH_LOCK = 7_365_007;
@@ -69,8 +69,8 @@ export function dueTouched(tx: Tx, limit: number): Promise<TouchedUsage[]> {
   return query<TouchedUsage>(
     tx,
     sql`select tenant_id as "tenantId", customer_id as "customerId", meter_id as "meterId", max(id)::text as "upTo"
-      from (select * from usage_touched where not_before <= now() order by id limit ${limit * 20}) due
-      group by tenant_id, customer_id, meter_id order by min(id) limit ${limit}`,
+      from (select * from usage_touched where not_before <= now() order by not_before limit ${limit * 20}) due
+      group by tenant_id, customer_id, meter_id order by min(not_before) limit ${limit}`,
   );
 }
 
@@ -83,13 +83,22 @@ export async function takeTouched(tx: Tx, touched: TouchedUsage): Promise<boolea
   return taken.length > 0;
 }
 
-/** It could not be looked at: once more later, and later each time, without keeping others waiting. */
-export async function postponeTouched(tx: Tx, touched: TouchedUsage): Promise<void> {
+const ERROR_LENGTH_MAX = 500;
+
+/**
+ * It could not be looked at: once more later, and later each time, without keeping others waiting. One row of it stays,
+ * the oldest, however often use comes meanwhile, and says since when and why.
+ */
+export async function postponeTouched(tx: Tx, touched: TouchedUsage, error: string): Promise<void> {
   await query(
     tx,
-    sql`update usage_touched set tries = tries + 1,
-        not_before = now() + least(power(2, least(tries, 10)), 300) * interval '1 second'
-      where ${isOf(touched)}`,
+    sql`with waiting as (
+        select id, max(tries) over () + 1 as tries, row_number() over (order by created_at, id) as n
+        from usage_touched where ${isOf(touched)}
+      ), gone as (delete from usage_touched where id in (select id from waiting where n > 1))
+      update usage_touched kept set tries = waiting.tries, last_error = ${error.slice(0, ERROR_LENGTH_MAX)},
+        not_before = now() + least(power(2, least(waiting.tries - 1, 10)), 300) * interval '1 second'
+      from waiting where waiting.n = 1 and kept.id = waiting.id`,
   );
 }
 

@@ -17,9 +17,9 @@ import { databaseNow } from './find-commands.ts';
 import { withUsage } from './life-facts.ts';
 import { rulesOf } from './metered-usage.ts';
 import { noteThreshold } from './note-threshold.ts';
-import type { Touched } from './roll-up.ts';
 import { findRow, query } from './rows.ts';
 import { findSubscription } from './subscription-facts.ts';
+import type { Touched } from './usage-cells.ts';
 import { touchWhenHappened } from './usage-touched.ts';
 import { type Observed, observe, runningPeriods, usedIn, windowOf } from './usage-window.ts';
 import type { Presenters } from './write.ts';
@@ -78,6 +78,7 @@ async function watchQuantity(tx: Tx, alert: Alert, observed: Observed, watching:
       alert.subscriptionId !== null && period
         ? { id: period.subscriptionId, usageScope: period.usageScope }
         : null,
+    by: period?.by ?? [],
   });
   const { subscriptionId } = alert;
   await say(
