@@ -6,6 +6,7 @@ import { versionAt } from '../src/domain/meter.ts';
 import { Decimal, sum } from '../src/domain/money.ts';
 import type { Price } from '../src/domain/plan.ts';
 import type { PricedItem, Subscription } from '../src/domain/subscription.ts';
+import { isFreeInTrial } from '../src/domain/trial-periods.ts';
 import type { Tx } from '../src/persistence/doors.ts';
 import { withUsage } from '../src/persistence/life-facts.ts';
 import { type DatedRule, isMetered, rulesOf } from '../src/persistence/metered-usage.ts';
@@ -91,17 +92,19 @@ function costOf({ facts, at }: Running, item: RunningItem, entry: PricedItem): I
   const line = feeLine(subscription, entry, period);
   const alreadyBilled = entry.instalments ?? new Decimal(0);
   const { description, amount, proration, trace } = line;
+  const isFree = isFreeInTrial(subscription, entry);
+  const sentences = explain(
+    { description, amount, proration, trace, period, currency: subscription.currency },
+    subscription.timeZone,
+  );
   return {
     ...about(subscription, entry.price, item, period.end < at ? period.end : at),
     quantity: entry.usage?.quantity ?? new Decimal(0),
     eventCount: entry.usage?.counted?.eventCount ?? 0,
-    amount: amount.plus(alreadyBilled),
+    amount: isFree ? new Decimal(0) : amount.plus(alreadyBilled),
     alreadyBilled,
     trace: presentTrace(trace),
-    explanation: explain(
-      { description, amount, proration, trace, period, currency: subscription.currency },
-      subscription.timeZone,
-    ),
+    explanation: isFree ? [...sentences, 'What is used in this trial is free.'] : sentences,
   };
 }
 

@@ -8,6 +8,11 @@ export function isBilledInTrial({ trialUsage }: Subscription, { price }: PricedI
   return trialUsage === 'billed' && price.billing === 'usage';
 }
 
+/** Whether what is used of an item now is never billed, because the trial runs and nothing else was agreed. */
+export function isFreeInTrial(subscription: Subscription, entry: PricedItem): boolean {
+  return subscription.status === 'trialing' && !isBilledInTrial(subscription, entry);
+}
+
 /** Whether its running period goes on over the end of the trial at `at`, because nothing moves the calendar there. */
 export function runsThroughTrial(subscription: Subscription, entry: PricedItem, at: Date): boolean {
   const end = entry.item.currentPeriodEnd;

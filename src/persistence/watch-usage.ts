@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { type Alert, type AlertFiring, judge } from '../domain/alert.ts';
 import { feeLine } from '../domain/build-invoice.ts';
 import { Decimal, sum } from '../domain/money.ts';
+import { isFreeInTrial } from '../domain/trial-periods.ts';
 import { newId } from '../platform/ids.ts';
 import {
   AlertFiringSchema,
@@ -117,6 +118,7 @@ async function watchCosts(tx: Tx, alert: Alert, observed: Observed, watching: Wa
       const { currentPeriodStart: from, currentPeriodEnd: to } = entry.item;
       const isWatched = alert.meterId === null || entry.price.meterId === alert.meterId;
       if (entry.price.billing !== 'usage' || !isWatched || !from || !to || from > observed.now) return [];
+      if (isFreeInTrial(subscription, entry)) return [];
       const { amount } = feeLine(subscription, entry, { start: from, end: to });
       return [amount.plus(entry.instalments ?? 0)];
     });

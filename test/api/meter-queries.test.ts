@@ -70,13 +70,19 @@ const get = (path: string) => send('get', path, { key });
 const ago = (ms: number) => new Date(START - ms).toISOString();
 
 let sent = 0;
-async function use(msAgo: number, bytes: string, region: string, kind = 'paid'): Promise<void> {
+async function use(
+  msAgo: number,
+  bytes: string,
+  region: string,
+  kind = 'paid',
+  owner = customer,
+): Promise<void> {
   sent += 1;
   const event = {
     idempotency_key: `e${sent}`,
     event_name: 'request',
-    customer_id: customer,
-    timestamp: ago(msAgo),
+    customer_id: owner,
+    timestamp: new Date(msAgo === 0 ? Date.now() : START - msAgo).toISOString(),
   };
   const reply = await send('post', '/v1/events', {
     key,
@@ -154,6 +160,22 @@ describe('usage', () => {
       200,
       [{ quantity: '0', events: 0, amount: { amount: '0.00', currency: 'USD' } }],
     ]);
+  });
+
+  test('costs nothing in a trial, unless it was agreed that it does', async () => {
+    const costsOf = async (trial: Record<string, unknown>) => {
+      const owner = await post('/v1/customers', { name: 'Edsger', currency: 'USD' });
+      await post(`/v1/customers/${owner}/payment_methods`, { token: 'tok_succeeds' });
+      await post('/v1/subscriptions', { customer: owner, plan, trial_days: 14, ...trial });
+      await use(0, '30', 'eu', 'paid', owner);
+      const { body } = await get(`/v1/customers/${owner}/costs`);
+      return (body['data'] as { quantity: string; amount: unknown; explanation: string[] }[])[0];
+    };
+    const free = await costsOf({});
+    expect(free).toMatchObject({ quantity: '30', amount: { amount: '0.00', currency: 'USD' } });
+    expect(free?.explanation.at(-1)).toBe('What is used in this trial is free.');
+    const billed = await costsOf({ trial_usage: 'billed' });
+    expect(billed).toMatchObject({ quantity: '30', amount: { amount: '10.00', currency: 'USD' } });
   });
 
   test('is not shown for a question that has no answer, which is told by its field', async () => {
