@@ -30,11 +30,10 @@ export type UsageTotal = { quantity: string; events: string; snapshot: string };
 const HOUR_MS = 3_600_000;
 
 /**
- * What one customer used of a meter in a stretch of time, in one message: whole hours from the rollups, the hours that
- * the stretch cuts from their events, and of the whole hours the events that the rollups have not seen. All in one
- * statement, so it is one moment that is looked at. Null when it has to be counted otherwise: the meter has no whole
- * rollups, the stretch has no whole hour, or something was said against events of the customer that the rollups have not
- * heard of yet.
+ * What one customer used of a meter in a stretch of time, in one message: whole hours from the rollups, the events that
+ * these have not seen, and from their events the hours that the stretch cuts. All in one statement, so it is one moment
+ * that is looked at. Null when it has to be counted otherwise: the meter has no whole rollups, the stretch has no whole
+ * hour, or something was said against events of the customer that the rollups have not heard of yet.
  */
 export async function readTotal(
   tx: Tx,
@@ -64,38 +63,41 @@ function planning(tx: Tx, settings: Record<string, string>): Promise<unknown> {
 
 type Stretch = { start: Date; end: Date };
 
-/** `counted` are cells, with single events as cells of their own. */
+/**
+ * `counted` are cells, with single events as cells of their own. The hour that the end cuts can be taken from its cell,
+ * too, unless something is ahead in it: that is how an hour in which much was used costs no more than any other.
+ */
 function totalStatement(rule: CountingRule, question: TotalQuestion, whole: Stretch): Fragment {
   const { customerId, subscription, start, end } = question;
-  const edges = [
-    { start, end: whole.start },
-    { start: whole.end, end },
-  ].filter((edge) => edge.start < edge.end);
-  const ofEdges = edges.map(
-    (edge) =>
-      sql` union all select 1::bigint, v, at, key, revision from (${eventsOf(rule, { ...question, ...edge })}) e where v is not null`,
-  );
+  const last = { start: whole.end, end: new Date(whole.end.getTime() + (end > whole.end ? HOUR_MS : 0)) };
+  const head = start < whole.start ? { ...question, start, end: whole.start } : null;
+  const tail = end > whole.end ? { ...question, start: whole.end, end } : null;
+  const until = sql`(select until from cells)`;
   return sql`with st as materialized (
       select snapshot, pg_snapshot_xmin(snapshot) as xmin from usage_rollup_states
       where meter_id = ${rule.meterId} and meter_version = ${rule.version}::integer and built_to is null
         -- not of another server, whose transactions had higher numbers
         and pg_snapshot_xmax(snapshot) <= pg_snapshot_xmax(pg_current_snapshot())),
+    cells as materialized (
+      select case when exists (select from usage_events e
+          where e.tenant_id = ${rule.tenantId} and e.customer_id = ${customerId} and e.event_name = ${rule.eventName}
+            and e.event_at >= ${instant(end)} and e.event_at < ${instant(last.end)})
+        then ${instant(last.start)} else ${instant(last.end)} end as until),
     counted (count, v, at, key, revision) as (
       select r.count, ${valueOfCell(rule)}, r.latest_at, r.latest_key, 0
       from usage_rollups r
       where r.tenant_id = ${rule.tenantId} and r.meter_id = ${rule.meterId}
         and r.meter_version = ${rule.version}::integer and r.customer_id = ${customerId}
-        and r.hour >= ${whole.start.toISOString()}::timestamptz and r.hour < ${whole.end.toISOString()}::timestamptz
-        ${eventOf(subscription, sql`r.subscription_id`)}
-      ${sql.join(ofEdges, sql``)}
+        and r.hour >= ${instant(whole.start)} and r.hour < ${until}${eventOf(subscription, sql`r.subscription_id`)}
+      ${head ? sql`union all ${eventsOf(rule, head)}` : sql``}
+      ${tail ? sql`union all ${eventsOf(rule, tail)} and ${until} = ${instant(tail.start)}` : sql``}
       union all
       select 1::bigint, x.v, e.event_at, e.key, e.revision
-      from (select * from usage_events where event_at >= ${whole.start.toISOString()}::timestamptz
+      from (select * from usage_events where event_at >= ${instant(whole.start)}
           and ${isNews(sql`ingest_xid`)} offset 0) e
         cross join st cross join lateral (select ${eventValue(rule)} as v) x
       where e.tenant_id = ${rule.tenantId} and e.customer_id = ${customerId} and e.event_name = ${rule.eventName}
-        and e.event_at < ${whole.end.toISOString()}::timestamptz
-        and not pg_visible_in_snapshot(e.ingest_xid, st.snapshot)
+        and e.event_at < least(${instant(end)}, ${until}) and not pg_visible_in_snapshot(e.ingest_xid, st.snapshot)
         and x.v is not null${eventOf(subscription)}${eventFits(rule)} and ${eventCounts(null)})
     select ${asQuantity(totalOfCells(rule))} as quantity, coalesce(sum(count), 0)::text as events,
       pg_current_snapshot()::text as snapshot,
@@ -103,8 +105,11 @@ function totalStatement(rule: CountingRule, question: TotalQuestion, whole: Stre
     from counted`;
 }
 
+const instant = (at: Date) => sql`${at.toISOString()}::timestamptz`;
+
 const eventsOf = (rule: CountingRule, question: TotalQuestion) =>
-  countedEvents(rule, question, { bucket: sql`0`, group: sql`null` });
+  sql`select 1::bigint, v, at, key, revision
+    from (${countedEvents(rule, question, { bucket: sql`0`, group: sql`null` })}) e where v is not null`;
 
 /**
  * A number of a transaction that may not have been seen. No number is above the highest there can be; but for a column
