@@ -10,7 +10,8 @@ const ZERO = new Decimal(0);
 /**
  * A rate in percent of each event's amount plus a fixed fee per event, in the order of the events (billing rule 19).
  * An event that the allowances cover whole costs nothing: no fee, no minimum. One that they cover in part pays the rate
- * on the rest and its whole fee. Then each paid event is held between the minimum and the maximum per event.
+ * on the rest and its whole fee. Then each paid event is held between the minimum and the maximum per event. What a
+ * meter counted may have amounts below zero among its events, such as refunds: they lower the whole, never below zero.
  */
 export function ratePercentage(terms: Terms, usage: Usage): Rating {
   const allowance = new Allowance(terms);
@@ -49,7 +50,7 @@ export function ratePercentage(terms: Terms, usage: Usage): Rating {
   if (atMinimum.count > 0) trace.atMinimum = atMinimum.trace();
   if (atMaximum.count > 0) trace.atMaximum = atMaximum.trace();
   if (more.count > 0) trace.moreEvents = more.trace();
-  return { exact, trace };
+  return { exact: Decimal.max(0, exact), trace };
 }
 
 type Groups = { priced: Tally; atMinimum: Tally; atMaximum: Tally };

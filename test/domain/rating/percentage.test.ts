@@ -40,6 +40,12 @@ describe('a price in percent', () => {
     expect(rate(terms(change), usedEvents(...events)).exact.toFixed()).toBe(expected);
   });
 
+  test('lets amounts below zero, such as refunds, lower the whole, but to no less than nothing', () => {
+    expect(rate(terms(), usedEvents(100, -50)).exact.toFixed()).toBe('3');
+    // A meter counts no less than zero, whatever its events add up to.
+    expect(rate(terms(), { ...usedEvents(100, -300), quantity: d(0) }).exact.toFixed()).toBe('0');
+  });
+
   test('takes a plain quantity for one event', () => {
     expect(rate(terms(), used(100)).exact.toFixed()).toBe('3');
     expect(rate(terms(), used(0)).exact.toFixed()).toBe('0');
