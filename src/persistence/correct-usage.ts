@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { IncomingUsage, StoredUsage, UsageRefusal, UsageVoid } from '../domain/usage-event.ts';
 import type { Tx } from './doors.ts';
-import { columnsOf, digestOf, JUDGED } from './ingest-usage.ts';
+import { columnsOf, digestOf, judgedOf } from './ingest-usage.ts';
 import { query, queryLater } from './rows.ts';
 import { USAGE_COLUMNS, type UsageRow, usageOf, VOID_OF_EVENT } from './usage-rows.ts';
 
@@ -55,11 +55,9 @@ export async function judgeUsage(
 ): Promise<Judged[]> {
   const digests = events.map(digestOf);
   const all = events.map((_event, index) => index);
-  const { rows } = await tx.run(`${JUDGED} select n, owner, refusal from judged order by n`, [
-    tenantId,
-    now,
-    ...columnsOf(events, digests, all),
-  ]);
+  const { naming, columns } = columnsOf(events, digests, all);
+  const text = `${judgedOf(naming)} select n, owner, refusal from judged order by n`;
+  const { rows } = await tx.run(text, [tenantId, now, ...columns]);
   return rows.map(([, owner, refusal]) => ({
     owner: owner as string | null,
     refusal: refusal as UsageRefusal | null,
