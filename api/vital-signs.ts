@@ -45,7 +45,10 @@ async function showRows(deps: ApiDeps, signs: VitalSigns): Promise<void> {
   signs.expiredCommands.set(facts.expiredCommands);
   signs.oldestNudgeSeconds.set(facts.oldestNudge);
   signs.usageRollupLagSeconds.set(facts.usageRollupLag);
+  signs.oldestImportSeconds.set(facts.oldestImport);
+  signs.usageMonthsAhead.set(facts.usageMonthsAhead);
   signs.oldestTouchedUsageSeconds.set(facts.oldestTouchedUsage);
+  signs.failingTouchedUsage.set(facts.failingTouchedUsage);
   for (const [status, n] of Object.entries(facts.deliveries)) signs.webhookDeliveries.set({ status }, n);
   for (const [status, n] of Object.entries(facts.attempts))
     signs.unfinishedPaymentAttempts.set({ status }, n);
@@ -61,7 +64,10 @@ function forget(signs: VitalSigns): void {
     signs.expiredCommands,
     signs.oldestNudgeSeconds,
     signs.usageRollupLagSeconds,
+    signs.oldestImportSeconds,
+    signs.usageMonthsAhead,
     signs.oldestTouchedUsageSeconds,
+    signs.failingTouchedUsage,
   ];
   for (const gauge of single) gauge.remove();
   signs.webhookDeliveries.reset();

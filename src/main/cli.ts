@@ -10,6 +10,7 @@ import { key } from './cli/key.ts';
 import { reconcile } from './cli/reconcile.ts';
 import { subscription } from './cli/subscription.ts';
 import { tenant } from './cli/tenant.ts';
+import { usage } from './cli/usage.ts';
 import { flagLines, parseFlags } from './flags.ts';
 import { messageOf, settings } from './settings.ts';
 
@@ -24,6 +25,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'delivery list': delivery.list,
   'delivery retry': delivery.retry,
   'events replay': events.replay,
+  'usage list': usage.list,
   reconcile,
   'tenant create': tenant.create,
   'key create': key.create,

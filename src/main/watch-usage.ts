@@ -1,3 +1,4 @@
+import { firstLine } from '../../activities/failure.ts';
 import { presentFiring } from '../contract/alerts.ts';
 import { presenters } from '../contract/presenters.ts';
 import type { Database } from '../persistence/doors.ts';
@@ -61,6 +62,7 @@ async function lookAt(database: Database, logger: Logger, touched: TouchedUsage)
     });
   } catch (error) {
     logger.warn({ err: error, ...touched }, 'what a customer used could not be looked at');
-    await database.withTenant(tenantId, (tx) => postponeTouched(tx, touched));
+    const reason = firstLine(error);
+    await database.withTenant(tenantId, (tx) => postponeTouched(tx, touched, reason));
   }
 }

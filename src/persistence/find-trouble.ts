@@ -84,7 +84,28 @@ export function findDeadLetters(
   );
 }
 
-const INSTANTS = ['nextStepAt', 'createdAt', 'nextCheckAt', 'since'];
+export type UnwatchedUsage = {
+  tenantId: string;
+  customerId: string;
+  /** Null where the use was reported by hand. */
+  meterId: string | null;
+  tries: number;
+  lastError: string | null;
+  since: Date;
+  nextTryAt: Date;
+};
+
+/** Use that could not be looked at for alerts and usage thresholds, the longest waiting first. */
+export function findUnwatchedUsage(tx: Tx, limit: number): Promise<UnwatchedUsage[]> {
+  return read<UnwatchedUsage>(
+    tx,
+    sql`select tenant_id as "tenantId", customer_id as "customerId", nullif(meter_id, '') as "meterId", tries,
+        last_error as "lastError", created_at as since, not_before as "nextTryAt"
+      from usage_touched where tries > 0 order by id limit ${limit}`,
+  );
+}
+
+const INSTANTS = ['nextStepAt', 'createdAt', 'nextCheckAt', 'nextTryAt', 'since'];
 
 /** The driver gives instants as text. */
 async function read<Row extends object>(tx: Tx, statement: RawBuilder<unknown>): Promise<Row[]> {

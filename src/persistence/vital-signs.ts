@@ -3,6 +3,7 @@ import type { Tx } from './doors.ts';
 import { isLate } from './invariants/due.ts';
 import { endpointsDue } from './relay.ts';
 import { query } from './rows.ts';
+import { MONTHS_AHEAD } from './usage-months.ts';
 
 /** How the installation is, as its rows say. Ages are seconds, 0 when nothing waits. */
 export type VitalFacts = {
@@ -17,8 +18,13 @@ export type VitalFacts = {
   expiredCommands: number;
   oldestNudge: number;
   usageRollupLag: number;
-  /** Of what was not looked at even once: what could not be is postponed, and the log says why. */
+  /** Of the running imports, since a part of one was taken in. */
+  oldestImport: number;
+  usageMonthsAhead: number;
+  /** Of what was not looked at even once. */
   oldestTouchedUsage: number;
+  /** What could not be looked at, and is tried again. */
+  failingTouchedUsage: number;
 };
 
 /** Whoever asks will ask again soon, so a database that is busy is not made busier. */
@@ -67,10 +73,13 @@ export async function vitalFacts(tx: Tx, at: Date): Promise<VitalFacts> {
           where e.ingest_xid >= st.xmin and not pg_visible_in_snapshot(e.ingest_xid, st.snapshot)
           order by e.ingest_xid limit 1)`,
       )} as "usageRollupLag",
+      ${age(at, sql`(select min(updated_at) from usage_imports where status = 'running')`)} as "oldestImport",
+      ${preparedAfter(at)} as "usageMonthsAhead",
       ${age(
         at,
-        sql`(select not_before from usage_touched where tries = 0 and not_before <= ${at.toISOString()} order by id limit 1)`,
-      )} as "oldestTouchedUsage"`,
+        sql`(select not_before from usage_touched where tries = 0 and not_before <= ${at.toISOString()} order by not_before limit 1)`,
+      )} as "oldestTouchedUsage",
+      (select count(*)::int from usage_touched where tries > 0) as "failingTouchedUsage"`,
   );
   if (!row) throw new Error('the database did not say how it is');
   const waits = (await endpointsDue(tx, at)).map(({ dueAt }) => (at.getTime() - dueAt.getTime()) / 1_000);
@@ -82,6 +91,11 @@ export async function vitalFacts(tx: Tx, at: Date): Promise<VitalFacts> {
     attempts: { in_flight: 0, unknown: 0, pending: 0, requires_action: 0, ...attempts },
   };
 }
+
+/** How many of the months that `partitions` keeps ready after this one are there. */
+const preparedAfter = (at: Date) => sql`(select count(*)::int from generate_series(1, ${sql.lit(MONTHS_AHEAD)}) n
+  where to_regclass('usage_events_' || to_char(date_trunc('month', ${at.toISOString()}::timestamptz at time zone 'UTC')
+    + n * interval '1 month', 'YYYYMM')) is not null)`;
 
 /** Seconds since an instant that may be null. */
 function age(at: Date, instant: RawBuilder<unknown>): RawBuilder<unknown> {

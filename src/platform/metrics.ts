@@ -102,6 +102,18 @@ export function createVitalSigns(registry: Registry) {
       'oldest_touched_usage_seconds',
       'How long the oldest change of use that an alert or a usage threshold watches has waited for a first look; 0 when none waits',
     ),
+    failingTouchedUsage: gauge(
+      'failing_touched_usage',
+      'Customers and meters whose use could not be looked at for alerts and usage thresholds; tried again and again',
+    ),
+    oldestImportSeconds: gauge(
+      'oldest_import_seconds',
+      'How long the running import of usage that waits longest has had no part of it taken in; 0 when none runs',
+    ),
+    usageMonthsAhead: gauge(
+      'usage_months_ahead',
+      'Of the three months after this one, those that are prepared for usage events',
+    ),
     oldestNudgeSeconds: gauge(
       'oldest_nudge_seconds',
       'How long the oldest news for a workflow has waited to be delivered; 0 when none waits',

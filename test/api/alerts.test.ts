@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { sql } from 'kysely';
 import { presentFiring } from '../../src/contract/alerts.ts';
 import { presenters } from '../../src/contract/presenters.ts';
 import { runApi } from '../../src/main/run-api.ts';
+import { findUnwatchedUsage } from '../../src/persistence/find-trouble.ts';
+import { query } from '../../src/persistence/rows.ts';
 import { dueTouched, takeTouched } from '../../src/persistence/usage-touched.ts';
 import { watchUsage } from '../../src/persistence/watch-usage.ts';
 import { freePort } from '../../src/platform/port.ts';
 import { sender, type TestApi } from '../support/api.ts';
+import { runCli } from '../support/cli.ts';
 import { eventually } from '../support/money.ts';
 import { createWorld, type World } from '../support/world.ts';
 
@@ -173,6 +177,35 @@ describe('an alert on usage', () => {
     expect(await toldOnce(customer, 2)).toEqual(['alert.triggered 2 at 2', 'alert.triggered 3 at 3']);
     await send('post', `/v1/events/${last}/deprecate`, { key, body: {} });
     expect((await toldOnce(customer, 3))[2]).toBe('alert.resolved 3 below');
+  });
+
+  test('that cannot be looked at waits in one row that says why, keeps nobody waiting, and goes on when that is mended', async () => {
+    const [{ customer }, other] = [await subscriber(), await subscriber()];
+    await alert({ customer, reset: 'month', thresholds: [5] });
+    await alert({ customer: other.customer, thresholds: [5] });
+    const liveIn = (zone: string | null) =>
+      world.inTenant((tx) => query(tx, sql`update customers set time_zone = ${zone} where id = ${customer}`));
+    const waiting = async () =>
+      (await world.database.asSystem('test', (tx) => findUnwatchedUsage(tx, 100))).filter(
+        ({ customerId }) => customerId === customer,
+      );
+    await liveIn('Nowhere/Land');
+    await use(customer, 3);
+    await eventually(async () => (await waiting()).length === 1);
+    await use(customer, 3);
+    await use(other.customer, 6);
+    expect(await toldOnce(other.customer, 1)).toEqual(['alert.triggered 5 at 6']);
+    const [row] = await eventually(async () => {
+      const rows = await waiting();
+      return rows.length === 1 && (rows[0]?.tries ?? 0) > 1 && rows;
+    });
+    expect(row?.lastError).toContain('Nowhere/Land');
+    expect(row && row.nextTryAt > row.since).toBe(true);
+    const listed = await runCli(world, ['usage', 'list']);
+    expect(listed.out).toMatch(new RegExp(`^${customer} .*Nowhere/Land`, 'm'));
+    await liveIn(null);
+    expect(await toldOnce(customer, 1)).toEqual(['alert.triggered 5 at 6']);
+    await eventually(async () => (await waiting()).length === 0);
   });
 
   test('is not lost by whoever dies while he looks, and not said twice', async () => {

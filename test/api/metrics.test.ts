@@ -63,10 +63,13 @@ test('say of healthy rows that nothing waits, who polls, and how long each activ
     'oldest_unknown_payment_seconds',
     'expired_commands',
     'oldest_touched_usage_seconds',
+    'oldest_import_seconds',
+    'failing_touched_usage',
   ];
   expect(gauges.map((name) => [name, polled.value(name)])).toEqual(
     gauges.map((name) => [name, /_up$|polled/.test(name) ? 1 : 0]),
   );
+  expect(polled.value('usage_months_ahead')).toBe(3);
   // Database steps are local activities, the charge is a regular one.
   for (const activity of ['applyCommand', 'charge'])
     expect(polled.value(`activity_seconds_count{activity="${activity}",outcome="done"}`)).toBe(1);
@@ -122,6 +125,12 @@ test('say what waits: each number is the rows’', async () => {
       sql`insert into nudges (workflow_id, tenant_id, kind, entity_id, next_attempt_at, created_at)
       values ('subscription/x', ${tenantId}, 'subscription', 'x', now() - interval '45 seconds', now())`,
     );
+    await query(
+      tx,
+      sql`insert into usage_imports (id, tenant_id, format, status, created_at, updated_at, finished_at)
+      select 'imp_' || status, ${tenantId}, 'csv', status, now(), now() - seconds * interval '1 second', finished
+      from (values ('running', 500, null), ('paused', 9000, null), ('completed', 9000, now())) as made(status, seconds, finished)`,
+    );
     // One that was tried waits for another try, one that lies ahead for its time.
     await query(
       tx,
@@ -135,6 +144,7 @@ test('say what waits: each number is the rows’', async () => {
   expect(value('overdue_subscriptions')).toBe(1);
   expect(value('blocked_subscriptions')).toBe(1);
   expect(value('expired_commands')).toBe(1);
+  expect(value('failing_touched_usage')).toBe(1);
   expect(value('unfinished_payment_attempts{status="unknown"}')).toBe(1);
   expect(value('webhook_deliveries{status="pending"}')).toBe(1);
   const seconds = [
@@ -143,8 +153,9 @@ test('say what waits: each number is the rows’', async () => {
     'webhook_oldest_due',
     'oldest_nudge',
     'oldest_touched_usage',
+    'oldest_import',
   ];
-  const late = seconds.map((name, n) => (value(`${name}_seconds`) ?? 0) - ([90, 300, 30, 45, 75][n] ?? 0));
+  const late = seconds.map((name, n) => (value(`${name}_seconds`) ?? 0) - ([90, 300, 30, 45, 75, 500][n] ?? 0));
   // The rows grew older while the API started.
   expect(late.filter((age) => age < 0 || age > 600)).toEqual([]);
   expect(await moneyOf(world).subscription(blocked ?? '')).toMatchObject({ blockedReason: 'a test' });

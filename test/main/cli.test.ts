@@ -36,7 +36,7 @@ describe('whatever is called', () => {
     expect(ended.err).toMatch(/^There is no .* in this database\. It is looked for by an id/);
   });
 
-  const lists = ['subscription list', 'invoice list', 'delivery list'];
+  const lists = ['subscription list', 'invoice list', 'delivery list', 'usage list'];
   const commands = [
     ...verbs.map((words) => words.slice(0, 2).join(' ')),
     ...lists,
@@ -155,6 +155,7 @@ describe('on rows of two tenants', () => {
     expect((await cli(['subscription', 'list'])).out).toBe('No subscription is blocked or late.\n');
     expect((await cli(['invoice', 'list'])).out).toBe('No charge is unclear.\n');
     expect((await cli(['delivery', 'list', '--json'])).json).toEqual({ deliveries: [] });
+    expect((await cli(['usage', 'list', '--json'])).json).toEqual({ usage: [] });
   });
 });
 

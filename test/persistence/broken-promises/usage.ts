@@ -60,4 +60,14 @@ export const USAGE_CASES: readonly Case[] = [
     ],
     row: ({ otherTenant }) => ({ tenant_id: otherTenant, customer_id: 'cus_0' }),
   },
+  {
+    promise: 'touched_usage_is_looked_at',
+    how: 'nobody can for two days',
+    sql: ({ otherTenant }) => [
+      `insert into usage_touched (tenant_id, customer_id, meter_id, not_before, tries, created_at, last_error)
+        select '${otherTenant}', 'cus_' || days, 'mtr_one', now(), 9, now() - days * interval '1 day' + interval '1 hour', 'Error: no'
+        from generate_series(1, 2) days`,
+    ],
+    row: ({ otherTenant }) => ({ tenant_id: otherTenant, customer_id: 'cus_2', last_error: 'Error: no' }),
+  },
 ];
