@@ -1715,6 +1715,7 @@ alter table usage_imports add constraint usage_imports_format_check CHECK ((form
 alter table usage_imports add constraint usage_imports_status_check CHECK ((status = ANY (ARRAY['uploading'::text, 'running'::text, 'paused'::text, 'completed'::text, 'canceled'::text, 'failed'::text])));
 CREATE INDEX usage_imports_left ON public.usage_imports USING btree (tenant_id, updated_at) WHERE (status = 'uploading'::text);
 CREATE UNIQUE INDEX usage_imports_once ON public.usage_imports USING btree (tenant_id, idempotency_key);
+CREATE INDEX usage_imports_running ON public.usage_imports USING btree (updated_at) WHERE (status = 'running'::text);
 alter table usage_imports enable row level security;
 alter table usage_imports force row level security;
 create policy app_own_tenant on usage_imports to perennial_app using ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) with check ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));

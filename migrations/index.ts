@@ -31,6 +31,7 @@ import { Migration20261121102420_free_archived_meter_ids } from './Migration2026
 import { Migration20261121102430_trace_touched_usage } from './Migration20261121102430_trace_touched_usage.ts';
 import { Migration20261121102431_explain_dropped_changes } from './Migration20261121102431_explain_dropped_changes.ts';
 import { Migration20261121102432_tell_reused_keys_apart } from './Migration20261121102432_tell_reused_keys_apart.ts';
+import { Migration20261121102440_find_running_imports } from './Migration20261121102440_find_running_imports.ts';
 import { Migration20261121102800_credit_planned_ends } from './Migration20261121102800_credit_planned_ends.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
@@ -68,5 +69,6 @@ export const migrationsList = [
   Migration20261121102430_trace_touched_usage,
   Migration20261121102431_explain_dropped_changes,
   Migration20261121102432_tell_reused_keys_apart,
+  Migration20261121102440_find_running_imports,
   Migration20261121102800_credit_planned_ends,
 ].map((migration) => ({ name: migration.name, class: migration }));

@@ -3,7 +3,7 @@ import type { Tx } from './doors.ts';
 import { query } from './rows.ts';
 
 /** How many months from now on are prepared, beside this one. */
-const MONTHS_AHEAD = 3;
+export const MONTHS_AHEAD = 3;
 /** At least so many past ones; more where some tenant takes events that are older. */
 const MONTHS_BACK_MIN = 2;
 const DAYS_OF_SHORTEST_MONTH = 28;

@@ -93,7 +93,9 @@ export async function vitalFacts(tx: Tx, at: Date): Promise<VitalFacts> {
 }
 
 /** How many of the months that `partitions` keeps ready after this one are there. */
-const preparedAfter = (at: Date) => sql`(select count(*)::int from generate_series(1, ${sql.lit(MONTHS_AHEAD)}) n
+const preparedAfter = (
+  at: Date,
+) => sql`(select count(*)::int from generate_series(1, ${sql.lit(MONTHS_AHEAD)}) n
   where to_regclass('usage_events_' || to_char(date_trunc('month', ${at.toISOString()}::timestamptz at time zone 'UTC')
     + n * interval '1 month', 'YYYYMM')) is not null)`;
 

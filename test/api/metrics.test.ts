@@ -155,7 +155,9 @@ test('say what waits: each number is the rows’', async () => {
     'oldest_touched_usage',
     'oldest_import',
   ];
-  const late = seconds.map((name, n) => (value(`${name}_seconds`) ?? 0) - ([90, 300, 30, 45, 75, 500][n] ?? 0));
+  const late = seconds.map(
+    (name, n) => (value(`${name}_seconds`) ?? 0) - ([90, 300, 30, 45, 75, 500][n] ?? 0),
+  );
   // The rows grew older while the API started.
   expect(late.filter((age) => age < 0 || age > 600)).toEqual([]);
   expect(await moneyOf(world).subscription(blocked ?? '')).toMatchObject({ blockedReason: 'a test' });
