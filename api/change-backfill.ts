@@ -17,12 +17,12 @@ import {
   stageUsage,
 } from '../src/persistence/backfills.ts';
 import {
-  countReplaced,
+  findReplaced,
   insertStaged,
+  lookUpByKey,
   restoreReplaced,
-  takeTime,
   voidBrought,
-  voidTimeframe,
+  voidReplaced,
 } from '../src/persistence/close-backfill.ts';
 import { correctableSince, judgeUsage, lockCorrections } from '../src/persistence/correct-usage.ts';
 import type { Tx } from '../src/persistence/doors.ts';
@@ -39,7 +39,6 @@ import { timeFor } from './write.ts';
 /** What one transaction changes at once. */
 const STAGED_MAX = 100_000;
 const REPLACED_MAX = 500_000;
-const STATEMENT_MS_MAX = 60_000;
 const MINUTE_MS = 60_000;
 
 /** Throws `validation_failed`. */
@@ -146,11 +145,12 @@ export async function closeBackfill(tx: Tx, id: string, { tenantId, by }: Saying
   const backfill = await lockOpen(tx, id);
   const at = await databaseNow(tx);
   await assertCorrectable(tx, backfill, at, 'usage_event_closed');
-  await takeTime(tx, STATEMENT_MS_MAX);
-  if (backfill.replaces && (await countReplaced(tx, backfill, REPLACED_MAX + 1)) > REPLACED_MAX)
+  lookUpByKey(tx);
+  const replaced = backfill.replaces ? await findReplaced(tx, backfill, REPLACED_MAX + 1) : null;
+  if (replaced && replaced.count > REPLACED_MAX)
     throw tooLarge(`More than ${REPLACED_MAX} events would give way`);
   const staged = (await stagedCounts(tx, [id])).get(id) ?? 0;
-  const voided = backfill.replaces ? await voidTimeframe(tx, backfill, { by, at }) : 0;
+  const voided = replaced ? await voidReplaced(tx, backfill, replaced, { by, at }) : 0;
   const inserted = await insertStaged(tx, backfill, at);
   await forgetStaged(tx, id);
   const duplicates = staged - inserted;
@@ -183,7 +183,7 @@ export async function revertBackfill(tx: Tx, id: string, { tenantId, by }: Sayin
       { backfill: later.id },
     );
   }
-  await takeTime(tx, STATEMENT_MS_MAX);
+  lookUpByKey(tx);
   await voidBrought(tx, backfill, { by, at });
   await restoreReplaced(tx, backfill, { by, at });
   return changeBackfill(tx, backfill, { status: 'reverted', revertedAt: at, updatedAt: at });
