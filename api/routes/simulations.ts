@@ -74,6 +74,7 @@ async function findOffered(tx: Tx, { kind, reference, version }: StoredReference
     name: plan.name,
     trialDays: at.version.trialDays,
     thresholds: at.version.usageThresholds,
+    graceHours: at.version.invoiceGraceHours,
     prices: at.prices,
     archived: plan.archivedAt !== null,
   };

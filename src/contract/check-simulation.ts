@@ -6,8 +6,8 @@ import { SIMULATED_SUBSCRIPTIONS_MAX, SIMULATION_YEARS_MAX, type SimulationBody 
 
 /** What a simulation cannot be, beyond its fields: each problem with the path of its field and the remedy. */
 
-/** Plans and add-ons have names of their own, and a balance is in a currency. */
-export function checkCatalogue(body: SimulationBody, errors: FieldError[]): void {
+/** Plans and add-ons have names of their own, and a balance is in a currency. `timeZone` is the customer's. */
+export function checkCatalogue(body: SimulationBody, timeZone: string, errors: FieldError[]): void {
   const seen = new Set<string>();
   for (const [n, { id, version }] of body.catalogue.plans.entries()) {
     if (seen.has(`${id} ${version}`)) {
@@ -25,7 +25,7 @@ export function checkCatalogue(body: SimulationBody, errors: FieldError[]): void
       });
     seen.add(id);
   }
-  checkMeters(body, errors);
+  checkMeters(body, timeZone, errors);
   checkBalance(body.customer, errors);
 }
 

@@ -132,10 +132,28 @@ export const meterCreate = z
     ],
   });
 
-/** A meter of a simulation, under the name that its author gives it. */
-export const simulatedMeterIn = <Id extends z.ZodType>(id: Id) =>
+const VERSIONS_MAX = 20;
+
+/** A meter of a simulation, under the name that its author gives it, with its further versions; `when` is an instant there. */
+export const simulatedMeterIn = <Id extends z.ZodType, When extends z.ZodType>(id: Id, when: When) =>
   z
-    .strictObject({ id, event_name: meterCreate.shape.event_name, ...counting })
+    .strictObject({
+      id,
+      event_name: meterCreate.shape.event_name,
+      ...counting,
+      versions: z
+        .array(
+          z
+            .strictObject({
+              ...counting,
+              effective_at: when.meta({ description: 'It counts the periods that begin at or after it.' }),
+            })
+            .superRefine((version, ctx) => checkCounting(version, ctx)),
+        )
+        .max(VERSIONS_MAX, `A meter of a simulation has at most ${VERSIONS_MAX} further versions.`)
+        .default([])
+        .meta({ description: 'How it counts later, oldest first; each says the whole of it.' }),
+    })
     .superRefine((meter, ctx) => checkCounting(meter, ctx));
 
 export const meterUpdate = z

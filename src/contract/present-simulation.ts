@@ -1,12 +1,16 @@
+import { meterOf } from '../domain/build-invoice.ts';
 import type { Period } from '../domain/calendar.ts';
 import { explain } from '../domain/explain-line.ts';
 import { amountDue, type InvoiceLine } from '../domain/invoice.ts';
 import { nextInvoiceStep } from '../domain/invoice-step.ts';
-import { type Decimal, formatUnitPrice } from '../domain/money.ts';
+import { Decimal, formatUnitPrice } from '../domain/money.ts';
+import { countedOf } from '../domain/simulate/counts.ts';
 import type { InParts, Simulated } from '../domain/simulate/simulate.ts';
 import type { Held, Lived, Noted, World } from '../domain/simulate/world.ts';
+import type { PricedItem } from '../domain/subscription.ts';
 import { usageOf } from '../domain/usage-record.ts';
 import { presentInstant, presentMoney, presentOptionalInstant } from './common.ts';
+import { presentLineUsage } from './invoices.ts';
 import type { SimulationAnswer } from './simulations.ts';
 import { presentTrace } from './traces.ts';
 
@@ -24,7 +28,7 @@ export function* presenting({ world, from, until, refused, steps }: Simulated): 
     object: 'simulation',
     from: presentInstant(from),
     until: presentInstant(until),
-    subscriptions: lives.map((lived) => presentLived(world, lived)),
+    subscriptions: lives.map((lived) => presentLived(world, lived, until)),
     invoices,
     credit_notes: world.notes.map((note) => presentNote(world, note)),
     balances: [...world.balances].map(([currency, balance]) => presentMoney(balance, currency)),
@@ -41,7 +45,7 @@ export function* presenting({ world, from, until, refused, steps }: Simulated): 
   };
 }
 
-function presentLived(world: World, lived: Lived): SimulationAnswer['subscriptions'][number] {
+function presentLived(world: World, lived: Lived, until: Date): SimulationAnswer['subscriptions'][number] {
   const { subscription, priced, changes, pending } = lived.life;
   const { nextStep: step, nextStepAt } = subscription;
   return {
@@ -69,19 +73,21 @@ function presentLived(world: World, lived: Lived): SimulationAnswer['subscriptio
       mode,
     })),
     pending: pending.map(({ line }) =>
-      presentLine(world, lived, { ...line, currency: subscription.currency }),
+      presentLine(world, lived, { ...line, ...meterOf(line.metered), currency: subscription.currency }),
     ),
-    usage: priced.flatMap(({ item, price }) =>
-      price.billing === 'usage' && !subscription.endedAt
-        ? [
-            {
-              key: item.key,
-              quantity: usageOf(lived.used, item).quantity.toFixed(),
-            },
-          ]
+    usage: priced.flatMap((entry) =>
+      entry.price.billing === 'usage' && !subscription.endedAt
+        ? [{ key: entry.item.key, quantity: usedIn(world, lived, entry, until).toFixed() }]
         : [],
     ),
   };
+}
+
+/** What an item has used in its running period by the end of the simulation, that instant included. */
+function usedIn(world: World, { life, used }: Lived, entry: PricedItem, until: Date): Decimal {
+  if (entry.price.meterId === null) return usageOf(used, entry.item).quantity;
+  const soon = new Date(until.getTime() + 1);
+  return countedOf(world, life.subscription, entry, soon)?.quantity ?? new Decimal(0);
 }
 
 /** What it was in only for a moment, until the gateway had answered, is left out. */
@@ -130,16 +136,7 @@ function presentHeld(world: World, held: Held): SimulationAnswer['invoices'][num
 
 type Line = Omit<
   InvoiceLine,
-  | 'id'
-  | 'tenantId'
-  | 'invoiceId'
-  | 'n'
-  | 'periodStart'
-  | 'periodEnd'
-  | 'reversesLineId'
-  | 'meterId'
-  | 'meterVersion'
-  | 'eventCount'
+  'id' | 'tenantId' | 'invoiceId' | 'n' | 'periodStart' | 'periodEnd' | 'reversesLineId'
 > & {
   period: Period;
   currency: string;
@@ -160,6 +157,7 @@ function presentLine(
     amount: presentMoney(line.amount, line.currency),
     period: { start: presentInstant(line.period.start), end: presentInstant(line.period.end) },
     proration: line.proration,
+    usage: presentLineUsage(line),
     trace: presentTrace(line.trace),
     explanation: explain(line, subscription.timeZone),
   };

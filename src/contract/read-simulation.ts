@@ -58,7 +58,7 @@ export function readSimulation(
   const first = new Date(Math.min(...instants.map((instant) => instant.getTime())));
   const catalogue = new SimulatedCatalogue(body, findStored, first);
   const reader = { body, catalogue, defaults, timeZone, errors };
-  checkCatalogue(body, errors);
+  checkCatalogue(body, timeZone, errors);
   const order = instants
     .map((at, index) => ({ at, index }))
     .sort((a, b) => a.at.getTime() - b.at.getTime() || a.index - b.index);
@@ -74,7 +74,7 @@ export function readSimulation(
   return { settings: settingsOf(reader), actions, until, stepsMax: SIMULATION_STEPS_MAX };
 }
 
-function settingsOf({ body, catalogue, defaults }: Reader): Script['settings'] {
+function settingsOf({ body, catalogue, defaults, timeZone }: Reader): Script['settings'] {
   const { customer, tenant } = body;
   return {
     method: methodOf(customer.payment_method),
@@ -84,8 +84,9 @@ function settingsOf({ body, catalogue, defaults }: Reader): Script['settings'] {
     invoiceGraceHours: tenant.invoice_grace_hours ?? defaults.invoiceGraceHours,
     trialReminderDays: defaults.trialReminderDays,
     lateWindowDays: tenant.late_window_days ?? defaults.lateWindowDays,
-    meters: rulesOf(body),
+    meters: rulesOf(body, timeZone),
     thresholdsOf: (subscription) => catalogue.current(subscription).thresholds,
+    graceHoursOf: (subscription) => catalogue.current(subscription).graceHours,
     dunningPolicy:
       tenant.dunning_policy === undefined
         ? defaults.dunningPolicy

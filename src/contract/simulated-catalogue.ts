@@ -14,6 +14,8 @@ export type Offered = Sold & {
   name: string;
   trialDays: number | null;
   thresholds: readonly UsageThreshold[];
+  /** How many hours the invoice of a closed period stays a draft; null: as many as the tenant has. */
+  graceHours: number | null;
   archived: boolean;
 };
 
@@ -43,14 +45,19 @@ export class SimulatedCatalogue {
       ...plans.map((plan) =>
         offeredOf(
           'plan',
-          { ...plan, trialDays: plan.trial_days ?? null, thresholds: readThresholds(plan) },
+          {
+            ...plan,
+            trialDays: plan.trial_days ?? null,
+            thresholds: readThresholds(plan),
+            graceHours: plan.invoice_grace_hours ?? null,
+          },
           { createdAt, counted },
         ),
       ),
       ...addOns.map((addOn) =>
         offeredOf(
           'add_on',
-          { ...addOn, version: 1, trialDays: null, thresholds: [] },
+          { ...addOn, version: 1, trialDays: null, thresholds: [], graceHours: null },
           { createdAt, counted },
         ),
       ),
@@ -154,6 +161,7 @@ type Given = {
   name?: string | undefined;
   trialDays: number | null;
   thresholds: readonly UsageThreshold[];
+  graceHours: number | null;
   prices: readonly PriceDraft[];
 };
 
@@ -161,7 +169,7 @@ type Given = {
 type Beside = { createdAt: Date; counted: ReadonlySet<string> };
 
 function offeredOf(kind: PlanKind, given: Given, { createdAt, counted }: Beside): Offered {
-  const { id: planId, version, name = planId, trialDays, thresholds } = given;
+  const { id: planId, version, name = planId, trialDays, thresholds, graceHours } = given;
   const prices = given.prices.map((draft) =>
     priceOf(draft, {
       id: `${kind}:${planId}:${version}:${draft.key}:${draft.currency}`,
@@ -171,7 +179,7 @@ function offeredOf(kind: PlanKind, given: Given, { createdAt, counted }: Beside)
       meterId: draft.meter !== null && counted.has(draft.meter) ? draft.meter : null,
     }),
   );
-  return { kind, planId, version, name, trialDays, thresholds, prices, archived: false };
+  return { kind, planId, version, name, trialDays, thresholds, graceHours, prices, archived: false };
 }
 
 function priceOf(

@@ -1,38 +1,60 @@
 import type { FieldError } from '../domain/errors.ts';
 import { problemOfMeter } from '../domain/meter-price.ts';
+import { instantWhere } from '../domain/simulate/civil-time.ts';
 import type { DatedRule } from '../domain/simulate/script.ts';
 import type { SimulationBody } from './simulations.ts';
 
 const EVER = new Date(0);
 
-/** The meters of a simulation as they count, by the reference that prices have to them: `external:` and their id. */
-export function rulesOf({ catalogue }: SimulationBody): ReadonlyMap<string, readonly DatedRule[]> {
+type Meter = SimulationBody['catalogue']['meters'][number];
+type Counting = Omit<Meter['versions'][number], 'effective_at'>;
+
+/**
+ * The meters of a simulation as they count, by the reference that prices have to them: `external:` and their id. `timeZone`
+ * is the customer's, in which the instants of their versions are read.
+ */
+export function rulesOf(
+  { catalogue }: SimulationBody,
+  timeZone: string,
+): ReadonlyMap<string, readonly DatedRule[]> {
   return new Map(
     catalogue.meters.map((meter) => [
       `external:${meter.id}`,
       [
-        {
-          meterId: `external:${meter.id}`,
-          version: 1,
-          tenantId: '',
-          eventName: meter.event_name,
-          aggregation: meter.aggregation,
-          property: meter.property ?? null,
-          factorProperty: meter.factor_property ?? null,
-          filters: meter.filters,
-          groupBy: meter.group_by,
-          bucket: meter.bucket,
-          rounding: meter.rounding,
-          effectiveAt: EVER,
-        },
+        ruleOf(meter, meter, 1, EVER),
+        ...meter.versions.map((version, n) =>
+          ruleOf(meter, version, n + 2, instantWhere(version.effective_at, timeZone)),
+        ),
       ],
     ]),
   );
 }
 
-/** Meters have names of their own, and each counts for one price of a plan that it fits. */
-export function checkMeters(body: SimulationBody, errors: FieldError[]): void {
-  const rules = rulesOf(body);
+function ruleOf(
+  { id, event_name: eventName }: Meter,
+  counting: Counting,
+  version: number,
+  effectiveAt: Date,
+): DatedRule {
+  return {
+    meterId: `external:${id}`,
+    version,
+    tenantId: '',
+    eventName,
+    aggregation: counting.aggregation,
+    property: counting.property ?? null,
+    factorProperty: counting.factor_property ?? null,
+    filters: counting.filters,
+    groupBy: counting.group_by,
+    bucket: counting.bucket,
+    rounding: counting.rounding,
+    effectiveAt,
+  };
+}
+
+/** Meters have names of their own, their versions follow each other, and each counts for one price of a plan that it fits. */
+export function checkMeters(body: SimulationBody, timeZone: string, errors: FieldError[]): void {
+  const rules = rulesOf(body, timeZone);
   const seen = new Set<string>();
   for (const [n, { id }] of body.catalogue.meters.entries()) {
     if (seen.has(id)) {
@@ -40,6 +62,14 @@ export function checkMeters(body: SimulationBody, errors: FieldError[]): void {
       errors.push({ path: `catalogue.meters[${n}].id`, code: 'duplicate', message });
     }
     seen.add(id);
+    for (const [later, version] of (rules.get(`external:${id}`) ?? []).entries())
+      errors.push(
+        ...tooEarly(
+          rules.get(`external:${id}`)?.[later - 1],
+          version,
+          `catalogue.meters[${n}].versions[${later - 1}]`,
+        ),
+      );
   }
   for (const list of ['plans', 'add_ons'] as const)
     for (const [n, { prices }] of body.catalogue[list].entries())
@@ -51,15 +81,22 @@ export function checkMeters(body: SimulationBody, errors: FieldError[]): void {
       );
 }
 
+/** No version counts from before the one in front of it. */
+function tooEarly(before: DatedRule | undefined, { effectiveAt }: DatedRule, path: string): FieldError[] {
+  if (!before || effectiveAt > before.effectiveAt) return [];
+  const message = `The version before it counts from ${before.effectiveAt.toISOString()} on; use a later instant.`;
+  return [{ path: `${path}.effective_at`, code: 'effective_at_too_early', message }];
+}
+
 type Priced = SimulationBody['catalogue']['plans'][number]['prices'];
 
 function problemsOf(prices: Priced, rules: ReturnType<typeof rulesOf>): FieldError[] {
   const used = new Map<string, number>();
   return prices.flatMap(({ meter, currency, terms }, index) => {
-    const [rule] = (meter === null ? undefined : rules.get(meter)) ?? [];
-    if (meter === null || !rule) return [];
+    const versions = meter === null ? undefined : rules.get(meter);
+    if (meter === null || !versions) return [];
     const path = `prices[${index}].meter`;
-    const problem = problemOfMeter(terms, rule);
+    const [problem] = versions.flatMap((rule) => problemOfMeter(terms, rule) ?? []);
     if (problem) return [{ ...problem, path }];
     const other = used.get(`${meter} ${currency}`);
     used.set(`${meter} ${currency}`, other ?? index);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { BILLING_REASONS, INVOICE_STATUSES } from '../domain/invoice.ts';
 import { STEP_NAMES, SUBSCRIPTION_STATUSES } from '../domain/subscription.ts';
 import { currencyIn, instantOut, moneyOut, timeZoneIn } from './common.ts';
+import { lineUsageOut } from './invoices.ts';
 import { simulatedMeterIn } from './meters.ts';
 import { addOnCreate, planCreate } from './plans.ts';
 import { handle, simulationAction, when } from './simulation-actions.ts';
@@ -38,7 +39,7 @@ const simulatedPlan = z
 
 const simulatedAddOn = z.strictObject({ id: called, ...addOnFields, name: addOnFields.name.optional() });
 
-const simulatedMeter = simulatedMeterIn(called);
+const simulatedMeter = simulatedMeterIn(called, when);
 
 export const simulationCreate = z
   .strictObject({
@@ -126,6 +127,7 @@ const simulatedLine = z.object({
   amount: moneyOut,
   period,
   proration: z.boolean(),
+  usage: lineUsageOut,
   trace: traceOut,
   explanation: z.array(z.string()).meta({ description: 'The same in sentences.' }),
 });
@@ -203,7 +205,7 @@ const simulatedSubscription = z.object({
   pending: z.array(simulatedLine).meta({ description: 'Lines that wait for its next invoice.' }),
   usage: z
     .array(z.object({ key: z.string(), quantity: z.string() }))
-    .meta({ description: 'What was used in the running period and is not billed yet.' }),
+    .meta({ description: 'What was used in the running period.' }),
 });
 
 const simulatedCreditNote = z.object({

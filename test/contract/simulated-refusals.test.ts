@@ -261,6 +261,7 @@ function gold(version: number): Offered {
     name: 'Gold',
     trialDays: null,
     thresholds: [],
+    graceHours: null,
     archived: false,
     prices: [price],
   };

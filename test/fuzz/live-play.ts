@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { type SimulationBody, simulationCreate } from '../../src/contract/simulations.ts';
 import { instantWhere } from '../../src/domain/simulate/civil-time.ts';
 import { dueOnClock } from '../../src/persistence/advance-clock.ts';
+import type { Tx } from '../../src/persistence/doors.ts';
 import { PaymentAttemptSchema } from '../../src/persistence/payments.ts';
-import { findRow } from '../../src/persistence/rows.ts';
+import { findRow, query } from '../../src/persistence/rows.ts';
 import type { Body } from './catalogues.ts';
 import { act, attach, type Played, type Refusal, TOKENS, Unplayable } from './live-actions.ts';
 import type { Life } from './live-compare.ts';
@@ -31,8 +33,9 @@ export async function playLive(stage: LiveStage, tenant: LiveTenant, body: Body)
   const timeZone = read.customer.time_zone ?? TENANT_TIME_ZONE;
   const until = instantWhere(read.until, timeZone);
   const actions = inOrder(read, timeZone);
-  await createCatalogue(send, body);
-  const clock = await openClock(stage, tenant, actions[0]?.at ?? until);
+  await createCatalogue(send, body, timeZone);
+  const isWatched = read.catalogue.meters.length > 0 && read.catalogue.plans.some(hasThresholds);
+  const clock = await openClock(stage, tenant, actions[0]?.at ?? until, isWatched);
   const customerId = await createCustomer(send, read, clock.id);
   const played: Played = { send, timeZone, ids: new Map(), customerId };
   const { payment_method: method } = read.customer;
@@ -47,6 +50,9 @@ export async function playLive(stage: LiveStage, tenant: LiveTenant, body: Body)
   return { life: await readLife(stage, tenant, played), refused };
 }
 
+const hasThresholds = ({ usage_thresholds: steps }: SimulationBody['catalogue']['plans'][number]) =>
+  steps !== undefined && steps.length > 0;
+
 type Dated = { at: Date; index: number; action: SimulationBody['timeline'][number] };
 
 function inOrder({ timeline }: SimulationBody, timeZone: string): Dated[] {
@@ -55,20 +61,28 @@ function inOrder({ timeline }: SimulationBody, timeZone: string): Dated[] {
     .sort((a, b) => a.at.getTime() - b.at.getTime() || a.index - b.index);
 }
 
-async function createCatalogue(send: Send, { catalogue = {} }: Body): Promise<void> {
+async function createCatalogue(send: Send, { catalogue = {} }: Body, timeZone: string): Promise<void> {
   const { plans = [], add_ons: addOns = [], meters = [] } = catalogue;
-  for (const { id, ...meter } of meters)
+  for (const { id, versions = [], ...meter } of meters) {
     expectOk(await send('POST', '/v1/meters', { ...meter, name: id, external_id: id }));
+    for (const { effective_at, ...version } of versions) {
+      const from = instantWhere(effective_at, timeZone).toISOString();
+      expectOk(await send('POST', `/v1/meters/external:${id}/versions`, { ...version, effective_at: from }));
+    }
+  }
   for (const versions of Map.groupBy(plans, ({ id }) => id).values()) {
     const sorted = versions.toSorted((a, b) => (a.version ?? 1) - (b.version ?? 1));
     for (const [n, { id, name, version = 1, ...plan }] of sorted.entries()) {
       if (version !== n + 1) throw new Unplayable(`plan ${id} has no version ${n + 1}`);
-      const { trial_days, usage_thresholds, prices } = plan;
+      const { trial_days, usage_thresholds, invoice_grace_hours, prices } = plan;
       const created = { ...plan, name: name ?? id, external_id: id };
       const [path, body] =
         n === 0
           ? ['/v1/plans', created]
-          : [`/v1/plans/external:${id}/versions`, { trial_days, usage_thresholds, prices }];
+          : [
+              `/v1/plans/external:${id}/versions`,
+              { trial_days, usage_thresholds, invoice_grace_hours, prices },
+            ];
       expectOk(await send('POST', path, body));
     }
   }
@@ -92,8 +106,11 @@ const POLL_MS = 40;
 /** A timeline of years takes seconds; whatever takes this long does not move any more. */
 const PATIENCE_MS = 300_000;
 
-/** The time of one life. `reach` comes back when everything that is due by then has happened. */
-async function openClock(stage: LiveStage, { tenantId, send }: LiveTenant, now: Date) {
+/**
+ * The time of one life. `reach` comes back when everything that is due by then has happened; with `isWatched` somebody
+ * looks at thresholds as well, which takes a second.
+ */
+async function openClock(stage: LiveStage, { tenantId, send }: LiveTenant, now: Date, isWatched: boolean) {
   const clock = expectOk(await send('POST', '/v1/test_clocks', { now: now.toISOString() }));
   const id = String(clock['id']);
   let reached = now;
@@ -101,6 +118,7 @@ async function openClock(stage: LiveStage, { tenantId, send }: LiveTenant, now: 
   /** What an action set off goes on by itself for a moment: a nudge is on its way, a charge is being made. */
   const isQuiet = () =>
     stage.database.withTenant(tenantId, async (tx) => {
+      if (isWatched && !(await isLookedAt(tx, tenantId))) return false;
       const due = await dueOnClock(tx, id, reached);
       // What came late for a subscription that has ended is looked at when the clock goes on.
       const now = due.filter(({ kind }) => kind !== 'late_usage');
@@ -125,6 +143,21 @@ async function openClock(stage: LiveStage, { tenantId, send }: LiveTenant, now: 
       await eventually(isQuiet, `everything of ${at.toISOString()} has happened`);
     },
   };
+}
+
+/** Whether sub-totals have seen every event, and thresholds were looked at: then whatever follows has been noted. */
+async function isLookedAt(tx: Tx, tenantId: string): Promise<boolean> {
+  const [seen] = await query<{ isBehind: boolean }>(
+    tx,
+    sql`select exists (select from usage_touched where tenant_id = ${tenantId})
+        or exists (
+          select from meter_versions v left join usage_rollup_states st on st.meter_id = v.meter_id and st.meter_version = v.version
+          where v.tenant_id = ${tenantId} and (st.meter_id is null or st.built_to is not null
+            or exists (select from usage_events e where e.tenant_id = v.tenant_id and not pg_visible_in_snapshot(e.ingest_xid, st.snapshot))
+            or exists (select from usage_voids x where x.tenant_id = v.tenant_id and not pg_visible_in_snapshot(x.voided_xid, st.snapshot)))
+        ) as "isBehind"`,
+  );
+  return seen?.isBehind === false;
 }
 
 async function eventually(isIt: () => Promise<boolean>, what: string): Promise<void> {

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { presentMoney } from '../../src/contract/common.ts';
-import type { invoiceOut } from '../../src/contract/invoices.ts';
+import { type invoiceOut, presentLineUsage } from '../../src/contract/invoices.ts';
 import type { subscriptionOut } from '../../src/contract/subscriptions.ts';
 import { presentTrace } from '../../src/contract/traces.ts';
 import { formatUnitPrice } from '../../src/domain/money.ts';
@@ -10,6 +10,7 @@ import { CustomerBalanceSchema } from '../../src/persistence/balances.ts';
 import { CreditNoteSchema, creditNoteLinesOf } from '../../src/persistence/credit-notes.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
 import { EventSchema } from '../../src/persistence/events.ts';
+import { MeterSchema } from '../../src/persistence/meters.ts';
 import { waitingRows } from '../../src/persistence/pending-items.ts';
 import { PlanSchema, PriceSchema } from '../../src/persistence/plans.ts';
 import { findRows } from '../../src/persistence/rows.ts';
@@ -44,15 +45,22 @@ type InvoiceSeen = z.infer<typeof invoiceOut>;
 type SubscriptionSeen = z.infer<typeof subscriptionOut>;
 
 /** What ids of the real stack are called in the timeline. */
-type Words = { names: ReadonlyMap<string, string>; plans: Map<string, string>; prices: Map<string, Price> };
+type Words = {
+  names: ReadonlyMap<string, string>;
+  plans: Map<string, string>;
+  prices: Map<string, Price>;
+  meters: Map<string, string>;
+};
 
 async function wordsOf(tx: Tx, names: ReadonlyMap<string, string>): Promise<Words> {
   const plans = await findRows(tx, PlanSchema, {});
   const prices = await findRows(tx, PriceSchema, {});
+  const meters = await findRows(tx, MeterSchema, {});
   return {
     names,
     plans: new Map(plans.map(({ id, externalId }) => [id, externalId ?? id])),
     prices: new Map(prices.map((price) => [price.id, price])),
+    meters: new Map(meters.map(({ id, externalId }) => [id, `external:${externalId}`])),
   };
 }
 
@@ -139,7 +147,7 @@ function sayInvoice(words: Words, invoice: InvoiceSeen): Life['invoices'][number
     billing_reason,
     period,
     lines: (invoice.lines ?? []).map((line) => {
-      const { description, quantity, unit_amount, amount, period: stretch, proration, trace } = line;
+      const { description, quantity, unit_amount, amount, period: stretch, proration, usage, trace } = line;
       return {
         description,
         ...saidOf(words, line.price),
@@ -148,6 +156,7 @@ function sayInvoice(words: Words, invoice: InvoiceSeen): Life['invoices'][number
         amount,
         period: stretch,
         proration,
+        usage: sayUsage(words, usage),
         trace,
       };
     }),
@@ -172,6 +181,11 @@ function saidOf({ prices, plans }: Words, priceId: string | null): Pick<Line, 'k
   return { key: price?.key ?? null, plan: price ? (plans.get(price.planId) ?? price.planId) : null };
 }
 
+/** A meter under the name that prices of the body give it. */
+function sayUsage({ meters }: Words, usage: Line['usage']): Line['usage'] {
+  return usage && { ...usage, meter: meters.get(usage.meter) ?? usage.meter };
+}
+
 function sayPending(words: Words, row: PendingItem, currency: string): Line {
   return {
     description: row.description,
@@ -181,6 +195,7 @@ function sayPending(words: Words, row: PendingItem, currency: string): Line {
     amount: presentMoney(row.amount, currency),
     period: { start: row.periodStart.toISOString(), end: row.periodEnd.toISOString() },
     proration: row.proration,
+    usage: sayUsage(words, presentLineUsage(row)),
     trace: presentTrace(row.trace),
   };
 }

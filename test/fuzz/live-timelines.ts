@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Body } from './catalogues.ts';
+import type { Body, PlanIn } from './catalogues.ts';
 import { rarely } from './catalogues.ts';
 import { rawMetering, withMeters } from './metered-timelines.ts';
 import { timeline } from './timelines.ts';
@@ -31,6 +31,11 @@ const troubles = fc.record({
   endAction: rarely(fc.constantFrom('cancel', 'unpaid', 'pause', 'leave_past_due'), 3),
   behavior: rarely(fc.constantFrom('default_active', 'error_if_incomplete', 'default_incomplete'), 6),
   atTrialEnd: rarely(fc.constantFrom('pause', 'cancel'), 4),
+  /** Of each plan that says it for itself. */
+  planGraceHours: rarely(
+    fc.array(rarely(fc.integer({ min: 0, max: 60 }), 2), { minLength: 4, maxLength: 4 }),
+    5,
+  ),
   second: rarely(fc.integer({ min: 1, max: 900 }), 5),
 });
 type Troubles = typeof troubles extends fc.Arbitrary<infer T> ? T : never;
@@ -42,7 +47,7 @@ export const liveTimeline: fc.Arbitrary<Body> = fc
 type Action = Body['timeline'][number];
 
 function withTroubles(body: Body, more: Troubles): Body {
-  const [first] = body.timeline;
+  const first = body.timeline.find(({ action }) => action === 'subscribe');
   const isMetered = (body.catalogue?.meters ?? []).length > 0;
   const startsAt = Date.parse(first?.at ?? body.until);
   const until = Math.min(Date.parse(body.until), startsAt + more.days * DAY_MS);
@@ -55,13 +60,19 @@ function withTroubles(body: Body, more: Troubles): Body {
     .filter((action) => Date.parse(action.at) <= until)
     .sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   const { balance: _, ...customer } = body.customer ?? {};
+  const { plans = [], ...catalogue } = body.catalogue ?? {};
   return {
     ...body,
+    catalogue: { ...catalogue, plans: plans.map((plan, n) => withGrace(plan, more.planGraceHours?.[n])) },
     customer: { ...customer, payment_method: more.method ?? 'succeeds' },
     tenant: { ...body.tenant, ...settings(more) },
     timeline,
     until: iso(until),
   };
+}
+
+function withGrace(plan: PlanIn, hours: number | null | undefined): PlanIn {
+  return hours === null || hours === undefined ? plan : { ...plan, invoice_grace_hours: hours };
 }
 
 function settings({ graceHours, endAction }: Troubles): NonNullable<Body['tenant']> {

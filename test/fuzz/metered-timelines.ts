@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Body, PlanIn } from './catalogues.ts';
 import { rarely } from './catalogues.ts';
+import { dayAfter, dayOf } from './naive-calendar.ts';
 import { timeline } from './timelines.ts';
 
 /**
@@ -28,6 +29,24 @@ const extra = fc.record({
   region: fc.constantFrom('eu', 'us', 'jp'),
 });
 
+/** A second subscription that counts only what names it, and what it uses. */
+const other = fc.record({
+  part: fc.nat({ max: 700 }),
+  used: fc.array(fc.record({ part: fc.nat({ max: 999 }), amount: fc.nat({ max: 9_999 }) }), {
+    minLength: 1,
+    maxLength: 4,
+  }),
+});
+
+/** How the meter of what adds up counts from some instant or from the start of a month on. */
+const newVersion = fc.record({
+  aggregation: fc.constantFrom(...AGGREGATIONS),
+  digits: rarely(fc.integer({ min: -1, max: 1 }), 3),
+  bucket: rarely(fc.constantFrom('hour' as const, 'day' as const), 6),
+  months: rarely(fc.integer({ min: 1, max: 5 }), 2),
+  part: fc.nat({ max: 999 }),
+});
+
 export const rawMetering = fc.record({
   aggregation: fc.constantFrom(...AGGREGATIONS),
   bucket: rarely(fc.constantFrom('hour' as const, 'day' as const), 4),
@@ -42,6 +61,12 @@ export const rawMetering = fc.record({
   corrections: fc.array(correction, { maxLength: 4 }),
   extra: fc.array(extra, { maxLength: 9 }),
   tail: fc.boolean(),
+  /** What had been used before a start in the past was asked for. */
+  early: fc.array(fc.nat({ max: 9_999 }), { maxLength: 3 }),
+  other: rarely(other, 4),
+  version: rarely(newVersion, 3),
+  /** Which events name the subscription that counts them anyway. */
+  named: rarely(fc.integer({ min: 1, max: 3 }), 4),
   endsAfterDays: rarely(fc.integer({ min: 20, max: 150 }), 2),
 });
 type RawMetering = typeof rawMetering extends fc.Arbitrary<infer T> ? T : never;
@@ -74,18 +99,25 @@ export function withMeters(body: Body, raw: RawMetering): Body {
   const begins = Date.parse(body.timeline[0]?.at ?? body.until);
   const ends = raw.endsAfterDays === null ? [] : [endOf(begins, raw.endsAfterDays)];
   const used = raw.extra.map((one) => useOf(begins, one));
+  const besides = raw.other ? otherLife(body, begins, raw.other) : [];
   const timeline = [...body.timeline, ...used, ...ends].flatMap((action): Action[] => {
     if (action.action !== 'use') return [action];
     sent += 1;
-    return [eventOf(action, sent, raw.lateDays[sent % raw.lateDays.length] ?? 0)];
+    const event = eventOf(action, sent, raw.lateDays[sent % raw.lateDays.length] ?? 0);
+    return [raw.named !== null && sent % raw.named === 0 ? { ...event, subscription: 'main' } : event];
   });
+  timeline.push(...besides, ...earlyEvents(body, begins, raw));
   const events = timeline.filter((action): action is Sent => action.action === 'event');
   const tail = raw.tail ? events.slice(-3).map((event, n) => trailing(event, n)) : [];
   const corrected = raw.corrections.flatMap((one) => correctionOf([...events, ...tail], one));
   const until = Date.parse(body.until);
   return {
     ...body,
-    catalogue: { ...catalogue, plans: plans.map(metered), meters: metersOf(raw) },
+    catalogue: {
+      ...catalogue,
+      plans: plans.map(metered),
+      meters: metersOf(raw, versionsOf(body, begins, raw)),
+    },
     tenant: {
       ...body.tenant,
       ...(raw.lateWindowDays === null ? {} : { late_window_days: raw.lateWindowDays }),
@@ -96,19 +128,86 @@ export function withMeters(body: Body, raw: RawMetering): Body {
   };
 }
 
-function metersOf({ aggregation, bucket, rounding, onlyEurope }: RawMetering) {
-  const property =
-    aggregation === 'count' ? {} : { property: aggregation === 'unique_count' ? 'region' : 'amount' };
+type MeterIn = NonNullable<NonNullable<Body['catalogue']>['meters']>[number];
+type Versions = NonNullable<MeterIn['versions']>;
+
+/** What an aggregation looks at. */
+function lookingAt(aggregation: MeterIn['aggregation']) {
+  return {
+    ...(aggregation === 'count' ? {} : { property: aggregation === 'unique_count' ? 'region' : 'amount' }),
+    ...(aggregation === 'sum_product' ? { factor_property: 'factor' } : {}),
+  };
+}
+
+/** A date is the local midnight at which a period may begin. */
+function versionsOf(body: Body, begins: number, { version }: RawMetering): Versions {
+  if (version === null) return [];
+  const { aggregation, digits, bucket, months, part } = version;
+  const zone = body.customer?.time_zone ?? 'UTC';
+  const effective_at =
+    months === null
+      ? iso(begins + Math.floor((part / 1_000) * SPREAD_DAYS * DAY_MS))
+      : iso(dayAfter(dayOf(begins, zone), { unit: 'month', count: 1 }, months) * DAY_MS).slice(0, 10);
+  const rounding = digits === null ? null : { mode: 'ceil' as const, digits };
+  return [{ aggregation, ...lookingAt(aggregation), bucket, rounding, effective_at }];
+}
+
+function earlyEvents(body: Body, begins: number, { early }: RawMetering): Action[] {
+  const [first] = body.timeline;
+  if (first?.action !== 'subscribe' || first.start_at === undefined) return [];
+  const back = begins - Date.parse(first.start_at);
+  if (back <= 0) return [];
+  return early.map((amount, n) => ({
+    at: iso(begins - 1_000 + n),
+    action: 'event',
+    idempotency_key: `early ${n}`,
+    event_name: 'used',
+    timestamp: iso(begins - 1_000 - Math.floor((back * amount) / 10_000)),
+    properties: { amount: (amount / 100).toFixed(2), factor: 2, region: 'eu' },
+  }));
+}
+
+/** Another subscription of the same plan some weeks later, with events of its own, and one of before it was there. */
+function otherLife(body: Body, begins: number, { part, used }: NonNullable<RawMetering['other']>): Action[] {
+  const first = body.timeline[0];
+  if (first?.action !== 'subscribe') return [];
+  const at = begins + Math.floor((part / 1_000) * SPREAD_DAYS * DAY_MS) + 5_003;
+  const { plan, items } = first;
+  const name = 'other';
+  return [
+    {
+      at: iso(at),
+      action: 'subscribe',
+      subscription: name,
+      plan,
+      usage_scope: 'subscription',
+      ...(items ? { items } : {}),
+    },
+    ...used.map(({ part: spot, amount }, n): Action => {
+      const usedAt = at + Math.floor((spot / 1_000) * SPREAD_DAYS * DAY_MS) + 61_013 + n;
+      return {
+        at: iso(usedAt),
+        action: 'event',
+        subscription: name,
+        idempotency_key: `other ${n}`,
+        event_name: n % 3 === 2 ? 'happened' : 'used',
+        properties: { amount: (amount / 100).toFixed(2), factor: 1 + (n % 3), region: 'eu' },
+      };
+    }),
+  ];
+}
+
+function metersOf({ aggregation, bucket, rounding, onlyEurope }: RawMetering, versions: Versions): MeterIn[] {
   return [
     {
       id: 'usage',
       event_name: 'used',
       aggregation,
-      ...property,
-      ...(aggregation === 'sum_product' ? { factor_property: 'factor' } : {}),
+      ...lookingAt(aggregation),
       ...(onlyEurope ? { filters: [{ property: 'region', values: ['eu', 'jp'] }] } : {}),
       ...(bucket ? { bucket } : {}),
       ...(rounding ? { rounding } : {}),
+      ...(versions.length > 0 ? { versions } : {}),
     },
     {
       id: 'events',
@@ -120,8 +219,7 @@ function metersOf({ aggregation, bucket, rounding, onlyEurope }: RawMetering) {
   ];
 }
 
-/** Thresholds are looked at when sub-totals are, which a life that is compared does not wait for. */
-function metered({ usage_thresholds: _, ...plan }: PlanIn): PlanIn {
+function metered(plan: PlanIn): PlanIn {
   return {
     ...plan,
     prices: plan.prices.map((price) =>

@@ -3,7 +3,8 @@ import type { SimulationBody } from '../../src/contract/simulations.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { atWallTime, DAY, wallTime } from './naive-calendar.ts';
 import { change, onceLine } from './naive-change.ts';
-import { close, counted, lateLines, tell } from './naive-events.ts';
+import { counted, isTouched } from './naive-counts.ts';
+import { close, lateLines, tell } from './naive-events.ts';
 import { bill, pay } from './naive-invoices.ts';
 import { type Item, type Lines, type Sub, Unclear, zero } from './naive-life.ts';
 import type { PriceBody } from './naive-prices.ts';
@@ -22,7 +23,7 @@ export function isAllowed(world: World, action: SimulationAction, at: number): b
     case 'event':
     case 'amend_event':
     case 'deprecate_event':
-      return tell(world, action, at);
+      return hear(world, action, at);
     case 'void':
     case 'mark_uncollectible':
       throw new Unclear('the naive model takes nothing back');
@@ -82,6 +83,19 @@ export function isAllowed(world: World, action: SimulationAction, at: number): b
   }
 }
 
+/** What was said of an event, and the thresholds that it reaches; saying the same once more reaches none. */
+function hear(
+  world: World,
+  said: Of<'event'> | Of<'amend_event'> | Of<'deprecate_event'>,
+  at: number,
+): boolean {
+  const { words } = world;
+  if (!tell(world, said, at)) return false;
+  for (const sub of world.subs)
+    if (world.words > words && isTouched(world, sub, said)) billThreshold(world, sub, at);
+  return true;
+}
+
 function subscribe(world: World, asked: Of<'subscribe'>, at: number): boolean {
   const { body, subs, books } = world;
   const sold = body.catalogue.plans.find(({ id }) => id === asked.plan);
@@ -93,6 +107,7 @@ function subscribe(world: World, asked: Of<'subscribe'>, at: number): boolean {
     status: 'scheduled',
     states: [],
     plan: asked.plan,
+    usageScope: asked.usage_scope,
     zone,
     basis: asked.proration_basis,
     calendar: asked.billing_cycle === 'calendar',
@@ -110,7 +125,7 @@ function subscribe(world: World, asked: Of<'subscribe'>, at: number): boolean {
     netDays: asked.collection_method === 'send_invoice' ? (asked.net_days ?? 30) : null,
     items: itemsOf(body, asked),
     used: new Map(),
-    counts: (item, stretch) => counted(world, item, stretch),
+    counts: (item, stretch) => counted(world, sub, item, stretch),
     closes: (closed) => close(world, sub, closed),
     closed: [],
     late: () => (world.metered.has(sub) ? lateLines(world, sub) : []),
@@ -124,7 +139,7 @@ function subscribe(world: World, asked: Of<'subscribe'>, at: number): boolean {
   // What is charged once waits for the first invoice, and a trial does not put that off.
   sub.pending = (asked.once ?? []).map(({ add_on }) => onceLine(sub, onceIn(body, add_on), startsAt));
   if (startsAt > at) enter(sub, 'scheduled', at);
-  else bill(books, sub, at, liveThrough(sub, startsAt, at), true);
+  else bill(books, sub, at, liveThrough(sub, startsAt, at), 'last');
   return true;
 }
 
@@ -244,7 +259,7 @@ function cancel(world: World, sub: Sub, asked: Of<'cancel'>, at: number): boolea
   if (asked.mode === 'now') {
     const how = { credit: asked.credit === 'prorate', dayToo: 'always' as const };
     const hadBegun = sub.status !== 'scheduled';
-    bill(world.books, sub, at, finish(sub, at, 'canceled', how), hadBegun);
+    bill(world.books, sub, at, finish(sub, at, 'canceled', how), hadBegun ? 'last' : 'usual');
     return true;
   }
   const when = asked.mode === 'at' ? Date.parse(asked.cancel_at ?? '') : whenOf(sub, 'period_end', at);

@@ -1,11 +1,11 @@
 import type { SimulationAction } from '../../src/contract/simulation-actions.ts';
-import { Decimal } from '../../src/domain/money.ts';
-import { DAY, type Stretch } from './naive-calendar.ts';
-import { type Closed, type Item, type Lines, newFee, type Sub, Unclear, zero } from './naive-life.ts';
-import { amountOf, type Used } from './naive-prices.ts';
+import { DAY } from './naive-calendar.ts';
+import { counted, nameOf, seenIn } from './naive-counts.ts';
+import { type Closed, type Lines, newFee, type Sub, Unclear } from './naive-life.ts';
+import { amountOf } from './naive-prices.ts';
 import { isLive, type World } from './naive-world.ts';
 
-/** Events of use, what meters make of them, and what arrives late (billing rules 19b and 29), as simply as it can be said. */
+/** Events of use, and what arrives late of them (billing rule 29), as simply as it can be said. */
 
 type Of<Name extends SimulationAction['action']> = Extract<SimulationAction, { action: Name }>;
 
@@ -13,6 +13,8 @@ type Of<Name extends SimulationAction['action']> = Extract<SimulationAction, { a
 export type Told = {
   key: string;
   name: string;
+  /** The subscription that it names. */
+  subscription: string | null;
   at: number;
   properties: Record<string, string | number | boolean>;
   from: number;
@@ -39,12 +41,14 @@ export function tell(
     for (const one of known) one.until = Math.min(one.until, world.words);
     return true;
   }
-  if (said.subscription !== undefined) throw new Unclear('an event of one subscription alone');
+  const { subscription = null } = said;
+  if (subscription !== null && !world.subs.some((sub) => sub.name === subscription)) return false;
   const at = Date.parse(said.timestamp ?? said.at);
   const { idempotency_key: key, event_name: name, properties = {} } = said;
   const isSame = (other: Told) =>
     other.name === name &&
     other.at === at &&
+    other.subscription === subscription &&
     Object.keys(other.properties).length === Object.keys(properties).length &&
     Object.entries(properties).every(([property, value]) => other.properties[property] === value);
   if (said.action === 'amend_event' && last?.until === Infinity && isSame(last)) return true;
@@ -53,94 +57,9 @@ export function tell(
   if (said.action === 'event' && first) return isSame(first);
   world.words += 1;
   for (const one of known) one.until = Math.min(one.until, world.words);
-  world.told.push({ key, name, at, properties, from: world.words, until: Infinity });
+  world.told.push({ key, name, subscription, at, properties, from: world.words, until: Infinity });
   return true;
 }
-
-const meterOf = ({ body }: World, { price }: Pick<Item, 'price'>) =>
-  body.catalogue.meters.find(({ id }) => price.meter === `external:${id}`);
-
-type Meter = NonNullable<ReturnType<typeof meterOf>>;
-const text = (one: Told, name = '') => String(one.properties[name] ?? '');
-const number = (one: Told, name = '') =>
-  /^-?\d+(\.\d+)?$/.test(text(one, name)) ? new Decimal(text(one, name)) : null;
-
-/** The events that count, in the order of time, each with what it is worth. */
-function fittingIn(world: World, meter: Meter, stretch: Stretch): { one: Told; value: Decimal }[] {
-  const worth = (one: Told) => {
-    if (meter.aggregation === 'count' || meter.aggregation === 'unique_count') return new Decimal(1);
-    const value = number(one, meter.property);
-    if (meter.aggregation !== 'sum_product') return value;
-    return value && number(one, meter.factor_property)?.times(value);
-  };
-  return countedNow(world, meter.event_name, stretch)
-    .filter((one) => meter.filters.every(({ property, values }) => values.includes(text(one, property))))
-    .sort((a, b) => a.at - b.at)
-    .flatMap((one) => {
-      const value = worth(one);
-      return value ? [{ one, value }] : [];
-    });
-}
-
-/** What a count saw: how many events, and what they came to. */
-function seenIn(world: World, item: Pick<Item, 'price'>, stretch: Stretch): string {
-  const meter = meterOf(world, item);
-  const events = meter ? fittingIn(world, meter, stretch).length : 0;
-  return JSON.stringify([events, counted(world, item, stretch)]);
-}
-
-/** What a meter counted in a stretch by what is known now: each group or event that is priced. Null: no meter counts. */
-export function counted(world: World, item: Pick<Item, 'price'>, stretch: Stretch): Used[] | null {
-  const meter = meterOf(world, item);
-  if (!meter) return null;
-  if (meter.bucket) throw new Unclear('hours and days that are priced alone');
-  const { model } = item.price.terms;
-  const fitting = fittingIn(world, meter, stretch);
-  const region = (one: Told) => text(one, 'region');
-  if (model === 'percentage')
-    return fitting.map(({ one, value }) => ({
-      at: one.at,
-      quantity: value,
-      properties: { region: region(one) },
-    }));
-  const groups = Map.groupBy(fitting, ({ one }) => (model === 'matrix' ? region(one) : ''));
-  return [...groups].map(([group, own]) => ({
-    at: stretch.start,
-    quantity: rounded(
-      aggregated(
-        meter.aggregation,
-        own.map(({ value }) => value),
-        own.map(({ one }) => text(one, meter.property)),
-      ),
-      meter.rounding,
-    ),
-    properties: { region: group },
-  }));
-}
-
-function aggregated(how: string, values: readonly Decimal[], texts: readonly string[]): Decimal {
-  const [first = zero] = values;
-  if (how === 'unique_count') return new Decimal(new Set(texts).size);
-  if (how === 'latest') return values.at(-1) ?? zero;
-  if (how === 'max') return values.reduce((a, b) => (b.gt(a) ? b : a), first);
-  if (how === 'min') return values.reduce((a, b) => (b.lt(a) ? b : a), first);
-  return values.reduce((a, b) => a.plus(b), zero);
-}
-
-function rounded(
-  quantity: Decimal,
-  how: { mode: 'round' | 'ceil' | 'floor'; digits: number } | null,
-): Decimal {
-  if (!how) return quantity;
-  const step = new Decimal(10).pow(-how.digits);
-  const steps = quantity.div(step);
-  return (how.mode === 'ceil' ? steps.ceil() : how.mode === 'floor' ? steps.floor() : steps.round()).times(
-    step,
-  );
-}
-
-const countedNow = ({ told }: World, name: string, { start, end }: Stretch) =>
-  told.filter((one) => one.name === name && one.until === Infinity && one.at >= start && one.at < end);
 
 /** Remembers what was billed of a stretch, and what was known then. */
 export function close(
@@ -148,7 +67,7 @@ export function close(
   sub: Sub,
   closed: Pick<Closed, 'item' | 'stretch' | 'part' | 'billed'>,
 ): void {
-  const seen = seenIn(world, closed.item, closed.stretch);
+  const seen = seenIn(world, sub, closed.item, closed.stretch);
   sub.closed.push({
     ...closed,
     seen,
@@ -162,7 +81,7 @@ export function close(
 const changed = (world: World, { item, stretch, known }: Closed) =>
   world.told.some(
     (one) =>
-      one.name === meterOf(world, item)?.event_name &&
+      one.name === nameOf(world, item) &&
       one.at >= stretch.start &&
       one.at < stretch.end &&
       (one.from > known || (one.until > known && one.until < Infinity)),
@@ -173,18 +92,27 @@ export function lateLines(world: World, sub: Sub): Lines {
   return sub.closed.flatMap((closed) => {
     if (closed.isDone || !changed(world, closed)) return [];
     const { item, stretch, part, seen: before } = closed;
-    const used = counted(world, item, stretch) ?? [];
-    const total = amountOf(item.price, item.quantity, used, part);
+    const by = counted(world, sub, item, stretch);
+    const total = amountOf(item.price, item.quantity, by?.used ?? [], part, by?.apart);
     const amount = total.minus(closed.billed);
-    const seen = seenIn(world, item, stretch);
+    const seen = seenIn(world, sub, item, stretch);
     // Whatever no meter counts is not known, and looked at again.
     if (amount.isZero() && before === seen) return [];
-    if (sub.items.some(({ price }) => price.terms.model === 'minimum_commitment'))
-      throw new Unclear('what is late for a stretch that is committed to');
+    if (isCommitted(world, sub, closed)) throw new Unclear('what is late for a stretch that is committed to');
     Object.assign(closed, { billed: total, seen, known: world.words, looked: world.now });
-    return [{ line: newFee(sub, item, amount, stretch, part.whole).line, fee: null }];
+    return [{ line: newFee(sub, item, amount, stretch, part.whole, by).line, fee: null }];
   });
 }
+
+/** Whether a commitment that has just ended was for that time as well: what was spent on it was counted a moment ago. */
+const isCommitted = ({ now }: World, { billed }: Sub, { stretch }: Closed) =>
+  billed.some(
+    ({ price, line }) =>
+      price.terms.model === 'minimum_commitment' &&
+      line.end === now &&
+      line.start <= stretch.start &&
+      line.end >= stretch.end,
+  );
 
 export const isMetered = (sub: Sub) => sub.items.some(({ price }) => price.meter !== null);
 
@@ -194,7 +122,7 @@ const over = (world: World, { stretch }: Closed) => stretch.end + lateWindow(wor
 export function forget(world: World): void {
   for (const { closed } of world.subs) {
     const billedAt = Math.max(...closed.map(({ closedAt }) => closedAt));
-    for (const one of closed) if (over(world, one) <= billedAt) one.isDone = true;
+    for (const one of closed) if (over(world, one) <= billedAt && !changed(world, one)) one.isDone = true;
   }
 }
 

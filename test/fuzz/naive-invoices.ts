@@ -14,10 +14,17 @@ export function wait(books: Books, sub: Sub, lines: Lines, at: number): void {
   sub.pending.push(...payBack(books, lines, at));
 }
 
-/** One invoice of these lines and of all that waited. */
-export function bill(books: Books, sub: Sub, at: number, fresh: Lines, last = false): void {
-  const late = fresh.length > 0 || last ? sub.late() : [];
-  if (fresh.length === 0 && !(last && sub.pending.length + late.length > 0)) return;
+/** One invoice of these lines, of all that waited, and of what came late; the `last` one also of those alone. */
+export function bill(
+  books: Books,
+  sub: Sub,
+  at: number,
+  fresh: Lines,
+  how: 'usual' | 'last' | 'without what is late' = 'usual',
+): void {
+  const takesLate = how === 'last' || (how === 'usual' && fresh.length > 0);
+  const late = takesLate ? sub.late() : [];
+  if (fresh.length === 0 && !(how === 'last' && sub.pending.length + late.length > 0)) return;
   const lines = [...sub.pending, ...payBack(books, [...fresh, ...late], at)];
   sub.pending = [];
   if (lines.length === 0) return;

@@ -10,7 +10,14 @@ import { amountOf, type Part, type PriceBody, type Used, usedIn } from './naive-
 /** Something the billing rules leave open: such a timeline is not compared. */
 export class Unclear extends Error {}
 
-export type Line = { key: string; amount: Decimal; start: number; end: number };
+/** `counted`: of how many events, and by which version of its meter. */
+export type Line = {
+  key: string;
+  amount: Decimal;
+  start: number;
+  end: number;
+  counted?: { events: number; version: number };
+};
 export type Invoice = {
   subscription: string;
   at: number;
@@ -47,6 +54,9 @@ export type Item = {
   instalments: Decimal;
 };
 
+/** What a meter made of a stretch: how many events, and what is priced; `apart` when each is priced alone. */
+export type Counted = { used: Used[]; apart: boolean; events: number; version: number };
+
 /** A stretch that a meter counted, with what was billed of it and what was known when that was done. */
 export type Closed = {
   item: Item;
@@ -76,6 +86,8 @@ export type Sub = {
   status: string;
   states: { status: string; from: number; to: number | null }[];
   plan: string;
+  /** Whose events it counts: the customer's, or only those that name it. */
+  usageScope: 'customer' | 'subscription';
   zone: string;
   basis: 'day' | 'second';
   calendar: boolean;
@@ -96,7 +108,7 @@ export type Sub = {
   items: Item[];
   used: Map<string, Used[]>;
   /** What meters counted of a stretch; null where none counts. */
-  counts: (item: Item, stretch: Stretch) => Used[] | null;
+  counts: (item: Item, stretch: Stretch) => Counted | null;
   /** Remembers what was billed of such a stretch. */
   closes: (closed: Pick<Closed, 'item' | 'stretch' | 'part' | 'billed'>) => void;
   closed: Closed[];
@@ -119,10 +131,18 @@ const money = (amounts: Decimal[]) => amounts.reduce((sum, amount) => sum.plus(a
 /** What a decision comes to, before it is known where it goes. */
 export type Lines = { line: Line; fee: Fee | null }[];
 
-export function newFee(sub: Sub, item: Item, amount: Decimal, stretch: Stretch, wholeUnits: number): Fee {
+export function newFee(
+  sub: Sub,
+  item: Item,
+  amount: Decimal,
+  stretch: Stretch,
+  wholeUnits: number,
+  by: Counted | null = null,
+): Fee {
   const { key, price, quantity } = item;
+  const counted = by && { counted: { events: by.events, version: by.version } };
   const fee = {
-    line: { key, amount, ...stretch },
+    line: { key, amount, ...stretch, ...counted },
     price,
     quantity,
     wholeUnits,
@@ -167,21 +187,23 @@ export function closeArrears(sub: Sub, item: Item, t: number, dayToo: DayToo = '
   const part = { units: unitsOf(sub, paid), whole: wholeUnits };
   item.from = t;
   const metered = sub.counts(item, stretch);
-  const used = metered ?? usedIn(sub.used.get(item.key) ?? [], stretch);
-  let amount = amountOf(price, item.quantity, used, part);
+  const used = metered?.used ?? usedIn(sub.used.get(item.key) ?? [], stretch);
+  let amount = amountOf(price, item.quantity, used, part, metered?.apart);
   if (price.terms.model === 'minimum_commitment')
     amount = Decimal.max(0, amount.minus(spentIn(sub, item, stretch)));
   amount = Decimal.max(0, amount.minus(item.instalments));
+  if (metered) sub.closes({ item: { ...item }, stretch, part, billed: amount.plus(item.instalments) });
   item.instalments = zero;
-  if (metered) sub.closes({ item: { ...item }, stretch, part, billed: amount });
-  const fee = newFee(sub, item, amount, stretch, wholeUnits);
+  const fee = newFee(sub, item, amount, stretch, wholeUnits, metered);
   return [{ line: fee.line, fee: null }];
 }
 
 /** The amounts of the subscription's other lines whose period lies in the stretch, net of credits. */
-function spentIn(sub: Sub, { key }: Item, { start, end }: Stretch): Decimal {
+function spentIn(sub: Sub, { key, end: periodEnd }: Item, { start, end }: Stretch): Decimal {
   const others = sub.billed.filter(({ line }) => line.key !== key && line.start >= start);
-  if (others.some(({ line, until }) => line.start < end && until > end))
+  // Also one that ended early was not for this period alone.
+  const isLonger = ({ line, until }: Fee) => until > end || line.end > (periodEnd ?? end);
+  if (others.some((fee) => fee.line.start < end && isLonger(fee)))
     throw new Unclear('a fee reaches beyond the stretch that is committed to');
   const inside = others.filter(({ until }) => until <= end);
   return money(inside.map(({ line, credited }) => line.amount.minus(credited)));

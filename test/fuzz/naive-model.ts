@@ -99,14 +99,14 @@ function overdueAt(world: World, sub: Sub): number | null {
 const ENDS = { credit: false, dayToo: 'begun' } as const;
 
 function step(world: World, sub: Sub, at: number): void {
-  const send = (lines: Lines, last = false) => bill(world.books, sub, at, lines, last);
+  const send = (lines: Lines, how: 'usual' | 'last' = 'usual') => bill(world.books, sub, at, lines, how);
   const planned = sub.planned[0];
   // What ends before it begins owes nothing, also not what waited to be charged once (rule 31b).
   if (sub.cancelAt === at && sub.status === 'scheduled') send(end(sub, at, 'canceled', ENDS));
   else if (sub.cancelAt === at)
-    send(end(sub, at, 'canceled', { ...ENDS, credit: sub.cancelGivesBack }), true);
-  else if (sub.endsAt === at) send(end(sub, at, 'expired', ENDS), true);
-  else if (sub.status === 'scheduled' && sub.startsAt === at) send(activate(sub, at), true);
+    send(end(sub, at, 'canceled', { ...ENDS, credit: sub.cancelGivesBack }), 'last');
+  else if (sub.endsAt === at) send(end(sub, at, 'expired', ENDS), 'last');
+  else if (sub.status === 'scheduled' && sub.startsAt === at) send(activate(sub, at), 'last');
   else if (planned?.at === at) {
     sub.planned.shift();
     planned.run(sub, at);

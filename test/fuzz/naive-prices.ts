@@ -85,12 +85,23 @@ function percentage(terms: Extract<Terms, { model: 'percentage' }>, used: readon
 export const usedIn = (all: readonly Used[], { start, end }: Stretch) =>
   all.filter(({ at }) => at >= start && at < end);
 
-/** Usage is not prorated, a licence is; what a period costs at least and at most is, for both. Rounded once (rule 2). */
-export function amountOf(price: PriceBody, quantity: Decimal, used: readonly Used[], part: Part): Decimal {
+/**
+ * Usage is not prorated, a licence is; what a period costs at least and at most is, for both. Rounded once (rule 2).
+ * `apart`: each that was used is an hour or a day, and is priced alone (rule 19b).
+ */
+export function amountOf(
+  price: PriceBody,
+  quantity: Decimal,
+  used: readonly Used[],
+  part: Part,
+  apart = false,
+): Decimal {
   const ofPart = (amount: Decimal) => amount.times(part.units).div(part.whole);
   const measured = price.billing === 'usage';
   const counted = measured ? total(used.map((event) => event.quantity)) : quantity;
-  const cost = costOf(price.terms, counted, used);
+  const cost = apart
+    ? total(used.map((one) => costOf(price.terms, one.quantity, [one])))
+    : costOf(price.terms, counted, used);
   let amount = measured ? cost : ofPart(cost);
   if (price.minimum && amount.lt(ofPart(price.minimum))) amount = ofPart(price.minimum);
   if (price.maximum && amount.gt(ofPart(price.maximum))) amount = ofPart(price.maximum);

@@ -2,7 +2,7 @@ import { Decimal } from '../../src/domain/money.ts';
 import type { Stretch } from './naive-calendar.ts';
 import { unitsOf } from './naive-calendar.ts';
 import { bill } from './naive-invoices.ts';
-import { type Item, type Lines, newFee, type Sub, Unclear, zero } from './naive-life.ts';
+import { type Counted, type Item, type Lines, newFee, type Sub, Unclear, zero } from './naive-life.ts';
 import { amountOf, usedIn } from './naive-prices.ts';
 import type { World } from './naive-world.ts';
 
@@ -24,11 +24,12 @@ export function billThreshold(world: World, sub: Sub, at: number): void {
   sub.passed = Decimal.max(sub.passed, highest);
   const lines: Lines = parts
     .filter(({ amount }) => amount.gt(0))
-    .map(({ item, amount, stretch, wholeUnits }) => {
+    .map(({ item, amount, stretch, wholeUnits, metered }) => {
       item.instalments = item.instalments.plus(amount);
-      return { line: newFee(sub, item, amount, stretch, wholeUnits).line, fee: null };
+      return { line: newFee(sub, item, amount, stretch, wholeUnits, metered).line, fee: null };
     });
-  bill(world.books, sub, at, lines);
+  // What is late waits for an invoice that ends something (decision 19).
+  bill(world.books, sub, at, lines, 'without what is late');
 }
 
 /** The recurring threshold comes again and again above the last of the others. */
@@ -42,13 +43,14 @@ function soFar(
   sub: Sub,
   item: Item,
   at: number,
-): { item: Item; amount: Decimal; stretch: Stretch; wholeUnits: number } | null {
+): { item: Item; amount: Decimal; stretch: Stretch; wholeUnits: number; metered: Counted | null } | null {
   const { from, whole, end, price } = item;
   if (price.billing !== 'usage' || from === null || whole === null || end === null) return null;
   const stretch = { start: from, end: Math.min(at + 1, end) };
   const wholeUnits = unitsOf(sub, whole);
   const part = { units: unitsOf(sub, { start: from, end }), whole: wholeUnits };
-  const used = usedIn(sub.used.get(item.key) ?? [], stretch);
-  const cost = amountOf({ ...price, minimum: null }, item.quantity, used, part);
-  return { item, amount: Decimal.max(0, cost.minus(item.instalments)), stretch, wholeUnits };
+  const metered = sub.counts(item, stretch);
+  const used = metered?.used ?? usedIn(sub.used.get(item.key) ?? [], stretch);
+  const cost = amountOf({ ...price, minimum: null }, item.quantity, used, part, metered?.apart);
+  return { item, amount: Decimal.max(0, cost.minus(item.instalments)), stretch, wholeUnits, metered };
 }

@@ -14,8 +14,12 @@ const iso = (t: number | string | null) => (t === null ? 'ever' : new Date(t).to
 const plain = (amount: Decimal | string) => new Money(amount).toFixed();
 const isNothing = (amount: Decimal | string) => new Money(amount).isZero();
 
-const line = (at: string, key: string | null, amount: Decimal | string, start: string, end: string) =>
-  `${at} line ${key ?? 'once'} ${plain(amount)} for [${start}, ${end})`;
+const line = (
+  at: string,
+  { key, amount, start, end }: { key: string | null; amount: Decimal | string; start: string; end: string },
+  counted: { events: number; version: number } | null | undefined,
+) =>
+  `${at} line ${key ?? 'once'} ${plain(amount)} for [${start}, ${end})${counted ? ` of ${counted.events} events by version ${counted.version}` : ''}`;
 const invoice = (at: string, name: string, total: Decimal | string, balance: Decimal | string) =>
   `${at} invoice of ${name}: ${plain(total)}, of it from the balance ${plain(balance)}`;
 
@@ -45,8 +49,8 @@ export function tellNaive({ books, subs, refused }: World): string[] {
     const shown = lines.filter(({ amount }) => !isNothing(amount));
     if (shown.length === 0) continue;
     told.push(invoice(iso(at), subscription, total, balanceApplied));
-    for (const { key, amount, start, end } of shown)
-      told.push(line(iso(at), key, amount, iso(start), iso(end)));
+    for (const { key, amount, start, end, counted } of shown)
+      told.push(line(iso(at), { key, amount, start: iso(start), end: iso(end) }, counted));
   }
   told.push(...tellCredits(books.credits));
   told.push(`balance ${plain(books.balance)}`);
@@ -78,8 +82,11 @@ export function tellEngine(answer: SimulationAnswer): string[] {
     const shown = one.lines.filter(({ amount }) => !isNothing(amount.amount));
     if (shown.length === 0) continue;
     told.push(invoice(iso(one.at), one.subscription, one.total.amount, one.balance_applied.amount));
-    for (const { key, amount, period } of shown)
-      told.push(line(iso(one.at), key, amount.amount, iso(period.start), iso(period.end)));
+    for (const { key, amount, period, usage } of shown) {
+      const stretch = { start: iso(period.start), end: iso(period.end) };
+      const counted = usage && { events: usage.events, version: usage.meter_version };
+      told.push(line(iso(one.at), { key, amount: amount.amount, ...stretch }, counted));
+    }
   }
   told.push(...tellCredits(answer.credit_notes.map(({ at, amount }) => ({ at, amount: amount.amount }))));
   const [balance] = answer.balances;

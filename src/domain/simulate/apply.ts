@@ -31,7 +31,7 @@ export function apply(
   lived: Lived,
   decided: Decision,
   at: Date,
-  graceHours = world.settings.invoiceGraceHours,
+  graceHours = graceHoursOf(world, decided),
 ): Held | null {
   const decision = withIds(decided, world.newId);
   const { life } = lived;
@@ -56,6 +56,11 @@ export function apply(
   );
   become(lived, after.endedAt ? { ...then, priced: shownAfter(life.priced, after, decision) } : then, at);
   return inline ? held : null;
+}
+
+/** As the plan says that the subscription is on then, else as the tenant does (billing rule 27). */
+function graceHoursOf({ settings }: World, { subscription }: Decision): number {
+  return settings.graceHoursOf(subscription) ?? settings.invoiceGraceHours;
 }
 
 /** The invoice of a decision; `inline`: whether it is to be charged at once. */

@@ -9,7 +9,7 @@ import type { Decimal } from '../money.ts';
 import { withLines } from '../open-invoice.ts';
 import type { Price } from '../plan.ts';
 import type { Fraction } from '../proration.ts';
-import { countFor, hasUnseen } from './events.ts';
+import { countFor, hasUnseen } from './counts.ts';
 import type { Held, Lived, World } from './world.ts';
 
 const HOUR_MS = 3_600_000;
@@ -53,7 +53,8 @@ export function noteClosures(
   for (const [n, draft] of (invoice?.lines ?? []).entries())
     if (draft.metered?.seen?.isLate) noteClosure(world, lived, draft, idOf(n), at);
   if (!invoice?.lines.some(({ metered }) => metered?.seen)) return;
-  for (const closure of openOf(world, lived)) if (windowEnd(world, closure) <= at) closure.isFinal = true;
+  for (const closure of openOf(world, lived))
+    if (windowEnd(world, closure) <= at && !isUnseen(world, closure)) closure.isFinal = true;
 }
 
 function noteClosure(world: World, lived: Lived, draft: Metered, lineId: string | null, at: Date): void {

@@ -1,9 +1,6 @@
-import { countEvents } from '../count-events.ts';
 import { DomainError } from '../errors.ts';
-import { type CountingRule, usageOfCount, versionAt } from '../meter.ts';
 import type { Price } from '../plan.ts';
-import type { Usage } from '../price-terms.ts';
-import type { PricedItem, Subscription } from '../subscription.ts';
+import type { Subscription } from '../subscription.ts';
 import { USAGE_AHEAD_MINUTES, USAGE_REFUSALS, type UsageProperties } from '../usage-event.ts';
 import type { EventDeed } from './script.ts';
 import type { World } from './world.ts';
@@ -25,10 +22,16 @@ export type SimulatedEvent = {
 };
 
 /**
- * Takes, amends or deprecates an event of use as the API does. Throws `usage_not_accepted` for one that no period counts
- * any more or yet, `not_found` and `usage_event_closed` for what cannot be corrected.
+ * Takes, amends or deprecates an event of use as the API does. Answers the revisions that begin or cease to count. Throws
+ * `usage_not_accepted` for one that no period counts any more or yet, `not_found` and `usage_event_closed` for what
+ * cannot be corrected.
  */
-export function takeEvent(world: World, deed: EventDeed, subscriptionId: string | null, now: Date): void {
+export function takeEvent(
+  world: World,
+  deed: EventDeed,
+  subscriptionId: string | null,
+  now: Date,
+): SimulatedEvent[] {
   const revisions = world.events.filter(({ key }) => key === deed.key);
   const counting = revisions.find(({ voided }) => voided === null);
   if (deed.deed === 'send') {
@@ -36,8 +39,7 @@ export function takeEvent(world: World, deed: EventDeed, subscriptionId: string 
     // What is too old is refused, also when it is said again: its key may be forgotten by then.
     assertInTime(world, deed.usedAt, now);
     if (known) assertSame(known, deed, subscriptionId);
-    else world.events.push(eventOf(world, deed, subscriptionId, 0));
-    return;
+    return known ? [] : [keep(world, eventOf(world, deed, subscriptionId, 0))];
   }
   const last = counting ?? revisions.at(-1);
   if (!last)
@@ -50,13 +52,19 @@ export function takeEvent(world: World, deed: EventDeed, subscriptionId: string 
     );
   if (deed.deed === 'deprecate') {
     if (counting) counting.voided = world.nextMoment();
-    return;
+    return counting ? [counting] : [];
   }
-  if (counting && isSame(counting, deed, subscriptionId)) return;
+  if (counting && isSame(counting, deed, subscriptionId)) return [];
   assertInTime(world, deed.usedAt, now);
   const moment = world.nextMoment();
   if (counting) counting.voided = moment;
-  world.events.push({ ...eventOf(world, deed, subscriptionId, revisions.length), seen: moment });
+  const amended = keep(world, { ...eventOf(world, deed, subscriptionId, revisions.length), seen: moment });
+  return counting ? [counting, amended] : [amended];
+}
+
+function keep({ events }: World, event: SimulatedEvent): SimulatedEvent {
+  events.push(event);
+  return event;
 }
 
 type Told = Extract<EventDeed, { usedAt: Date }>;
@@ -96,68 +104,6 @@ function earliestOf({ settings }: World, now: Date): Date {
 
 function refused(reason: keyof typeof USAGE_REFUSALS): DomainError {
   return new DomainError('usage_not_accepted', USAGE_REFUSALS[reason].message, { reason });
-}
-
-type Owner = Pick<Subscription, 'id' | 'usageScope' | 'timeZone'>;
-
-/**
- * What the meter of an item counted from the start of its running period until `at`, as the events are known now;
- * undefined for an item without a running period.
- */
-export function countedOf(
-  world: World,
-  owner: Owner,
-  { item, price }: PricedItem,
-  at: Date,
-): Usage | undefined {
-  const { currentPeriodStart: start, currentPeriodEnd: periodEnd } = item;
-  const end = periodEnd && periodEnd < at ? periodEnd : at;
-  if (!start || start >= end || price.meterId === null) return undefined;
-  const rule = versionAt(world.settings.meters.get(price.meterId) ?? [], start);
-  if (!rule) throw new RangeError(`meter ${price.meterId} has no version`);
-  return countFor(world, owner, price, rule, { start, end });
-}
-
-/** What a meter counts of a stretch by what is known now, as a price looks at it. */
-export function countFor(
-  world: World,
-  owner: Owner,
-  { terms }: Pick<Price, 'terms'>,
-  rule: CountingRule,
-  { start, end }: { start: Date; end: Date },
-): Usage {
-  const by = terms.model === 'matrix' ? terms.dimensions : [];
-  const perEvent = terms.model === 'percentage';
-  const own = world.events.filter(
-    ({ eventName, voided, subscriptionId: id }) =>
-      eventName === rule.eventName &&
-      voided === null &&
-      (id === owner.id || (id === null && owner.usageScope === 'customer')),
-  );
-  const snapshot = String(world.moments);
-  const count = {
-    ...countEvents(rule, own, { start, end, timeZone: owner.timeZone, by, perEvent }),
-    snapshot,
-  };
-  const { meterId, version: meterVersion } = rule;
-  const counted = { meterId, meterVersion, eventCount: count.eventCount, snapshot };
-  return { ...usageOfCount(count, rule, by), counted };
-}
-
-/** Whether anything about the meter's events of a stretch became known after a moment. */
-export function hasUnseen(
-  { events }: World,
-  { eventName }: Pick<CountingRule, 'eventName'>,
-  { start, end }: { start: Date; end: Date },
-  since: number,
-): boolean {
-  return events.some(
-    (event) =>
-      event.eventName === eventName &&
-      event.at >= start &&
-      event.at < end &&
-      (event.seen > since || (event.voided ?? 0) > since),
-  );
 }
 
 type Claim = { item: { id: string }; price: Pick<Price, 'meterId'> };

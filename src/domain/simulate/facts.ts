@@ -5,7 +5,7 @@ import { mayHaveInstalments, type PricedItem, type SubscriptionItem } from '../s
 import { isInstalment } from '../threshold.ts';
 import { usageOf } from '../usage-record.ts';
 import { lateOf } from './closures.ts';
-import { countedOf } from './events.ts';
+import { countedOf } from './counts.ts';
 import type { Lived, World } from './world.ts';
 
 /**

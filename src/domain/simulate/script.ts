@@ -29,6 +29,7 @@ export type SimulationSettings = {
   method: SimulatedMethod;
   /** What the customer has to his credit at the start, by currency. */
   balances: ReadonlyMap<string, Decimal>;
+  /** How many hours the invoice of a closed period stays a draft: the tenant's. */
   invoiceGraceHours: number;
   dunningPolicy: DunningPolicy | null;
   trialReminderDays: number | null;
@@ -37,8 +38,12 @@ export type SimulationSettings = {
   /** What the meters of the simulation count, by their ids. */
   meters: ReadonlyMap<string, readonly DatedRule[]>;
   /** The usage thresholds of the plan that a subscription is on. */
-  thresholdsOf: (subscription: Pick<Subscription, 'planId' | 'planVersion'>) => readonly UsageThreshold[];
+  thresholdsOf: (subscription: OnPlan) => readonly UsageThreshold[];
+  /** The same hours where that plan says its own; else null. */
+  graceHoursOf: (subscription: OnPlan) => number | null;
 };
+
+type OnPlan = Pick<Subscription, 'planId' | 'planVersion'>;
 
 export type DatedRule = CountingRule & Pick<MeterVersion, 'effectiveAt'>;
 

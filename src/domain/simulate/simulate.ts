@@ -4,16 +4,18 @@ import { createSubscription, type SubscriptionTerms } from '../decide-create.ts'
 import { decideStart } from '../decide-start.ts';
 import type { Decision } from '../decision.ts';
 import { DomainError, isDomainError } from '../errors.ts';
+import type { Life } from '../life.ts';
 import { derived, type NextStep } from '../next-step.ts';
 import { usageCountsUntil } from '../threshold.ts';
 import { apply } from './apply.ts';
 import { look, nextLook, noteLook } from './closures.ts';
 import { changeMethod, charge, takeInvoiceStep } from './collect.ts';
+import { countedIn } from './counts.ts';
 import { assertMetersFree, takeEvent } from './events.ts';
 import { lifeAt } from './facts.ts';
 import type { Action, Script } from './script.ts';
 import { settleByHand } from './settle-by-hand.ts';
-import { use } from './use.ts';
+import { noteThresholds, use } from './use.ts';
 import { type Lived, World } from './world.ts';
 
 /** An action that the engine refused, and why. */
@@ -143,7 +145,7 @@ function perform(world: World, action: Action): void {
       return;
     case 'event': {
       const subscription = action.name === null ? null : named(world, action.name).life.subscription.id;
-      takeEvent(world, action, subscription, at);
+      noteThresholds(world, takeEvent(world, action, subscription, at), at);
       return;
     }
     case 'invoices': {
@@ -163,7 +165,7 @@ function subscribe(world: World, name: string, terms: SubscriptionTerms, at: Dat
   const pending = once.map((line) => ({ id: world.newId('pl'), line }));
   const life = { subscription, priced, changes: [], pending };
   assertMetersFree(world, subscription, priced);
-  const decision = subscription.startsAt <= at ? decideStart(life, at, hasMethod(world)) : null;
+  const decision = subscription.startsAt <= at ? start(world, life, at) : null;
   const begun = decision ? derived(decision.subscription) : subscription;
   const states = [{ status: begun.status, from: at }];
   const lived: Lived = {
@@ -177,6 +179,13 @@ function subscribe(world: World, name: string, terms: SubscriptionTerms, at: Dat
   for (const { price } of [...priced, ...(terms.once ?? [])]) world.prices.set(price.id, price);
   world.lives.set(subscription.id, lived);
   if (decision) make(world, lived, decision, at);
+}
+
+/** Which periods have passed is known from a first decision; what was used in them is on the second. */
+function start(world: World, life: Life, at: Date): Decision {
+  const decision = decideStart(life, at, hasMethod(world));
+  const elapsed = countedIn(world, life.subscription, life.priced, decision.coverage);
+  return elapsed.size === 0 ? decision : decideStart({ ...life, elapsed }, at, hasMethod(world));
 }
 
 function obey(world: World, lived: Lived, command: SubscriptionCommand, requestedAt: Date): void {

@@ -2,6 +2,8 @@ import { assertUsageAccepted } from '../accept-usage.ts';
 import type { Decimal } from '../money.ts';
 import { noteCrossing } from '../threshold.ts';
 import { change } from './apply.ts';
+import { touches } from './counts.ts';
+import type { SimulatedEvent } from './events.ts';
 import { lifeAt } from './facts.ts';
 import type { Lived, World } from './world.ts';
 
@@ -24,6 +26,21 @@ export function use(
     quantity,
     properties: { ...properties },
   });
+  noteThreshold(world, lived, at);
+}
+
+/** Notes the thresholds of whoever bills what changed when these events came or were voided, as the worker does. */
+export function noteThresholds(world: World, changed: readonly SimulatedEvent[], at: Date): void {
+  if (changed.length === 0) return;
+  for (const lived of world.lives.values()) {
+    const { subscription, priced } = lived.life;
+    const meters = priced.flatMap(({ item, price }) => (item.endedAt ? [] : (price.meterId ?? [])));
+    const isTouched = changed.some((event) => meters.some((meterId) => touches(world, event, meterId)));
+    if (isTouched && !subscription.endedAt) noteThreshold(world, lived, at);
+  }
+}
+
+function noteThreshold(world: World, lived: Lived, at: Date): void {
   if (world.settings.thresholdsOf(lived.life.subscription).length === 0) return;
   const noted = noteCrossing(lifeAt(world, lived, new Date(at.getTime() + 1)), at);
   if (noted) change(lived, noted, at);
