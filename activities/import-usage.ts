@@ -1,9 +1,11 @@
 import { Context } from '@temporalio/activity';
 import { readImport } from '../src/contract/read-import.ts';
 import { isUsageProblem } from '../src/contract/read-usage-event.ts';
+import { presentImport } from '../src/contract/usage-imports.ts';
 import type { IngestOutcome } from '../src/domain/usage-event.ts';
 import type { ImportCounts, ImportError, UsageImport } from '../src/domain/usage-import.ts';
 import type { Database, Tx } from '../src/persistence/doors.ts';
+import { recordEvents } from '../src/persistence/events.ts';
 import { databaseNow } from '../src/persistence/find-commands.ts';
 import { ingestUsage } from '../src/persistence/ingest-usage.ts';
 import {
@@ -68,10 +70,23 @@ async function workOn(tx: Tx, importId: string): Promise<ImportProgress> {
   if (chunk) await take(tx, locked, chunk, now);
   const counts = (await importCounts(tx, [importId])).get(importId) ?? NOTHING;
   const isOver = locked.status === 'running' && counts.pending === 0;
-  const { status } = isOver
-    ? await changeImport(tx, locked, { status: 'completed', updatedAt: now, finishedAt: now })
-    : locked;
+  const { status } = isOver ? await complete(tx, locked, counts, now) : locked;
   return { status, more: status === 'running', ...counts };
+}
+
+async function complete(tx: Tx, made: UsageImport, counts: ImportCounts, now: Date): Promise<UsageImport> {
+  const completed = await changeImport(tx, made, { status: 'completed', updatedAt: now, finishedAt: now });
+  const { tenantId, id: objectId } = completed;
+  const data = { object: presentImport(completed, counts) };
+  const told = {
+    type: 'usage_import.completed',
+    objectType: 'usage_import',
+    objectId,
+    data,
+    createdAt: now,
+  } as const;
+  await recordEvents(tx, tenantId, { correlationId: objectId, causationId: null }, [told]);
+  return completed;
 }
 
 /** Its events count from the commit on. */

@@ -10,6 +10,7 @@ import { paymentOut } from './payments.ts';
 import { planMigrationOut } from './plan-migrations.ts';
 import { planOut } from './plans.ts';
 import { subscriptionOut } from './subscriptions.ts';
+import { usageImportOut } from './usage-imports.ts';
 import { webhookEndpointOut } from './webhooks.ts';
 
 /** What each type of object looks like in a payload: as the API answers it. */
@@ -23,6 +24,7 @@ const OBJECTS = {
   credit_note: creditNoteOut,
   payment: paymentOut,
   alert: alertFiringOut,
+  usage_import: usageImportOut,
   webhook_endpoint: webhookEndpointOut,
 } as const satisfies Record<ObjectType, z.ZodType>;
 
@@ -95,6 +97,10 @@ export const EVENT_CATALOGUE = {
   'alert.resolved': [
     'alert',
     'A threshold of an alert is no longer reached: a correction took use back, or the period is over.',
+  ],
+  'usage_import.completed': [
+    'usage_import',
+    'Every row of a file was looked at; `counts` says how many were taken.',
   ],
   'webhook_endpoint.disabled': ['webhook_endpoint', 'An endpoint gets nothing more; sent to the others.'],
   'webhook_endpoint.test': ['webhook_endpoint', 'Somebody asked for a test; sent to this endpoint only.'],

@@ -50,6 +50,7 @@ export const EVENT_TYPES = [
   'payment.pending',
   'alert.triggered',
   'alert.resolved',
+  'usage_import.completed',
   'webhook_endpoint.disabled',
   'webhook_endpoint.test',
 ] as const;
@@ -65,6 +66,7 @@ export const OBJECT_TYPES = [
   'credit_note',
   'payment',
   'alert',
+  'usage_import',
   'webhook_endpoint',
 ] as const;
 export type ObjectType = (typeof OBJECT_TYPES)[number];

@@ -96,6 +96,12 @@ test('a CSV file is taken in, and says why some of its rows were not', async () 
     errors_listed: 3,
   });
   expect(await stored('file')).toEqual({ count: 2, keys: 2 });
+  const told = await send('get', `/v1/webhook_events?type=usage_import.completed&object_id=${made.id}`, {
+    key,
+  });
+  expect(told.body['data']).toMatchObject([
+    { data: { object: { status: 'completed', counts: { accepted: 2, rejected: 3 }, errors_listed: 3 } } },
+  ]);
   const errors = await send('get', `/v1/usage_imports/${made.id}/errors`, { key });
   expect(errors.headers.get('content-type')).toContain('text/csv');
   const lines = errors.text.trim().split('\r\n');
