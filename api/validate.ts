@@ -1,12 +1,15 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { DomainError, type FieldError } from '../src/domain/errors.ts';
 
 /** The value as its schema makes it. Throws `validation_failed` with every field that is wrong. */
 export function validate(schema: z.ZodType, value: unknown): unknown {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw invalid(parsed.error.issues.flatMap((issue) => fieldErrors(issue, value)));
+  throw invalid(parsed.error.issues.flatMap((issue) => fieldErrors(issue, value, schema)));
 }
+
+/** So many fields are named; the rest is counted, so that nobody is answered at greater length than he asked. */
+const ERRORS_MAX = 100;
 
 /** A refusal that names fields, for checks that need the database. */
 export function invalid(errors: FieldError[]): DomainError {
@@ -15,15 +18,15 @@ export function invalid(errors: FieldError[]): DomainError {
   const detail = first
     ? `${first.path === '' ? '' : `${first.path}: `}${first.message}${more}`
     : 'Some fields cannot be used.';
-  return new DomainError('validation_failed', detail, { errors });
+  return new DomainError('validation_failed', detail, { errors: errors.slice(0, ERRORS_MAX) });
 }
 
-function fieldErrors(issue: z.core.$ZodIssue, value: unknown): FieldError[] {
+function fieldErrors(issue: z.core.$ZodIssue, value: unknown, schema?: z.ZodType): FieldError[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       path: pathText([...issue.path, key]),
       code: 'unknown_field',
-      message: 'There is no such field here; take it out, or look how it is spelled.',
+      message: unknownField(key, issue.path.length === 0 ? namesIn(schema) : []),
     }));
   }
   const within = issue.code === 'invalid_union' && !isSpoken(issue) ? meantBranch(issue) : null;
@@ -43,6 +46,18 @@ function fieldErrors(issue: z.core.$ZodIssue, value: unknown): FieldError[] {
       message: messageOf(issue, missing),
     },
   ];
+}
+
+const namesIn = (schema?: z.ZodType) => (schema instanceof z.ZodObject ? Object.keys(schema.shape) : []);
+
+/** What is nearly called so is named: `group_by` for `group_by[]`, `customer_id` for `customer`, `created_at` for `created_at[gte]`. */
+function unknownField(key: string, names: readonly string[]): string {
+  const meant = names.find(
+    (name) => name === `${key}[]` || key === `${name}_id` || name.startsWith(`${key}[`),
+  );
+  return meant === undefined
+    ? 'There is no such field here; take it out, or look how it is spelled.'
+    : `There is no such field here; write it as "${meant}".`;
 }
 
 /** Of alternatives the one that the value looks like: whose first complaint is not that it is something else. */

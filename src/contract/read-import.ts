@@ -1,4 +1,4 @@
-import { DomainError, isDomainError } from '../domain/errors.ts';
+import { DomainError, type FieldError, isDomainError } from '../domain/errors.ts';
 import type { IncomingUsage } from '../domain/usage-event.ts';
 import { type ImportFormat, rowKey } from '../domain/usage-import.ts';
 import { readRecord, splitRecords } from './csv.ts';
@@ -51,8 +51,10 @@ const COLUMNS_MAX = 60;
 /** The columns that the first record of a CSV file names. Throws `usage_import_unreadable` with every one that is wrong. */
 export function readColumns(header: string): string[] {
   const columns = readRecord(header)?.map((name) => name.trim()) ?? [];
+  if (columns.length > COLUMNS_MAX)
+    throw unreadable([{ path: '', code: 'too_big', message: `There are more than ${COLUMNS_MAX} columns.` }]);
   const errors = columns.flatMap((name, index) => {
-    const path = name.slice(0, 60);
+    const path = name.slice(0, 60).toWellFormed();
     const isKnown = COLUMNS.includes(name) || (name.startsWith(PROPERTY) && name.length > PROPERTY.length);
     if (!isKnown)
       return [
@@ -67,10 +69,12 @@ export function readColumns(header: string): string[] {
     if (!has(name)) errors.push({ path: name, code: 'required', message: 'This column is needed.' });
   if (!has('customer_id') && !has('external_customer_id'))
     errors.push({ path: 'customer_id', code: 'required', message: 'It or external_customer_id is needed.' });
-  if (columns.length > COLUMNS_MAX)
-    errors.push({ path: '', code: 'too_big', message: `There are more than ${COLUMNS_MAX} columns.` });
   if (errors.length === 0) return columns;
-  throw new DomainError(
+  throw unreadable(errors);
+}
+
+function unreadable(errors: FieldError[]): DomainError {
+  return new DomainError(
     'usage_import_unreadable',
     'The first row of the file has to name its columns as the reference says.',
     { errors },

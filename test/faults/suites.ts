@@ -41,6 +41,10 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     does: 'kills the worker twice while 1,000,000 events are imported, and the API while 1 GB is uploaded',
     run: runImports,
   },
+  poison: {
+    does: 'sends 2,000 poison bodies through every door for usage, each beside good neighbours',
+    run: (options) => runOutages({ ...options, only: 'hostile-events' }),
+  },
   random: {
     does: 'kills worker and API again and again while clients go on; --minutes, --seed',
     run: runRandom,
