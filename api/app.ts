@@ -14,7 +14,7 @@ import { type Authenticator, createAuthenticator } from './authenticate.ts';
 import type { ApiDeps } from './deps.ts';
 import { documentationFiles } from './docs.ts';
 import { toProblem } from './problem.ts';
-import { type Locals, rateLimiter } from './rate-limit.ts';
+import { type Locals, rateLimiter, tokenRateLimiter } from './rate-limit.ts';
 import { TOO_SLOW } from './refuse-unreadable.ts';
 import type { Route } from './route.ts';
 import { type Result, runRoute } from './run-route.ts';
@@ -35,12 +35,14 @@ export function createApp(deps: ApiDeps, routes: readonly Route[]): Express {
 
   const authenticator = createAuthenticator(deps);
   const limit = rateLimiter(deps.rateLimitPerMinute);
+  const limitToken = tokenRateLimiter(deps.rateLimitPerMinute);
   for (const [path, methods] of byPath(routes)) {
     const target = app.route(expressPath(path));
     for (const route of methods)
       target[route.method](
         recognise(authenticator, route),
         ...(isHealth(route) ? [] : [limit]),
+        ...(path.includes('{token}') ? [limitToken] : []),
         readBody(route),
         answer(deps, authenticator, route),
       );

@@ -12,23 +12,41 @@ export type Locals = { requestId: string; principal: Principal | null };
  */
 export function rateLimiter(perMinute: number): RequestHandler {
   return rateLimit({
-    windowMs: 60_000,
-    limit: perMinute,
-    standardHeaders: 'draft-8',
-    legacyHeaders: false,
-    identifier: 'requests',
+    ...of(perMinute, 'requests', 'key'),
     keyGenerator: (request, response) => {
       const principal: Principal | null = response.locals['principal'];
       if (principal?.kind === 'tenant') return principal.keyId;
       return principal?.kind === 'operator' ? 'operator' : ipKeyGenerator(request.ip ?? '');
     },
-    handler: (_request, _response, next) => {
-      next(
-        new DomainError(
-          'rate_limited',
-          `This key may send ${perMinute} requests a minute. Wait as long as Retry-After says.`,
-        ),
-      );
-    },
   });
+}
+
+/**
+ * The same per secret address, for routes that have a token in their path: a sender has many machines, and one tenant's
+ * senders must not take what is there for everybody's.
+ */
+export function tokenRateLimiter(perMinute: number): RequestHandler {
+  return rateLimit({
+    ...of(perMinute, 'deliveries', 'address'),
+    keyGenerator: ({ params }) => String(params['token']),
+  });
+}
+
+function of(perMinute: number, identifier: string, noun: string) {
+  const handler: RequestHandler = (_request, _response, next) => {
+    next(
+      new DomainError(
+        'rate_limited',
+        `This ${noun} may ${noun === 'key' ? 'send' : 'be sent'} ${perMinute} requests a minute. Wait as long as Retry-After says.`,
+      ),
+    );
+  };
+  return {
+    windowMs: 60_000,
+    limit: perMinute,
+    standardHeaders: 'draft-8',
+    legacyHeaders: false,
+    identifier,
+    handler,
+  } as const;
 }

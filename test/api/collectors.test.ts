@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { Webhook } from 'standardwebhooks';
@@ -44,6 +45,19 @@ async function collector(more: object = {}): Promise<Reply> {
   const made = await post('/v1/collectors', { name: 'LLM', mapping: MAPPING, ...more });
   expect(made.status).toBe(201);
   return made;
+}
+
+/** From one of the machines of a sender. */
+function sendFrom(localAddress: string, url: string, body: unknown): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json' };
+    const sending = request(url, { method: 'POST', localAddress, headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    sending.on('error', reject);
+    sending.end(JSON.stringify(body));
+  });
 }
 
 /** As a sender of Standard Webhooks does it. */
@@ -207,4 +221,21 @@ describe('a collector', () => {
     const refused = await post('/v1/collectors', { name: 'x', mapping });
     expect(refused).toMatchObject({ status: 422, body: { errors: [{ path }] } });
   });
+});
+
+test('a token is limited wherever its deliveries come from, and leaves other tokens what is theirs', async () => {
+  const open = { signature: { scheme: 'none' } };
+  await using strict = await startTestApi({ overrides: { rateLimitPerMinute: 4 } });
+  const { key: own } = await strict.tenant();
+  const made = async () => {
+    const body = { name: 'LLM', mapping: MAPPING, ...open };
+    const { body: shown } = await strict.send('post', '/v1/collectors', { key: own, body });
+    return strict.url + new URL(String(shown['url'])).pathname;
+  };
+  const [one, other] = [await made(), await made()];
+  const statuses: number[] = [];
+  for (const from of [1, 2, 1, 2, 1, 2])
+    statuses.push(await sendFrom(`127.0.0.${from}`, one, delivery(`d-${from}`)));
+  expect(statuses).toEqual([200, 200, 200, 200, 429, 429]);
+  expect(await sendFrom('127.0.0.2', other, delivery('d-3'))).toBe(200);
 });
