@@ -171,7 +171,8 @@ describe('usage', () => {
       const { body } = await get(`/v1/customers/${owner}/costs`);
       return (body['data'] as { quantity: string; amount: unknown; explanation: string[] }[])[0];
     };
-    const free = await costsOf({});
+    // Longer than the period of the price.
+    const free = await costsOf({ trial_days: 45 });
     expect(free).toMatchObject({ quantity: '30', amount: { amount: '0.00', currency: 'USD' } });
     expect(free?.explanation.at(-1)).toBe('What is used in this trial is free.');
     const billed = await costsOf({ trial_usage: 'billed' });
@@ -199,5 +200,20 @@ describe('usage', () => {
       const errors = (reply.body['errors'] ?? []) as { path: string }[];
       expect([url, reply.status, errors[0]?.path ?? null]).toEqual([url, status, field]);
     }
+  });
+
+  test('a field that is nearly called so is named', async () => {
+    const range = `from=${ago(86_400_000)}&to=${ago(0)}`;
+    const cases: [string, string][] = [
+      [`/v1/meters/${meter}/query?${range}&group_by=region`, 'group_by[]'],
+      [`/v1/meters/${meter}/query?${range}&customer_id=cus_x`, 'customer'],
+      ['/v1/events?timestamp=now', 'timestamp[gte]'],
+    ];
+    for (const [url, meant] of cases)
+      expect([url, (await get(url)).body['detail']]).toEqual([
+        url,
+        expect.stringContaining(`as "${meant}".`),
+      ]);
+    expect((await get('/v1/events?nonsense=1')).body['detail']).toContain('look how it is spelled');
   });
 });
