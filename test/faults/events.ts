@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { z } from 'zod';
+import { type Dice, diceOf } from './mutations/mutate.ts';
 import { look } from './outages/customers.ts';
 import { sentences, type Trial } from './report.ts';
 import { openStage, type Part, type Stage } from './stage.ts';
@@ -12,13 +13,9 @@ const BATCHES = 2_000;
 const BATCHES_SHORT = 160;
 /** One event in so many is sent by another client as well, under the same key. */
 const SHARED_EVERY = 10;
-/** What is killed when this part of the batches is acknowledged, and started again. */
-const KILLS: readonly { part: Part; after: number }[] = [
-  { part: 'api', after: 0.15 },
-  { part: 'postgres', after: 0.35 },
-  { part: 'api', after: 0.55 },
-  { part: 'postgres', after: 0.75 },
-];
+/** Each is killed so often, in an order and at moments that the seed chooses. */
+const KILLS_EACH = 2;
+const QUIET_WITHIN_MS = 300_000;
 
 const answer = z.object({
   data: z.array(
@@ -30,16 +27,20 @@ const answer = z.object({
  * A storm of batches from clients that repeat what was not answered, while API and PostgreSQL are killed in the middle
  * of it. What was acknowledged has to be stored, once, and nothing else; no key may have been accepted twice.
  */
-export async function runEvents({ say, short }: SuiteOptions): Promise<Trial[]> {
+export async function runEvents({ say, short, seed }: SuiteOptions): Promise<Trial[]> {
+  say(`seed ${seed}`);
   const batches = short ? BATCHES_SHORT : BATCHES;
+  const kills = killsOf(diceOf(seed));
   await using stage = await openStage({ say, durable: true, parts: ['api'] });
   const customer = await stage.http.insist('POST', '/v1/customers', { name: 'Ada' });
+  const counts = { name: 'Requests', event_name: 'request', aggregation: 'count' };
+  await stage.http.insist('POST', '/v1/meters', counts);
   const storm = new Storm(stage, String(customer.body['id']), batches);
   const startedMs = performance.now();
   const clients = Promise.all(Array.from({ length: CLIENTS }, () => storm.send()));
   // Whoever kills hears of it at the end, too.
   clients.catch(() => {});
-  for (const { part, after } of KILLS) {
+  for (const { part, after } of kills) {
     await storm.until(after * batches);
     await stage.kill(part);
     say(`${part} is killed when ${storm.answered} of ${batches} batches are acknowledged`);
@@ -50,9 +51,23 @@ export async function runEvents({ say, short }: SuiteOptions): Promise<Trial[]> 
   await clients;
   const recoverySeconds = (performance.now() - healedMs) / 1000;
   say(`${batches} batches acknowledged after ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+  // Whoever rolls up what was stored, and places what happened, has not been there until now.
+  await stage.start('worker');
+  await stage.quiet(QUIET_WITHIN_MS);
   const broken = [...(await storm.wrong()), ...sentences(await stage.invariants())];
-  const fault = `API and PostgreSQL killed in a storm of ${batches * BATCH} events`;
-  return [{ fault, times: KILLS.length, recoverySeconds, broken }];
+  const fault = `API and PostgreSQL killed in a storm of ${batches * BATCH} events, seed ${seed}`;
+  return [{ fault, times: kills.length, recoverySeconds, broken }];
+}
+
+/** Who is killed when which part of the batches is acknowledged. */
+function killsOf(dice: Dice): { part: Part; after: number }[] {
+  const left: Part[] = Array.from({ length: KILLS_EACH }, () => ['api', 'postgres'] as const).flat();
+  const count = left.length;
+  return Array.from({ length: count }, (_, n) => {
+    const [part = 'api'] = left.splice(dice.below(left.length), 1);
+    // One in each stretch of the storm, so that none of them is the last thing that happens.
+    return { part, after: (n + (10 + dice.below(80)) / 100) / (count + 1) };
+  });
 }
 
 class Storm {
