@@ -68,7 +68,8 @@ Subscriptions that are trialing, active or past due give what their plans and ad
     const subscription = query.subscription ?? null;
     const facts = await entitlementNamed(tx, { customer, feature, subscription });
     if (!('missing' in facts)) return presentEntitlement(facts, query.quantity ?? null);
-    throw facts.missing === 'subscription' ? noSubscription() : found(null, facts.missing);
+    if (facts.missing === 'subscription') throw noSubscription();
+    return found<never>(null, facts.missing);
   },
 });
 

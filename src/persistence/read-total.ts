@@ -45,21 +45,33 @@ export async function readTotal(
   if (!canRollUp(rule) || from >= to) return null;
   const whole = { start: new Date(from), end: new Date(to) };
   const [, [answer]] = await Promise.all([
-    planning(tx, { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off', enable_bitmapscan: 'off' }),
+    query(tx, planKept),
     query<UsageTotal & { isWhole: boolean }>(tx, totalStatement(rule, question, whole)),
-    planning(tx, { plan_cache_mode: 'auto', enable_seqscan: 'on', enable_bitmapscan: 'on' }),
+    query(tx, planAsBefore),
   ]);
   return answer?.isWhole ? answer : null;
 }
 
 /**
- * How the statement is planned: once for all values, because a plan takes longer to make than to run, and by indexes only,
- * because the month that was empty when the plan was made will not stay so.
+ * How the statement is planned: once for all values, because a plan takes longer to make than to run; by indexes only,
+ * because the month that was empty when the plan was made will not stay so; and without compiling it, which a plan over
+ * large tables seems to deserve.
  */
-function planning(tx: Tx, settings: Record<string, string>): Promise<unknown> {
-  const calls = Object.entries(settings).map(([name, value]) => sql`set_config(${name}, ${value}, true)`);
-  return query(tx, sql`select ${sql.join(calls)}`);
-}
+const PLANNING = Object.entries({
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  jit: 'off',
+});
+const planKept = sql`select ${sql.join(
+  PLANNING.flatMap(([name, value]) => [
+    sql`set_config(${`before.${name}`}, current_setting(${name}), true)`,
+    sql`set_config(${name}, ${value}, true)`,
+  ]),
+)}`;
+const planAsBefore = sql`select ${sql.join(
+  PLANNING.map(([name]) => sql`set_config(${name}, current_setting(${`before.${name}`}), true)`),
+)}`;
 
 type Stretch = { start: Date; end: Date };
 
