@@ -166,6 +166,16 @@ describe('an entitlement', () => {
       allowed: false,
     });
     expect(await get(`${path}?subscription=${first}`)).toMatchObject({ limit: '10', used: '3' });
+    const stranger = await customer();
+    const his = `/v1/customers/${stranger}/entitlements/external:calls?subscription=${first}`;
+    const unknown = [
+      his,
+      '/v1/customers/external:no/entitlements/external:calls',
+      path.replace('calls', 'no'),
+    ];
+    const refused = await Promise.all(unknown.map((one) => send('get', one, { key })));
+    expect(refused.map(({ status }) => status)).toEqual([422, 404, 404]);
+    expect(refused[0]?.body['errors']).toMatchObject([{ path: 'subscription', code: 'not_found' }]);
     const joined = await send('post', `/v1/subscriptions/${first}/change`, {
       key,
       body: { add_ons: [{ add_on: addOn }] },
