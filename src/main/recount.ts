@@ -1,3 +1,4 @@
+import { unknownId } from '../persistence/recount.ts';
 import { flagLines, parseFlags } from './flags.ts';
 import { recount } from './recount-usage.ts';
 import { messageOf, openDatabase, settings } from './settings.ts';
@@ -30,6 +31,8 @@ async function main(): Promise<void> {
     meterId: given.meter ?? null,
     dryRun: given['dry-run'] ?? false,
   };
+  const unknown = await database.asSystem('recount', (tx) => unknownId(tx, wanted));
+  if (unknown) throw new Error(`There is no ${unknown} ${given[unknown]}; look whether the id is right.`);
   const result = await recount(database, wanted, (line) => given.json || console.log(line));
   if (given.json) console.log(JSON.stringify(result));
   else {

@@ -40,6 +40,21 @@ export function rolledMeters(
   );
 }
 
+/** Which of the ids that somebody wrote nobody has; null when all are right. */
+export async function unknownId(
+  tx: Tx,
+  { tenantId, meterId }: { tenantId: string | null; meterId: string | null },
+): Promise<'tenant' | 'meter' | null> {
+  const [known] = await query<{ tenant: boolean; meter: boolean }>(
+    tx,
+    sql`select ${tenantId}::text is null or exists (select from tenants where id = ${tenantId}) as tenant,
+      ${meterId}::text is null or exists (
+        select from meters where id = ${meterId} and (${tenantId}::text is null or tenant_id = ${tenantId})) as meter`,
+  );
+  if (!known?.tenant) return 'tenant';
+  return known.meter ? null : 'meter';
+}
+
 /** The customers of a tenant who have used anything, in ranges of about `size`, so that each can be counted alone. */
 export async function customerRanges(tx: Tx, tenantId: string, size: number): Promise<CustomerRange[]> {
   const rows = await query<{ id: string }>(

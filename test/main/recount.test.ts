@@ -47,7 +47,10 @@ beforeAll(async () => {
       events.map((event, n) => ({ ...event, customerId: `cus_${n % 7}` })),
     );
   });
-  await database.asSystem('test', async (tx) => (await leadRollUp(tx)) && rollUp(tx, 1_000));
+  // A meter that is new is built part by part.
+  const once = () =>
+    database.asSystem('test', async (tx) => (await leadRollUp(tx)) && (await rollUp(tx, 1_000)).more);
+  while (await once());
 });
 afterAll(async () => {
   await database?.close();
@@ -65,6 +68,20 @@ async function recount(...flags: string[]): Promise<Answer> {
   );
   return { code, ...JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') };
 }
+
+test('an id that nobody has is not taken for one that has nothing', async () => {
+  for (const wrong of [
+    ['--tenant', 'ten_nobody'],
+    ['--meter', 'mtr_nobody'],
+  ]) {
+    const env = childVariables({ DATABASE_URL: testDatabase.url });
+    const asked = run(process.execPath, ['src/main/recount.ts', ...wrong], { env });
+    await expect(asked).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`no ${wrong[1] === 'ten_nobody' ? 'tenant ten' : 'meter mtr'}_nobody`),
+    });
+  }
+});
 
 const brokenNow = async () => (await askRows(database, new Date())).map(({ promise }) => promise);
 
