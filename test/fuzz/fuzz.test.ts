@@ -21,7 +21,7 @@ describe('the engine and the naive model', () => {
     expect(differences).toEqual([]);
   });
 
-  it.each(['half-even', 'previous-boundary', 'change-day-to-old'])(
+  it.each(['half-even', 'previous-boundary', 'change-day-to-old', 'late-forgotten', 'threshold-from-zero'])(
     'differ when %s is planted',
     async (name) => {
       const { code, told } = await runFuzz(['--model', '200', '--seed', '1', '--plant', name, '--json']);

@@ -62,9 +62,15 @@ export const rawMetering = fc.record({
   extra: fc.array(extra, { maxLength: 9 }),
   tail: fc.boolean(),
   /** What had been used before a start in the past was asked for. */
-  early: fc.array(fc.nat({ max: 9_999 }), { maxLength: 3 }),
+  early: rarely(
+    fc.record({
+      days: fc.integer({ min: 1, max: 80 }),
+      amounts: fc.array(fc.nat({ max: 9_999 }), { minLength: 1, maxLength: 3 }),
+    }),
+    4,
+  ),
   other: rarely(other, 4),
-  version: rarely(newVersion, 3),
+  version: rarely(newVersion, 2),
   /** Which events name the subscription that counts them anyway. */
   named: rarely(fc.integer({ min: 1, max: 3 }), 4),
   endsAfterDays: rarely(fc.integer({ min: 20, max: 150 }), 2),
@@ -93,7 +99,8 @@ export const modelTimeline: fc.Arbitrary<Body> = fc
   .map(([body, metering]) => (metering ? withMeters(body, metering) : body));
 
 /** The same life with a meter behind each of its usage prices. */
-export function withMeters(body: Body, raw: RawMetering): Body {
+export function withMeters(lived: Body, raw: RawMetering): Body {
+  const body = datedBack(lived, raw);
   const { plans = [], ...catalogue } = body.catalogue ?? {};
   let sent = 0;
   const begins = Date.parse(body.timeline[0]?.at ?? body.until);
@@ -152,12 +159,21 @@ function versionsOf(body: Body, begins: number, { version }: RawMetering): Versi
   return [{ aggregation, ...lookingAt(aggregation), bucket, rounding, effective_at }];
 }
 
+/** The same life, begun in the past where nothing speaks against it. */
+function datedBack(body: Body, { early }: RawMetering): Body {
+  const [first, ...rest] = body.timeline;
+  if (early === null || first?.action !== 'subscribe') return body;
+  if (first.start_at ?? first.trial_days ?? first.billing_anchor ?? first.cycles) return body;
+  const start_at = iso(Date.parse(first.at) - early.days * DAY_MS);
+  return { ...body, timeline: [{ ...first, start_at }, ...rest] };
+}
+
 function earlyEvents(body: Body, begins: number, { early }: RawMetering): Action[] {
   const [first] = body.timeline;
-  if (first?.action !== 'subscribe' || first.start_at === undefined) return [];
+  if (early === null || first?.action !== 'subscribe' || first.start_at === undefined) return [];
   const back = begins - Date.parse(first.start_at);
   if (back <= 0) return [];
-  return early.map((amount, n) => ({
+  return early.amounts.map((amount, n) => ({
     at: iso(begins - 1_000 + n),
     action: 'event',
     idempotency_key: `early ${n}`,
