@@ -1,10 +1,11 @@
 import type { ItemCost, ItemUsage } from '../src/contract/meter-queries.ts';
 import { presentTrace } from '../src/contract/traces.ts';
-import { feeLine } from '../src/domain/build-invoice.ts';
+import { feeLine, nameOf } from '../src/domain/build-invoice.ts';
 import { explain } from '../src/domain/explain-line.ts';
 import { versionAt } from '../src/domain/meter.ts';
-import { Decimal, sum } from '../src/domain/money.ts';
+import { Decimal, roundToMinor, sum } from '../src/domain/money.ts';
 import type { Price } from '../src/domain/plan.ts';
+import { priceAmount } from '../src/domain/price-amount.ts';
 import type { PricedItem, Subscription } from '../src/domain/subscription.ts';
 import { isFreeInTrial } from '../src/domain/trial-periods.ts';
 import type { Tx } from '../src/persistence/doors.ts';
@@ -89,10 +90,10 @@ async function usageOf(
 function costOf({ facts, at }: Running, item: RunningItem, entry: PricedItem): ItemCost {
   const { subscription } = facts;
   const { period } = item;
-  const line = feeLine(subscription, entry, period);
+  const isFree = isFreeInTrial(subscription, entry);
+  const line = isFree ? freeLine(entry) : feeLine(subscription, entry, period);
   const alreadyBilled = entry.instalments ?? new Decimal(0);
   const { description, amount, proration, trace } = line;
-  const isFree = isFreeInTrial(subscription, entry);
   const sentences = explain(
     { description, amount, proration, trace, period, currency: subscription.currency },
     subscription.timeZone,
@@ -106,6 +107,15 @@ function costOf({ facts, at }: Running, item: RunningItem, entry: PricedItem): I
     trace: presentTrace(trace),
     explanation: isFree ? [...sentences, 'What is used in this trial is free.'] : sentences,
   };
+}
+
+/** What it would come to if it were not free: of no part of a period, as a trial may be longer than one. */
+function freeLine({ price, quantity, usage }: PricedItem) {
+  const asked = { quantity, usage: usage ?? null, spent: null, fraction: null, alreadyBilled: null };
+  const { exact, trace } = priceAmount({ ...price, minimum: null, maximum: null }, asked);
+  const amount = roundToMinor(exact, price.currency);
+  const ends = { exact: exact.toFixed(), rounded: amount.toFixed() };
+  return { description: nameOf(price, quantity), amount, proration: false, trace: { ...trace, ...ends } };
 }
 
 function about(subscription: Subscription, price: Price, { entry, rule, period }: RunningItem, until: Date) {
