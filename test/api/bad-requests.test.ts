@@ -142,6 +142,13 @@ describe('a field that cannot be used is named with its remedy', () => {
   });
 });
 
+test('of very many fields that cannot be used the first hundred are named and the others counted', async () => {
+  const body = Object.fromEntries(Array.from({ length: 3_000 }, (_, n) => [`colour_${n}`, n]));
+  const reply = await api.send('post', '/v1/customers', { key, body: { name: 'Ada', ...body } });
+  expect(reply).toMatchObject({ status: 422, body: { detail: expect.stringMatching(/\(and 2999 more\)$/) } });
+  expect(reply.body['errors']).toHaveLength(100);
+});
+
 describe('paths, methods and queries', () => {
   test('an unknown path and a foreign method', async () => {
     expect(refusal(await api.send('get', '/v1/nothing', { key }))).toEqual([404, 'not_found']);

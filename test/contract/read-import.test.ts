@@ -80,6 +80,11 @@ describe('a file of rows', () => {
         },
       }),
     );
+    // However many there are, the answer is short.
+    const many = () => readColumns('colour,'.repeat(40_000));
+    expect(many).toThrow(
+      expect.objectContaining({ details: { errors: [expect.objectContaining({ code: 'too_big' })] } }),
+    );
   });
 });
 

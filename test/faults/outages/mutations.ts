@@ -22,6 +22,8 @@ const PATIENCE_MS = 90_000;
 /** What the API's memory may grow by: at its peak, while bodies of 10 MB come in, and after it has rested. */
 const PEAK_MB_MAX = 300;
 const REST_MB_MAX = 200;
+/** How much longer a refusal may be than the fourfold of what it refuses. */
+const ANSWER_LENGTH_MAX = 64 * 1024;
 
 type Reply = { status: number; contentType: string; text: string };
 
@@ -106,7 +108,7 @@ const problem = z.object({ status: z.int(), code: z.string(), detail: z.string()
 
 async function judge(attack: Attack, target: Target, { n, valid, mutant }: Shot): Promise<void> {
   const reply = await send(attack, target, valid, mutant).catch((error: unknown) => String(error));
-  const trouble = typeof reply === 'string' ? `no answer: ${reply}` : troubleWith(reply);
+  const trouble = typeof reply === 'string' ? `no answer: ${reply}` : troubleWith(reply, mutant.bytes.length);
   if (typeof reply !== 'string')
     attack.statuses.set(reply.status, (attack.statuses.get(reply.status) ?? 0) + 1);
   if (trouble === null) return;
@@ -116,12 +118,15 @@ async function judge(attack: Attack, target: Target, { n, valid, mutant }: Shot)
 }
 
 /** Accepted, or refused with a problem that says why; nothing else. */
-function troubleWith({ status, contentType, text }: Reply): string | null {
+function troubleWith({ status, contentType, text }: Reply, sent: number): string | null {
   if (status >= 200 && status < 300) return null;
   if (status < 400 || status >= 500) return `answered ${status} ${text.slice(0, 200)}`;
   const isProblem =
     contentType.startsWith('application/problem+json') && problem.safeParse(parsed(text)).success;
-  return isProblem ? null : `refused without a problem: ${status} ${contentType} ${text.slice(0, 200)}`;
+  if (!isProblem) return `refused without a problem: ${status} ${contentType} ${text.slice(0, 200)}`;
+  return text.length <= ANSWER_LENGTH_MAX + 4 * sent
+    ? null
+    : `refused with ${text.length} characters for ${sent}`;
 }
 
 async function send(
