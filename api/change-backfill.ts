@@ -29,6 +29,7 @@ import type { Tx } from '../src/persistence/doors.ts';
 import { findCustomerByReference, found } from '../src/persistence/find-by-reference.ts';
 import { databaseNow } from '../src/persistence/find-commands.ts';
 import { isSameUsage, refused } from '../src/persistence/ingest-usage.ts';
+import { crashPoint } from '../src/platform/crash-point.ts';
 import { newId } from '../src/platform/ids.ts';
 import type { Call } from './route.ts';
 import { invalid } from './validate.ts';
@@ -151,6 +152,7 @@ export async function closeBackfill(tx: Tx, id: string, { tenantId, by }: Saying
     throw tooLarge(`More than ${REPLACED_MAX} events would give way`);
   const staged = (await stagedCounts(tx, [id])).get(id) ?? 0;
   const voided = replaced ? await voidReplaced(tx, backfill, replaced, { by, at }) : 0;
+  crashPoint('backfill.replaced');
   const inserted = await insertStaged(tx, backfill, at);
   await forgetStaged(tx, id);
   const duplicates = staged - inserted;
@@ -185,6 +187,7 @@ export async function revertBackfill(tx: Tx, id: string, { tenantId, by }: Sayin
   }
   lookUpByKey(tx);
   await voidBrought(tx, backfill, { by, at });
+  crashPoint('backfill.takenBack');
   await restoreReplaced(tx, backfill, { by, at });
   return changeBackfill(tx, backfill, { status: 'reverted', revertedAt: at, updatedAt: at });
 }

@@ -14,6 +14,7 @@ import {
   lockImport,
   lockImportOfKey,
   tellImport,
+  tenantsUploading,
   touchImport,
 } from '../src/persistence/usage-imports.ts';
 import { crashPoint } from '../src/platform/crash-point.ts';
@@ -21,7 +22,13 @@ import { newId } from '../src/platform/ids.ts';
 import { inUse } from './idempotency.ts';
 import { RowSplitter, type Rows } from './split-rows.ts';
 
-export type Upload = { tenantId: string; format: ImportFormat; idempotencyKey: string | null };
+export type Upload = {
+  tenantId: string;
+  format: ImportFormat;
+  idempotencyKey: string | null;
+  /** What the client says is coming, when it does. */
+  bytes: number | null;
+};
 
 const UPLOAD_BYTES_MAX = 1024 ** 3;
 /** Whoever sends nothing for so long has gone. */
@@ -42,6 +49,10 @@ export async function receiveUpload(
   arriving: Readable,
 ): Promise<{ made: UsageImport; replayed: boolean }> {
   const { tenantId } = upload;
+  if (upload.bytes !== null && upload.bytes > UPLOAD_BYTES_MAX) {
+    arriving.resume();
+    throw tooLarge();
+  }
   const { made, isNew } = await database.withTenant(tenantId, (tx) => begin(tx, upload));
   crashPoint('upload.begun');
   const pieces = piecesOf(arriving);
@@ -58,13 +69,27 @@ export async function receiveUpload(
   }
 }
 
+/** Uploads whose process died, and the room they take, until somebody brings another file of the same tenant. */
+export async function sweepUploads(database: Database): Promise<void> {
+  const tenants = await database.asSystem('abandoned uploads', async (tx) =>
+    tenantsUploading(tx, abandonedBefore(await databaseNow(tx))),
+  );
+  for (const tenantId of tenants)
+    await database.withTenant(tenantId, async (tx) => giveUpAbandoned(tx, tenantId, await databaseNow(tx)));
+}
+
+const abandonedBefore = (now: Date) => new Date(now.getTime() - ABANDONED_MS);
+
+async function giveUpAbandoned(tx: Tx, tenantId: string, now: Date): Promise<void> {
+  for (const { id } of await lockAbandoned(tx, tenantId, abandonedBefore(now)))
+    await fail(tx, id, 'Its upload was cut off; send the file again.');
+}
+
 /** The import of this key, or a new one in whose place no other begins. */
 async function begin(tx: Tx, upload: Upload): Promise<{ made: UsageImport; isNew: boolean }> {
   const { tenantId, format, idempotencyKey } = upload;
   const now = await databaseNow(tx);
-  const since = new Date(now.getTime() - ABANDONED_MS);
-  for (const { id } of await lockAbandoned(tx, tenantId, since))
-    await fail(tx, id, 'Its upload was cut off.');
+  await giveUpAbandoned(tx, tenantId, now);
   const known = idempotencyKey === null ? null : await lockImportOfKey(tx, tenantId, idempotencyKey);
   if (known?.status === 'uploading') throw inUse();
   // A file that never came whole may come again.
@@ -136,8 +161,10 @@ async function start(tx: Tx, id: string, taken: Taken): Promise<UsageImport> {
 
 async function fail(tx: Tx, id: string, failure: string): Promise<void> {
   const made = await lockImport(tx, id);
+  // It may have begun: then only the answer to its commit was lost, and its rows are on their way.
+  if (!made || made.status === 'running' || made.status === 'paused' || made.status === 'completed') return;
   await forgetChunks(tx, id);
-  if (made?.status !== 'uploading') return;
+  if (made.status !== 'uploading') return;
   const now = await databaseNow(tx);
   await changeImport(tx, made, { status: 'failed', failure, updatedAt: now, finishedAt: now });
 }
@@ -155,6 +182,10 @@ async function sameFile(made: UsageImport, pieces: Pieces): Promise<UsageImport>
 
 const hashOf = (format: ImportFormat): Hash => createHash('sha256').update(`${format}\n`);
 
+function tooLarge(): DomainError {
+  return new DomainError('body_too_large', `A file has at most ${UPLOAD_BYTES_MAX} bytes; send several.`);
+}
+
 type Pieces = AsyncIterable<Buffer>;
 
 /** The body, within its bounds. It is left open when we have seen enough: the answer goes the same way. */
@@ -170,8 +201,7 @@ async function* piecesOf(arriving: Readable): Pieces {
     for await (const piece of arriving.iterator({ destroyOnReturn: false })) {
       clearTimeout(timer);
       bytes += piece.length;
-      if (bytes > UPLOAD_BYTES_MAX)
-        throw new DomainError('body_too_large', 'A file has at most 1 GB; send several.');
+      if (bytes > UPLOAD_BYTES_MAX) throw tooLarge();
       yield piece;
       listen();
     }

@@ -147,8 +147,11 @@ const revert = route({
   response: shown,
   errors: ['not_found', 'backfill_not_revertible'],
   kind: 'write',
-  handler: async (tx, { tenantId, keyId, params }) =>
-    show(tx, await revertBackfill(tx, params.id, { tenantId, by: keyId })),
+  async handler(tx, { tenantId, keyId, params }) {
+    const reverted = await revertBackfill(tx, params.id, { tenantId, by: keyId });
+    crashPoint('backfill.revertBeforeCommit');
+    return show(tx, reverted);
+  },
 });
 
 const cancel = route({

@@ -51,7 +51,8 @@ const create = rawRoute({
   ],
   async handler({ deps, tenantId, query, headers, arriving }) {
     const idempotencyKey = idempotencyKeyOf(headers['idempotency-key']?.toString(), 'get');
-    const upload = { tenantId, format: query.format, idempotencyKey };
+    const bytes = headers['content-length'] === undefined ? null : Number(headers['content-length']);
+    const upload = { tenantId, format: query.format, idempotencyKey, bytes };
     const { made, replayed } = await receiveUpload(deps.database, upload, arriving);
     const body = await deps.database.withTenant(tenantId, (tx) => show(tx, made));
     return {

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { createApp } from '../../api/app.ts';
 import type { ApiDeps } from '../../api/deps.ts';
+import { sweepUploads } from '../../api/receive-upload.ts';
 import { ROUTES } from '../../api/routes/index.ts';
 import { listen } from '../../api/server.ts';
 import { gateways } from '../gateways/registry.ts';
@@ -65,6 +66,9 @@ export async function runApi(
     database
       .asSystem('sweep idempotency keys', (tx) => deleteExpiredIdempotencyKeys(tx, SWEEP_BATCH))
       .catch((err: unknown) => logger.warn({ err }, 'expired idempotency keys were not swept'));
+    void sweepUploads(database).catch((err: unknown) =>
+      logger.warn({ err }, 'uploads that were cut off were not given up'),
+    );
   }, SWEEP_EVERY_MS);
   starting.defer(async () => clearInterval(sweep));
   const server = starting.use(

@@ -74,6 +74,15 @@ export async function lockAbandoned(tx: Tx, tenantId: string, before: Date): Pro
   return found.filter((one) => one !== null);
 }
 
+/** Tenants that have such uploads; needs the system door. */
+export async function tenantsUploading(tx: Tx, before: Date): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    tx,
+    sql`select distinct tenant_id as id from usage_imports where status = 'uploading' and updated_at < ${before.toISOString()}`,
+  );
+  return rows.map(({ id }) => id);
+}
+
 export type ImportChunk = { n: number; firstRow: number; rows: number; content: Buffer };
 
 /** Notes that its upload goes on. */

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import type { z } from 'zod';
 import { reconcile } from '../../activities/reconcile.ts';
+import { sweepUploads } from '../../api/receive-upload.ts';
 import { usageImportOut } from '../../src/contract/usage-imports.ts';
 import { engineOf } from '../../src/main/engine.ts';
 import { runApi } from '../../src/main/run-api.ts';
@@ -225,6 +227,66 @@ test('an upload that is cut off leaves a failed import, and its key may bring th
   const made = await accepted(await upload('ndjson', text, again));
   expect((await over(made.id)).counts).toMatchObject({ accepted: 15_000 });
   expect(await stored('cut')).toEqual({ count: 15_000, keys: 15_000 });
+});
+
+test('a file that is too large is refused before it is sent, when its size is told', async () => {
+  const refused = await new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
+    const headers = { authorization: `Bearer ${key}`, 'content-length': 1024 ** 3 + 1 };
+    const sending = request(
+      `${api.url}/v1/usage_imports?format=csv`,
+      { method: 'POST', headers },
+      (answer) => {
+        let text = '';
+        answer.on('data', (piece: Buffer) => {
+          text += piece.toString();
+        });
+        answer.on('end', () => {
+          resolve({ status: answer.statusCode, text });
+          sending.destroy();
+        });
+      },
+    );
+    sending.on('error', reject);
+    sending.write('event_name');
+  });
+  expect({ ...refused, text: JSON.parse(refused.text) as unknown }).toMatchObject({
+    status: 413,
+    text: { code: 'body_too_large', detail: 'A file has at most 1073741824 bytes; send several.' },
+  });
+});
+
+test('an upload whose process died is given up with all that came of it', async () => {
+  const line = JSON.stringify({ event_name: 'died', customer_id: customer, timestamp: at() });
+  const [made, live] = [
+    await accepted(await upload('ndjson', line)),
+    await accepted(await upload('ndjson', line)),
+  ];
+  await Promise.all([over(made.id), over(live.id)]);
+  // As its process left it: begun, a part of it there, and nothing since.
+  await world.inTenant((tx) =>
+    query(
+      tx,
+      sql`with touched as (
+          update usage_imports set status = 'uploading', finished_at = null,
+            updated_at = now() - case when id = ${made.id} then interval '61 seconds' else interval '0' end
+          where id in (${made.id}, ${live.id})
+        ) update usage_import_chunks set content = 'x', accepted = null, duplicates = null, rejected = null, done_at = null
+          where import_id in (${made.id}, ${live.id})`,
+    ),
+  );
+  await sweepUploads(world.database);
+  expect(await look(made.id)).toMatchObject({
+    status: 'failed',
+    failure: 'Its upload was cut off; send the file again.',
+  });
+  expect((await look(live.id)).status).toBe('uploading');
+  const kept = await world.inTenant((tx) =>
+    query<{ id: string }>(
+      tx,
+      sql`select import_id as id from usage_import_chunks where content is not null and import_id in (${made.id}, ${live.id})`,
+    ),
+  );
+  expect(kept).toEqual([{ id: live.id }]);
 });
 
 test('an import whose workflow is lost is found by its row', async () => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { updateRows } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
 import { type Caller, callerOf } from './caller.ts';
-import { collectedUsage } from './crash-usage.ts';
+import { collectedUsage, correctedUsage } from './crash-usage.ts';
 import type { OddReceiver } from './odd-receiver.ts';
 import type { Stage } from './stage.ts';
 
@@ -50,6 +50,7 @@ export async function playStory(stage: Stage, receiver: OddReceiver): Promise<To
     migrated(caller),
     used(stage, caller),
     counted(stage, caller),
+    corrected(stage, caller),
     collectedUsage(stage, caller),
   ]);
   return [prompt, patient];
@@ -98,22 +99,32 @@ async function send({ http }: Stage, { key }: Caller, event: object): Promise<vo
 
 /** A month that a meter counts, and an event that comes when the subscription has ended: it goes on a trailing invoice. */
 async function counted(stage: Stage, caller: Caller): Promise<void> {
-  const meter = await caller.post('/v1/meters', {
-    name: 'Calls',
-    event_name: 'counted',
-    aggregation: 'count',
-  });
-  const calls = { ...priceOf('0.50'), key: 'calls', model: 'per_unit', meter: meter.id };
-  const plan = await caller.post('/v1/plans', { name: 'Calls', prices: [calls] });
+  const plan = await meteredPlan(caller);
   const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
   const payer = await customer(caller, 'tok_succeeds', clock.id);
-  const terms = { customer: payer, plan: plan.id, cancel_at: '2028-02-20T00:00:00.000Z' };
+  const terms = { customer: payer, plan, cancel_at: '2028-02-20T00:00:00.000Z' };
   await caller.post('/v1/subscriptions', terms);
   for (const to of ['2028-02-21T00:00:00.000Z', '2028-02-28T00:00:00.000Z', '2028-04-02T00:00:00.000Z']) {
     const event = { idempotency_key: `${payer} ${to}`, event_name: 'counted', customer_id: payer };
     await send(stage, caller, { ...event, timestamp: STARTS_AT });
     await advance(caller, clock.id, to);
   }
+}
+
+async function corrected(stage: Stage, caller: Caller): Promise<void> {
+  const plan = await meteredPlan(caller);
+  const clock = await caller.post('/v1/test_clocks', { now: STARTS_AT });
+  const payer = await customer(caller, 'tok_succeeds', clock.id);
+  await correctedUsage(stage, caller, { plan, clock: clock.id, payer }, (to) =>
+    advance(caller, clock.id, to),
+  );
+}
+
+async function meteredPlan(caller: Caller): Promise<string> {
+  const counts = { name: 'Calls', event_name: 'counted', aggregation: 'count' };
+  const meter = await caller.post('/v1/meters', counts);
+  const calls = { ...priceOf('0.50'), key: 'calls', model: 'per_unit', meter: meter.id };
+  return (await caller.post('/v1/plans', { name: 'Calls', prices: [calls] })).id;
 }
 
 /** The gateway says "pending", and later calls back. */

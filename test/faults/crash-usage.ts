@@ -42,6 +42,49 @@ export async function collectedUsage({ http, apiUrl }: Stage, caller: Caller): P
   }
 }
 
+const STARTS_AT = '2028-01-31T14:00:00.000Z';
+const MINUTES = [0, 1, 2];
+
+/**
+ * A month that is billed and then corrected, a minute after the other; of three corrections two are taken back. What is
+ * left of them is on the next invoice, once.
+ */
+export async function correctedUsage(
+  { http }: Stage,
+  caller: Caller,
+  { plan, clock, payer }: { plan: string; clock: string; payer: string },
+  advance: (to: string) => Promise<void>,
+): Promise<void> {
+  const { key } = caller;
+  const send = async (path: string, body: object) => {
+    const answer = await http.insist('POST', path, body, { key, patienceMs: PATIENCE_MS });
+    if (answer.status !== 200 || answer.body['rejected'] !== 0)
+      throw new Error(`${path} was answered ${answer.status} ${JSON.stringify(answer.body)}`);
+  };
+  const event = (name: string, minute: number) => ({
+    idempotency_key: `${payer} ${clock} ${name}`,
+    event_name: 'counted',
+    customer_id: payer,
+    timestamp: inMinutes(minute),
+  });
+  await caller.post('/v1/subscriptions', { customer: payer, plan });
+  for (const minute of MINUTES) await send('/v1/events', event(`first of ${minute}`, minute));
+  await advance('2028-03-01T00:00:00.000Z');
+  const backfills: string[] = [];
+  for (const minute of MINUTES) {
+    const timeframe = { timeframe_start: inMinutes(minute), timeframe_end: inMinutes(minute + 1) };
+    const { id } = await caller.post('/v1/backfills', { customer: payer, ...timeframe });
+    const events = [1, 2, 3].map((n) => event(`${n} of ${minute}, corrected`, minute));
+    await send(`/v1/backfills/${id}/events`, { events });
+    await caller.post(`/v1/backfills/${id}/close`);
+    backfills.push(id);
+  }
+  for (const id of backfills.slice(1)) await caller.post(`/v1/backfills/${id}/revert`);
+  await advance('2028-04-02T00:00:00.000Z');
+}
+
+const inMinutes = (minutes: number) => new Date(Date.parse(STARTS_AT) + minutes * 60_000).toISOString();
+
 const IMPORTS = '/v1/usage_imports?format=ndjson';
 
 async function imported(caller: Caller, id: string): Promise<void> {
