@@ -5,6 +5,7 @@ import { type Answer, type Command, Refused, Unusable } from './cli/command.ts';
 import { delivery } from './cli/delivery.ts';
 import { openDesk } from './cli/desk.ts';
 import { events } from './cli/events.ts';
+import { imports } from './cli/import.ts';
 import { invoice } from './cli/invoice.ts';
 import { key } from './cli/key.ts';
 import { reconcile } from './cli/reconcile.ts';
@@ -26,6 +27,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'delivery retry': delivery.retry,
   'events replay': events.replay,
   'usage list': usage.list,
+  'import list': imports.list,
   reconcile,
   'tenant create': tenant.create,
   'key create': key.create,

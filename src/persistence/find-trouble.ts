@@ -105,6 +105,23 @@ export function findUnwatchedUsage(tx: Tx, limit: number): Promise<UnwatchedUsag
   );
 }
 
+export type StandingImport = { id: string; tenantId: string; since: Date; rowsLeft: number };
+
+/** Long enough for a part of a megabyte on a machine that has a lot to do. */
+const STANDS_AFTER_MS = 600_000;
+
+/** Running imports of usage of which no part was taken in for ten minutes, the longest waiting first. */
+export function findStandingImports(tx: Tx, now: Date, limit: number): Promise<StandingImport[]> {
+  const before = new Date(now.getTime() - STANDS_AFTER_MS).toISOString();
+  return read<StandingImport>(
+    tx,
+    sql`select id, tenant_id as "tenantId", updated_at as since, (
+          select coalesce(sum(rows), 0)::integer from usage_import_chunks
+          where import_id = usage_imports.id and done_at is null) as "rowsLeft"
+      from usage_imports where status = 'running' and updated_at < ${before} order by updated_at limit ${limit}`,
+  );
+}
+
 const INSTANTS = ['nextStepAt', 'createdAt', 'nextCheckAt', 'nextTryAt', 'since'];
 
 /** The driver gives instants as text. */

@@ -36,7 +36,7 @@ describe('whatever is called', () => {
     expect(ended.err).toMatch(/^There is no .* in this database\. It is looked for by an id/);
   });
 
-  const lists = ['subscription list', 'invoice list', 'delivery list', 'usage list'];
+  const lists = ['subscription list', 'invoice list', 'delivery list', 'usage list', 'import list'];
   const commands = [
     ...verbs.map((words) => words.slice(0, 2).join(' ')),
     ...lists,
@@ -115,6 +115,11 @@ describe('on rows of two tenants', () => {
       await owner.query(
         `update webhook_deliveries set status = 'dead', last_error = 'refused' where tenant_id = '${one}'`,
       );
+      await owner.query(`insert into usage_imports (id, tenant_id, format, status, created_at, updated_at)
+        select 'import ' || minutes, '${one}', 'csv', 'running', now(), now() - minutes * interval '1 minute'
+        from (values (2), (20)) as ago(minutes)`);
+      await owner.query(`insert into usage_import_chunks (import_id, n, tenant_id, first_row, rows, content)
+        values ('import 20', 1, '${one}', 1, 3, 'x')`);
     } finally {
       await owner.end();
     }
@@ -151,11 +156,22 @@ describe('on rows of two tenants', () => {
     expect(dead.out).not.toContain(other);
   });
 
+  test('an import that stands still is named, with its workflow', async () => {
+    const standing = await cli(['import', 'list'], env);
+    expect(standing.out).toMatch(
+      new RegExp(`^import 20 +${one} +.* ago +3 rows +import-usage/import 20$`, 'm'),
+    );
+    expect(standing.out).not.toContain('import 2 ');
+    const named = await cli(['import', 'list', '--json'], env);
+    expect(named.json).toMatchObject({ imports: [{ import: 'import 20', rows_left: 3 }] });
+  });
+
   test('where all is well, lists say so', async () => {
     expect((await cli(['subscription', 'list'])).out).toBe('No subscription is blocked or late.\n');
     expect((await cli(['invoice', 'list'])).out).toBe('No charge is unclear.\n');
     expect((await cli(['delivery', 'list', '--json'])).json).toEqual({ deliveries: [] });
     expect((await cli(['usage', 'list', '--json'])).json).toEqual({ usage: [] });
+    expect((await cli(['import', 'list'])).out).toBe('No import of usage stands still.\n');
   });
 });
 
