@@ -118,6 +118,58 @@ const byEvent: PriceInput = {
   meter: 'external:gb',
 };
 
+describe('what a meter counts for the customer is billed by one item', () => {
+  const catalogue = {
+    meters: [summed],
+    plans: [
+      { id: 'metered', prices: [perUnit] },
+      { id: 'plain', prices: [fee('10.00')] },
+    ],
+    add_ons: [{ id: 'more', prices: [{ ...perUnit, key: 'more' }] }],
+  } satisfies SimulationInput['catalogue'];
+  const second = { ...subscribe, at: '2027-01-02', subscription: 'second', plan: 'plain' } as const;
+  const change = { at: '2027-01-05', action: 'change', subscription: 'second', plan: 'metered' } as const;
+
+  test('also within a subscription, and when it is planned', () => {
+    const timeline: Timeline = [
+      subscribe,
+      second,
+      { at: '2027-01-03', action: 'add', subscription: 'main', add_ons: [{ add_on: 'more' }] },
+      { ...change, effective: 'now' },
+      { ...change, effective: 'period_end' },
+    ];
+    const { refused } = play({ catalogue, timeline, until: '2027-02-01' });
+    expect(refused.map(({ action, code }) => `${action} ${code}`)).toEqual([
+      '2 meter_claimed',
+      '3 meter_claimed',
+      '4 meter_claimed',
+    ]);
+  });
+
+  test('and by another one once that has ended; what was planned and is in the way then is dropped', () => {
+    const timeline: Timeline = [
+      subscribe,
+      second,
+      { at: '2027-01-03', action: 'cancel', subscription: 'main', mode: 'at', cancel_at: '2027-01-20' },
+      { ...change, effective: '2027-01-25' },
+      { at: '2027-01-06', action: 'uncancel', subscription: 'main' },
+      event('2027-01-10', 4),
+    ];
+    const planned = play({ catalogue, timeline, until: '2027-02-02' });
+    expect(planned.refused).toEqual([]);
+    expect(planned.subscriptions[1]?.items.map(({ key }) => key)).toEqual(['fee']);
+    const handedOver = play({
+      catalogue,
+      timeline: [...timeline.toSpliced(4, 1), event('2027-01-26', 8)],
+      until: '2027-02-02',
+    });
+    expect(linesOf(handedOver)).toEqual([
+      '2027-01-20 subscription_cancel 4 of 1 by 1: 2.00',
+      '2027-02-02 subscription_cycle 8 of 1 by 1: 4.00',
+    ]);
+  });
+});
+
 describe('the versions of a meter', () => {
   const counting = { aggregation: 'count', effective_at: '2027-01-20' } as const;
 

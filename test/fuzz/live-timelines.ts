@@ -13,6 +13,8 @@ import { timeline } from './timelines.ts';
 const DAY_MS = 86_400_000;
 /** Every renewal costs the real stack some 50 ms, so its lives are shorter than those that are only calculated. */
 const DAYS_MAX = 900;
+/** What is used is used in the first five months, and whoever looks at thresholds takes a second for each event. */
+const METERED_DAYS_MAX = 300;
 
 const trouble = fc.record({
   part: fc.integer({ min: 1, max: 999 }),
@@ -50,7 +52,8 @@ function withTroubles(body: Body, more: Troubles): Body {
   const first = body.timeline.find(({ action }) => action === 'subscribe');
   const isMetered = (body.catalogue?.meters ?? []).length > 0;
   const startsAt = Date.parse(first?.at ?? body.until);
-  const until = Math.min(Date.parse(body.until), startsAt + more.days * DAY_MS);
+  const days = isMetered ? Math.min(more.days, METERED_DAYS_MAX) : more.days;
+  const until = Math.min(Date.parse(body.until), startsAt + days * DAY_MS);
   const at = (part: number) => startsAt + Math.floor(((until - startsAt) * part) / 1_000);
   const added = [
     ...more.events.map((event) => happening(event, at(event.part))),

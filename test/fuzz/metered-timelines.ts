@@ -32,6 +32,8 @@ const extra = fc.record({
 /** A second subscription that counts only what names it, and what it uses. */
 const other = fc.record({
   part: fc.nat({ max: 700 }),
+  /** Now and then it is to count the customer's events, which is refused as long as somebody does. */
+  isScoped: fc.constantFrom(true, true, false),
   used: fc.array(fc.record({ part: fc.nat({ max: 999 }), amount: fc.nat({ max: 9_999 }) }), {
     minLength: 1,
     maxLength: 4,
@@ -184,7 +186,11 @@ function earlyEvents(body: Body, begins: number, { early }: RawMetering): Action
 }
 
 /** Another subscription of the same plan some weeks later, with events of its own, and one of before it was there. */
-function otherLife(body: Body, begins: number, { part, used }: NonNullable<RawMetering['other']>): Action[] {
+function otherLife(
+  body: Body,
+  begins: number,
+  { part, isScoped, used }: NonNullable<RawMetering['other']>,
+): Action[] {
   const first = body.timeline[0];
   if (first?.action !== 'subscribe') return [];
   const at = begins + Math.floor((part / 1_000) * SPREAD_DAYS * DAY_MS) + 5_003;
@@ -196,7 +202,7 @@ function otherLife(body: Body, begins: number, { part, used }: NonNullable<RawMe
       action: 'subscribe',
       subscription: name,
       plan,
-      usage_scope: 'subscription',
+      ...(isScoped ? { usage_scope: 'subscription' as const } : {}),
       ...(items ? { items } : {}),
     },
     ...used.map(({ part: spot, amount }, n): Action => {

@@ -98,6 +98,8 @@ function hear(
 
 function subscribe(world: World, asked: Of<'subscribe'>, at: number): boolean {
   const { body, subs, books } = world;
+  const items = itemsOf(body, asked);
+  if (isClaimed(world, asked, items)) return false;
   const sold = body.catalogue.plans.find(({ id }) => id === asked.plan);
   if (!sold) throw new Unclear('a stored plan');
   const zone = body.customer.time_zone ?? 'UTC';
@@ -123,7 +125,7 @@ function subscribe(world: World, asked: Of<'subscribe'>, at: number): boolean {
     cancelsWithPeriod: false,
     cancelGivesBack: false,
     netDays: asked.collection_method === 'send_invoice' ? (asked.net_days ?? 30) : null,
-    items: itemsOf(body, asked),
+    items,
     used: new Map(),
     counts: (item, stretch) => counted(world, sub, item, stretch),
     closes: (closed) => close(world, sub, closed),
@@ -141,6 +143,20 @@ function subscribe(world: World, asked: Of<'subscribe'>, at: number): boolean {
   if (startsAt > at) enter(sub, 'scheduled', at);
   else bill(books, sub, at, liveThrough(sub, startsAt, at), 'last');
   return true;
+}
+
+/** Whether another one bills what a meter counts for the customer (rule 29b). */
+function isClaimed(
+  { subs }: World,
+  { usage_scope: scope }: Of<'subscribe'>,
+  items: readonly Item[],
+): boolean {
+  const meters = new Set(items.flatMap(({ price }) => price.meter ?? []));
+  if (scope === 'subscription' || meters.size === 0) return false;
+  const others = subs.filter((sub) => isLive(sub) && sub.usageScope === 'customer');
+  if (others.some((sub) => sub.items.some(({ price }) => meters.has(price.meter ?? '')))) return true;
+  if (others.length > 0) throw new Unclear('two that may want to count the same one day');
+  return false;
 }
 
 function onceIn(body: SimulationBody, addOn: string): PriceBody {

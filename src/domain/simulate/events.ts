@@ -1,6 +1,4 @@
 import { DomainError } from '../errors.ts';
-import type { Price } from '../plan.ts';
-import type { Subscription } from '../subscription.ts';
 import { USAGE_AHEAD_MINUTES, USAGE_REFUSALS, type UsageProperties } from '../usage-event.ts';
 import type { EventDeed } from './script.ts';
 import type { World } from './world.ts';
@@ -104,35 +102,4 @@ function earliestOf({ settings }: World, now: Date): Date {
 
 function refused(reason: keyof typeof USAGE_REFUSALS): DomainError {
   return new DomainError('usage_not_accepted', USAGE_REFUSALS[reason].message, { reason });
-}
-
-type Claim = { item: { id: string }; price: Pick<Price, 'meterId'> };
-
-/**
- * Throws `meter_claimed` where another live subscription bills what one of these meters counts for the customer (billing
- * rule 29b).
- */
-export function assertMetersFree(
-  world: World,
-  { id, usageScope }: Pick<Subscription, 'id' | 'usageScope'>,
-  items: readonly Claim[],
-): void {
-  if (usageScope === 'subscription') return;
-  for (const { name, life } of world.lives.values()) {
-    const { subscription, priced } = life;
-    if (subscription.id === id || subscription.endedAt || subscription.usageScope === 'subscription')
-      continue;
-    const taken = priced.find(
-      ({ item, price }) =>
-        price.meterId !== null &&
-        !item.endedAt &&
-        items.some((claim) => claim.price.meterId === price.meterId),
-    );
-    if (!taken) continue;
-    throw new DomainError(
-      'meter_claimed',
-      `The item "${taken.item.key}" of "${name}" bills what this meter counts. Subscribe with usage_scope "subscription" and name the subscription in its events, or end the other one first.`,
-      { subscription: name, item: taken.item.key },
-    );
-  }
 }

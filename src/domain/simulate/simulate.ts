@@ -1,6 +1,8 @@
+import { pricedAfter } from '../apply-decision.ts';
 import { decideStep } from '../decide.ts';
 import { assertAlive, decideCommand, effectiveAt, type SubscriptionCommand } from '../decide-command.ts';
 import { createSubscription, type SubscriptionTerms } from '../decide-create.ts';
+import { dropDueChange } from '../decide-scheduled.ts';
 import { decideStart } from '../decide-start.ts';
 import type { Decision } from '../decision.ts';
 import { DomainError, isDomainError } from '../errors.ts';
@@ -8,10 +10,11 @@ import type { Life } from '../life.ts';
 import { derived, type NextStep } from '../next-step.ts';
 import { usageCountsUntil } from '../threshold.ts';
 import { apply } from './apply.ts';
+import { assertFreeThen, assertMetersFree, obstacleOf } from './claims.ts';
 import { look, nextLook, noteLook } from './closures.ts';
 import { changeMethod, charge, takeInvoiceStep } from './collect.ts';
 import { countedIn } from './counts.ts';
-import { assertMetersFree, takeEvent } from './events.ts';
+import { takeEvent } from './events.ts';
 import { lifeAt } from './facts.ts';
 import type { Action, Script } from './script.ts';
 import { settleByHand } from './settle-by-hand.ts';
@@ -118,7 +121,10 @@ function lookForLate(world: World, lived: Lived, at: Date): void {
 
 function takeStep(world: World, lived: Lived, next: NextStep): void {
   const known = lifeAt(world, lived, usageCountsUntil(next));
-  make(world, lived, decideStep(known, next, hasMethod(world)), next.at);
+  const decision = decideStep(known, next, hasMethod(world));
+  const obstacle =
+    next.step === 'apply_change' ? obstacleOf(world, known, pricedAfter(known.priced, decision)) : null;
+  make(world, lived, obstacle ? dropDueChange(known, next.at, obstacle) : decision, next.at);
 }
 
 /** Makes a decision true and charges its invoice at once where that is due. */
@@ -164,7 +170,7 @@ function subscribe(world: World, name: string, terms: SubscriptionTerms, at: Dat
   const { subscription, priced, once } = createSubscription(terms, ids, at);
   const pending = once.map((line) => ({ id: world.newId('pl'), line }));
   const life = { subscription, priced, changes: [], pending };
-  assertMetersFree(world, subscription, priced);
+  assertMetersFree(world, subscription, { before: [], after: priced });
   const decision = subscription.startsAt <= at ? start(world, life, at) : null;
   const begun = decision ? derived(decision.subscription) : subscription;
   const states = [{ status: begun.status, from: at }];
@@ -194,11 +200,11 @@ function obey(world: World, lived: Lived, command: SubscriptionCommand, requeste
   const setting = { hasPaymentMethod: hasMethod(world), trialReminderDays: world.settings.trialReminderDays };
   // A command that is dated back looks at what there was by then.
   const datedTo = isDated(command) && command.at && command.at < at ? command.at : at;
-  const decision = decideCommand(lifeAt(world, lived, datedTo), command, at, setting);
-  const begun = decision.segments.flatMap(({ itemId, to }) =>
-    to ? [{ item: { id: itemId }, price: to.price }] : [],
-  );
-  assertMetersFree(world, lived.life.subscription, begun);
+  const life = lifeAt(world, lived, datedTo);
+  const decision = decideCommand(life, command, at, setting);
+  assertFreeThen(world, life, decision);
+  const after = pricedAfter(life.priced, decision);
+  assertMetersFree(world, life.subscription, { before: life.priced, after });
   make(world, lived, decision, at);
 }
 
