@@ -41,29 +41,35 @@ function ndjsonOf(attack: Attack, rounds: readonly Round[]): File {
   return { bytes: alternating(rows, (n) => good(`line-${n}`)), poisoned: rows.length };
 }
 
+/** Bytes that stand in a cell as they are. */
+const RAW_CELLS = ['', ',,,,,,,,,', ',,,', 'a"b', '"a"b', '"', '\0', '\u202e', '=1+1', 'x,'.repeat(20_000)];
+const NO_TEXT = [0xff, 0xc0, 0xe2, 0];
+
 function csvOf({ goodOf }: Attack): File {
-  const { event_name: name, customer_id: customer, timestamp } = goodOf('');
-  const record = (key: string, bytes: string) => `${key},${name},${customer},${timestamp},${bytes},,`;
-  const cell = (text: string) => `"${text.replaceAll('"', '""')}"`;
+  const { event_name, customer_id, timestamp } = goodOf('');
+  const start = [event_name, customer_id, timestamp].map((value) => JSON.stringify(value)).join();
+  const record = (key: string, bytes: string, rest = ',') => `${key},${start},${bytes},${rest}`;
+  const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
   const texts = [
     ...POISON_VALUES.map(([, value]) => (typeof value === 'string' ? value : JSON.stringify(value))),
     ...HOSTILE_TEXTS.map(([, textOf]) => textOf()),
     ...STAINS,
   ].filter((text) => text.length < ROW_BYTES_MAX);
   const rows = [
-    ...texts.map((text) => record('', cell(text))),
-    ...['', ',,,,,,,,,', ',,,', 'a"b', '"a"b', '"', '\0', '\u202e', '=1+1', 'x,'.repeat(20_000)].map(
-      (text) => (text.split('"').length % 2 === 0 ? record('', `x${text}"`) : record('', text)),
-    ),
-    `,${name},${customer},${timestamp},1,{"a":1},x`,
-    `,${name},${customer},${timestamp},1,,"a${'\n'.repeat(1_000)}b"`,
+    ...texts.map((text) => record('', quoted(text))),
+    ...RAW_CELLS.map((text) => record('', closed(text))),
+    record('', '1', '{"a":""1},x'),
+    record('', '1', `,${quoted('\n'.repeat(1_000))}`),
   ].map((row) => Buffer.from(row));
-  const bad = [0xff, 0xc0, 0xe2, 0].map((byte) =>
-    Buffer.concat([Buffer.from(record('', 'x')), Buffer.from([byte])]),
-  );
-  const all = [...rows, ...bad];
+  const notText = NO_TEXT.map((byte) => Buffer.concat([Buffer.from(record('', 'x')), Buffer.from([byte])]));
+  const all = [...rows, ...notText];
   const body = alternating(all, (n) => Buffer.from(record(`cell-${n}`, '5')));
   return { bytes: Buffer.concat([Buffer.from(`${HEAD}\r\n`), body]), poisoned: all.length };
+}
+
+/** A quote that stays open would take the good row behind it along, as CSV has it. */
+function closed(text: string): string {
+  return text.split('"').length % 2 === 0 ? `x${text}"` : text;
 }
 
 function alternating(poisoned: readonly Buffer[], goodOf: (n: number) => Buffer): Buffer {
