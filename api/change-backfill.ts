@@ -20,6 +20,7 @@ import {
   findReplaced,
   insertStaged,
   lookUpByKey,
+  measureVoids,
   restoreReplaced,
   voidBrought,
   voidReplaced,
@@ -155,6 +156,7 @@ export async function closeBackfill(tx: Tx, id: string, { tenantId, by }: Saying
   crashPoint('backfill.replaced');
   const inserted = await insertStaged(tx, backfill, at);
   await forgetStaged(tx, id);
+  measureVoids(tx, voided);
   const duplicates = staged - inserted;
   return changeBackfill(tx, backfill, {
     status: 'closed',
@@ -189,6 +191,7 @@ export async function revertBackfill(tx: Tx, id: string, { tenantId, by }: Sayin
   await voidBrought(tx, backfill, { by, at });
   crashPoint('backfill.takenBack');
   await restoreReplaced(tx, backfill, { by, at });
+  measureVoids(tx, backfill.voided + backfill.inserted);
   return changeBackfill(tx, backfill, { status: 'reverted', revertedAt: at, updatedAt: at });
 }
 

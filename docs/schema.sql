@@ -2099,6 +2099,22 @@ AS $function$
       end $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.measure_usage_voids()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+ SET lock_timeout TO '1s'
+AS $function$
+      begin
+        analyze usage_voids;
+      exception when lock_not_available then
+        -- Somebody else is at it.
+        null;
+      end $function$
+;
+grant execute on function measure_usage_voids() to perennial_app;
+
 CREATE OR REPLACE FUNCTION public.prepare_usage_month(any_day date)
  RETURNS bigint
  LANGUAGE plpgsql

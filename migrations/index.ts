@@ -32,6 +32,7 @@ import { Migration20261121102430_trace_touched_usage } from './Migration20261121
 import { Migration20261121102431_explain_dropped_changes } from './Migration20261121102431_explain_dropped_changes.ts';
 import { Migration20261121102432_tell_reused_keys_apart } from './Migration20261121102432_tell_reused_keys_apart.ts';
 import { Migration20261121102440_find_running_imports } from './Migration20261121102440_find_running_imports.ts';
+import { Migration20261121102450_measure_voids } from './Migration20261121102450_measure_voids.ts';
 import { Migration20261121102800_credit_planned_ends } from './Migration20261121102800_credit_planned_ends.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
@@ -70,5 +71,6 @@ export const migrationsList = [
   Migration20261121102431_explain_dropped_changes,
   Migration20261121102432_tell_reused_keys_apart,
   Migration20261121102440_find_running_imports,
+  Migration20261121102450_measure_voids,
   Migration20261121102800_credit_planned_ends,
 ].map((migration) => ({ name: migration.name, class: migration }));

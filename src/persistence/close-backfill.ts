@@ -21,6 +21,11 @@ export function lookUpByKey(tx: Tx): void {
   queryLater(tx, sql`select set_config('enable_seqscan', 'off', true), set_config('work_mem', '32MB', true)`);
 }
 
+/** Tells the planner what became of `count` events, if they are many; at the end, because it waits for its like. */
+export function measureVoids(tx: Tx, count: number): void {
+  if (count >= SLICE) queryLater(tx, sql`select measure_usage_voids()`);
+}
+
 /** The events that give way: how many, what was seen when they were counted, and where each slice of them ends. */
 export type Replaced = { count: number; snapshot: string; ends: { at: string; key: string }[] };
 

@@ -231,6 +231,22 @@ describe('a key', () => {
   });
 });
 
+/** Events that count 1 each: two of three at the same moment, the others one after the other. */
+async function plant(customer: string, start: string, count: number): Promise<void> {
+  await api.database.withTenant(tenantId, (tx) =>
+    query(
+      tx,
+      sql`with sent as (
+          select 'old-' || i as key, ${start}::timestamptz + (i % 3) / 2 * i * interval '10 milliseconds' as at
+          from generate_series(0, ${count - 1}::int) i
+        ), keyed as (
+          insert into usage_event_keys (tenant_id, key, digest, event_at) select ${tenantId}, key, '', at from sent
+        ) insert into usage_events (tenant_id, key, event_name, customer_id, event_at, properties, ingested_at)
+          select ${tenantId}, key, 'call', ${customer}, at, '{"n":1}', now() from sent`,
+    ),
+  );
+}
+
 describe('a backfill', () => {
   const opened = async (customer: string, more: object = {}): Promise<Reply> => {
     const timeframe = { timeframe_start: ago(5), timeframe_end: ago(1) };
@@ -369,6 +385,26 @@ describe('a backfill', () => {
     await revert(made);
     expect(await n(customer)).toBe('10');
   });
+
+  test('of tens of thousands is closed and reverted at once, whether they are of one moment or of many', async () => {
+    const customer = await newCustomer();
+    const start = ago(4);
+    await plant(customer, start, 21_000);
+    const made = await opened(customer);
+    for (let from = 0; from < 11_000; from += 1_000) {
+      // Of each two one has the key of an event that gives way.
+      const keyOf = (at: number) => (at % 2 === 0 ? `old-${at}` : `instead-${at}`);
+      const events = Array.from({ length: 1_000 }, (_, i) => event(keyOf(from + i), { n: 3, customer }));
+      expect((await post(`${pathOf(made)}/events`, { events })).body).toMatchObject({ accepted: 1_000 });
+    }
+    expect((await close(made)).body).toMatchObject({
+      status: 'closed',
+      counts: { staged: 0, voided: 21_000, inserted: 11_000, duplicates: 0 },
+    });
+    expect(await n(customer)).toBe('33000');
+    expect((await revert(made)).body).toMatchObject({ status: 'reverted' });
+    expect(await n(customer)).toBe('21000');
+  }, 300_000);
 
   test('whose time is over is neither closed nor reverted', async () => {
     const customer = await newCustomer();
