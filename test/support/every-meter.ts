@@ -124,7 +124,7 @@ export type Stage = Awaited<ReturnType<typeof stage>>;
 function ruleChanges(body: Json) {
   const rounding = body['rounding'] as { mode: 'ceil'; digits?: number } | undefined;
   return {
-    ...(body['property'] ? { property: String(body['property']) } : {}),
+    ...(typeof body['property'] === 'string' ? { property: body['property'] } : {}),
     factorProperty: (body['factor_property'] as string) ?? null,
     bucket: (body['bucket'] as 'day') ?? null,
     filters: (body['filters'] as []) ?? [],
