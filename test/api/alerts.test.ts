@@ -106,6 +106,30 @@ const advance = async (clock: string, to: string) => {
 };
 
 describe('an alert on usage', () => {
+  test('adds up the groups by which its meter is priced, each rounded as on the invoice', async () => {
+    const price = { currency: 'USD', interval: { unit: 'month' }, meter: 'external:parts' };
+    const counting = { aggregation: 'sum', property: 'n', group_by: ['region'], rounding: { mode: 'ceil' } };
+    await post('/v1/meters', { name: 'Parts', external_id: 'parts', event_name: 'part', ...counting });
+    const cells = [{ values: ['eu'], unit_amount: '2' }];
+    const matrix = { model: 'matrix', dimensions: ['region'], cells, default_unit_amount: '1' };
+    await post('/v1/plans', {
+      name: 'P',
+      external_id: 'parts',
+      prices: [{ key: 'parts', ...matrix, ...price }],
+    });
+    const { customer } = await subscriber('parts');
+    await alert({ customer, meter: 'external:parts', thresholds: ['2'] });
+    const events = ['eu', 'us'].map((region) => ({
+      idempotency_key: `part of ${region}`,
+      event_name: 'part',
+      customer_id: customer,
+      timestamp: CLOCK,
+      properties: { n: '0.2', region },
+    }));
+    await send('post', '/v1/events', { key, body: { events } });
+    expect(await toldOnce(customer, 1)).toEqual(['alert.triggered 2 at 2']);
+  });
+
   test('is triggered at exactly the threshold, once, by a batch that comes to it twice', async () => {
     const { customer } = await subscriber();
     const id = await alert({ customer });
