@@ -5,8 +5,18 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { crashPlaces } from './crash-names.ts';
 import { runCrashPoints } from './crash-points.ts';
 
-/** A worker between row and charge, after the charge, in a step; the API between its row and the engine. */
-const MATTER_MOST = ['attempt.afterCommit', 'charge.answered', 'step.beforeCommit', 'command.afterCommit'];
+/**
+ * A worker between row and charge, after the charge, in a step, before late usage is billed; the API between its row and
+ * the engine, and between what a backfill takes away and what it brings.
+ */
+const MATTER_MOST = [
+  'attempt.afterCommit',
+  'charge.answered',
+  'step.beforeCommit',
+  'lateUsage.beforeCommit',
+  'command.afterCommit',
+  'backfill.replaced',
+];
 
 test('killed where it matters most, everything ends as if nothing had happened', async () => {
   const trials = await runCrashPoints({
