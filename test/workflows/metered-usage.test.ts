@@ -89,6 +89,27 @@ describe('usage that a meter counts', () => {
     expect(await meteredLines(id)).toEqual([...second, 'subscription_cycle: Calls, 0 of 0 events, 0']);
   });
 
+  it('is counted group by group where a matrix prices it, which keeps what is promised of closed periods', async () => {
+    const clock = await world.clock('2027-01-01T00:00:00Z');
+    const customer = await world.customer({ testClockId: clock });
+    const terms = {
+      model: 'matrix' as const,
+      dimensions: ['region'],
+      cells: [{ values: ['eu'], unitAmount: new Decimal('1') }],
+      defaultUnitAmount: new Decimal('0.1'),
+    };
+    const meter = await plantMeter(world, { aggregation: 'max', groupBy: ['region'] });
+    const id = await world.subscribe(customer, await metered({ terms }, meter), {
+      requestedAt: new Date('2027-01-01T00:00:00Z'),
+    });
+    await use(world, customer, '2027-01-10T00:00:00Z', 10, { properties: { region: 'eu' } });
+    await use(world, customer, '2027-01-11T00:00:00Z', 4, { properties: { region: 'eu' } });
+    await use(world, customer, '2027-01-12T00:00:00Z', 7, { properties: { region: 'us' } });
+    await world.advance(clock, '2027-02-05T00:00:00Z');
+    expect(await meteredLines(id)).toEqual(['subscription_cycle: Calls, 17 of 3 events, 10.7']);
+    expect(await askRows(world.database, new Date())).toEqual([]);
+  });
+
   it('is given back on the next invoice when an event turns out to be wrong', async () => {
     const clock = await world.clock('2027-01-01T00:00:00Z');
     const customer = await world.customer({ testClockId: clock });

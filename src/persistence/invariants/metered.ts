@@ -83,7 +83,7 @@ export const METERED_PROMISES: readonly Promised[] = [
 const IS_FORGOTTEN = sql`exists (select from tenants tenant where tenant.id = closure.tenant_id
   and closure.period_start < now() - make_interval(days => tenant.usage_retention_days))`;
 
-/** Where a meter rounds, or prices hours or days apart, only its events are compared. */
+/** Where a meter rounds, or hours, days or the groups of a matrix are priced apart, only its events are compared. */
 const DIFFERS = sql`(closure.event_count <> counted.events
   or (counted.is_plain and closure.quantity <> round(greatest(counted.quantity, 0), 12)))`;
 
@@ -95,9 +95,11 @@ function counted(isSeen: RawBuilder<unknown>, stands: RawBuilder<unknown>): RawB
   return sql`
     join meter_versions rule on rule.meter_id = closure.meter_id and rule.version = closure.meter_version
     join meters meter on meter.id = closure.meter_id
+    join prices price on price.id = closure.price_id
     join subscriptions owner on owner.id = closure.subscription_id
     cross join lateral (
-      select count(*) as events, rule.rounding is null and rule.bucket is null as is_plain,
+      select count(*) as events, rule.rounding is null and rule.bucket is null
+          and (rule.aggregation = 'count' or price.terms ->> 'model' <> 'matrix') as is_plain,
         coalesce(case rule.aggregation
           when 'count' then count(*)::numeric
           when 'sum' then sum(worth.number)
