@@ -45,7 +45,8 @@ const newVersion = fc.record({
   aggregation: fc.constantFrom(...AGGREGATIONS),
   digits: rarely(fc.integer({ min: -1, max: 1 }), 3),
   bucket: rarely(fc.constantFrom('hour' as const, 'day' as const), 6),
-  months: rarely(fc.integer({ min: 1, max: 5 }), 2),
+  /** 0: anywhere. */
+  months: fc.integer({ min: 0, max: 5 }),
   part: fc.nat({ max: 999 }),
 });
 
@@ -153,10 +154,12 @@ function versionsOf(body: Body, begins: number, { version }: RawMetering): Versi
   if (version === null) return [];
   const { aggregation, digits, bucket, months, part } = version;
   const zone = body.customer?.time_zone ?? 'UTC';
+  const [first] = body.timeline;
+  const starts = first?.action === 'subscribe' && first.start_at ? Date.parse(first.start_at) : begins;
   const effective_at =
-    months === null
+    months === 0
       ? iso(begins + Math.floor((part / 1_000) * SPREAD_DAYS * DAY_MS))
-      : iso(dayAfter(dayOf(begins, zone), { unit: 'month', count: 1 }, months) * DAY_MS).slice(0, 10);
+      : iso(dayAfter(dayOf(starts, zone), { unit: 'month', count: 1 }, months) * DAY_MS).slice(0, 10);
   const rounding = digits === null ? null : { mode: 'ceil' as const, digits };
   return [{ aggregation, ...lookingAt(aggregation), bucket, rounding, effective_at }];
 }
