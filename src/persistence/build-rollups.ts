@@ -52,8 +52,8 @@ type Building = {
   builtTo: string;
 };
 
-/** All events of some customers, or those of one in some hours. */
-type Part = { customers: string[]; from: string | null; to: string | null; builtTo: string };
+/** All events of some customers, or those of one in some hours. With the last of them `builtTo` is null. */
+type Part = { customers: string[]; from: string | null; to: string | null; builtTo: string | null };
 
 /** Null: there is no more. */
 async function partAfter(tx: Tx, building: Building, limit: number): Promise<Part | null> {
@@ -70,7 +70,8 @@ async function partAfter(tx: Tx, building: Building, limit: number): Promise<Par
     if (events > limit) break;
     few.push(customer.id);
   }
-  return { customers: few, from: null, to: null, builtTo: few.at(-1) ?? first.id };
+  const isLast = few.length === customers.length && few.length < CUSTOMERS_AT_ONCE;
+  return { customers: few, from: null, to: null, builtTo: isLast ? null : (few.at(-1) ?? first.id) };
 }
 
 /** The next hours of one customer: as many as have about `limit` events, and at least one. */

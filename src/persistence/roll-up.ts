@@ -3,7 +3,7 @@ import { buildNext } from './build-rollups.ts';
 import type { Tx } from './doors.ts';
 import type { Fragment } from './meter-sql.ts';
 import { query, queryLater } from './rows.ts';
-import { CELL, CELL_KEY, cells, HOUR_OF_EVENT, type Touched } from './usage-cells.ts';
+import { CELL, CELL_KEY, cells, type Touched } from './usage-cells.ts';
 
 /** One process at a time rolls up. The number is only a name, unique among our advisory locks. */
 const ROLL_UP_LOCK = 7_365_006;
@@ -112,8 +112,9 @@ async function addEvents(tx: Tx, span: Span): Promise<Touched[]> {
     from: sql`join usage_rollup_states st on st.meter_id = v.meter_id and st.meter_version = v.version and st.built_to is null`,
     where: sql`not pg_visible_in_snapshot(e.ingest_xid, st.snapshot)`,
   });
+  countOnce(tx, true);
   const isLater = sql`(r.latest_at, r.latest_key) < (excluded.latest_at, excluded.latest_key)`;
-  return query<Touched>(
+  const touched = await query<Touched>(
     tx,
     sql`with fresh as (${fresh}), kept as (
         insert into usage_rollups as r (${CELL}) select ${CELL} from fresh
@@ -125,19 +126,27 @@ async function addEvents(tx: Tx, span: Span): Promise<Touched[]> {
         returning r.tenant_id, r.customer_id, r.meter_id)
       select distinct tenant_id as "tenantId", customer_id as "customerId", meter_id as "meterId" from kept`,
   );
+  countOnce(tx, false);
+  return touched;
+}
+
+/**
+ * Events are read once, and meters hashed for them. How many events there are the planner cannot know, and expects so few
+ * that it would gladly read them again for each meter.
+ */
+function countOnce(tx: Tx, isOn: boolean): void {
+  queryLater(tx, sql`select set_config('enable_nestloop', ${isOn ? 'off' : 'on'}, true)`);
 }
 
 /** Counts the hours anew in which something was voided or restored since: a maximum cannot be taken back. */
 async function countAgain(tx: Tx, span: Span): Promise<Touched[]> {
-  const { until } = span;
   const again = cells({
-    snapshot: until,
-    // Hour by hour, each by the index.
-    events: sql`(select usage_events.* from (select distinct tenant_id, customer_id, event_name, hour from dirty) d
-      cross join lateral (select * from usage_events where tenant_id = d.tenant_id and customer_id = d.customer_id
-        and event_name = d.event_name and event_at >= d.hour and event_at < d.hour + interval '1 hour' offset 0) usage_events offset 0)`,
-    where: sql`(v.meter_id, v.version, e.customer_id, ${HOUR_OF_EVENT}) in (
-        select meter_id, meter_version, customer_id, hour from dirty)`,
+    snapshot: span.until,
+    // Hour by hour, each by the index, once for every meter that is to count it.
+    events: sql`(select d.meter_id as dirty_meter, d.meter_version as dirty_version, own.*
+      from dirty d cross join lateral (select * from usage_events where tenant_id = d.tenant_id and customer_id = d.customer_id
+        and event_name = d.event_name and event_at >= d.hour and event_at < d.hour + interval '1 hour' offset 0) own offset 0)`,
+    where: sql`v.meter_id = e.dirty_meter and v.version = e.dirty_version`,
   });
   const gone = await query<Touched>(
     tx,
@@ -146,11 +155,13 @@ async function countAgain(tx: Tx, span: Span): Promise<Touched[]> {
           and r.meter_version = d.meter_version and r.customer_id = d.customer_id and r.hour = d.hour)
       select distinct tenant_id as "tenantId", customer_id as "customerId", meter_id as "meterId" from dirty`,
   );
+  countOnce(tx, true);
   // Another statement: within one, the same key cannot go and come.
   await query(
     tx,
     sql`with dirty as materialized (${dirtyHours(span)}) insert into usage_rollups (${CELL}) select ${CELL} from (${again}) again`,
   );
+  countOnce(tx, false);
   return gone;
 }
 
@@ -176,16 +187,17 @@ function touchedDistinct(tx: Tx, span: Span): Promise<Touched[]> {
   );
 }
 
-/** An event that was voided before it had found its customer is looked up: since then it may have. */
+/** An event that was voided before it had found its customer is looked up, and only such a one: since then it may have. */
 function dirtyHours(span: Span): Fragment {
-  return sql`select distinct v.tenant_id, m.id as meter_id, st.meter_version, v.event_name,
-      coalesce(v.customer_id, e.customer_id) as customer_id, date_trunc('hour', v.event_at, 'UTC') as hour
-    from ${newVoids(span)} v
+  return sql`select distinct v.tenant_id, m.id as meter_id, st.meter_version, v.event_name, v.owner as customer_id,
+      date_trunc('hour', v.event_at, 'UTC') as hour
+    from (select v.*, coalesce(v.customer_id, (
+          select e.customer_id from usage_events e where e.tenant_id = v.tenant_id and e.event_at = v.event_at
+            and e.key = v.key and e.revision = v.revision limit 1)) as owner
+        from ${newVoids(span)} v offset 0) v
       join meters m on m.tenant_id = v.tenant_id and m.event_name = v.event_name
       join usage_rollup_states st on st.meter_id = m.id and st.built_to is null
-      left join usage_events e on v.customer_id is null and e.tenant_id = v.tenant_id and e.event_at = v.event_at
-        and e.key = v.key and e.revision = v.revision
-    where ${isVoidNews(span, 'v')} and coalesce(v.customer_id, e.customer_id) is not null`;
+    where ${isVoidNews(span, 'v')} and v.owner is not null`;
 }
 
 /**

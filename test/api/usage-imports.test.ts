@@ -98,9 +98,12 @@ test('a CSV file is taken in, and says why some of its rows were not', async () 
     errors_listed: 3,
   });
   expect(await stored('file')).toEqual({ count: 2, keys: 2 });
-  const told = await send('get', `/v1/webhook_events?type=usage_import.completed&object_id=${made.id}`, {
-    key,
-  });
+  const completed = `/v1/webhook_events?type=usage_import.completed&object_id=${made.id}`;
+  // Events stand in the feed when they have found their place in it.
+  const told = await eventually(
+    () => send('get', completed, { key }),
+    ({ body }) => Array.isArray(body['data']) && body['data'].length > 0,
+  );
   expect(told.body['data']).toMatchObject([
     { data: { object: { status: 'completed', counts: { accepted: 2, rejected: 3 }, errors_listed: 3 } } },
   ]);
