@@ -71,11 +71,14 @@ export async function findPaymentMethodById(tx: Tx, id: string): Promise<Payment
   return isId('pm', id) ? findRow(tx, PaymentMethodSchema, { id }) : null;
 }
 
+/** What tenants give ids of their own. */
+const OWN_ID = new Set(['customer', 'plan', 'add-on', 'item', 'subscription', 'meter', 'feature']);
+
 /** The row, or `not_found` in the same words whether it never existed or is somebody else's. */
 export function found<T>(row: T | null, noun: string): T {
-  if (row === null)
-    throw new DomainError('not_found', `There is no such ${noun}; look whether its id is right.`);
-  return row;
+  if (row !== null) return row;
+  const hint = OWN_ID.has(noun) ? ' An id of your own is written external:<id>.' : '';
+  throw new DomainError('not_found', `There is no such ${noun}; look whether its id is right.${hint}`);
 }
 
 /** `where`: what must hold besides to be found by an external id. */

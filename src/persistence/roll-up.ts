@@ -57,51 +57,61 @@ export async function rollUp(tx: Tx, limit: number): Promise<RolledUp> {
   return { touched: distinct(touched), more: built !== null || !span.isLast };
 }
 
-/** From the transaction `xmin` on there is something that not all meters have seen; `until` is what they are to see. */
-type Span = { xmin: string; until: string; isLast: boolean; events: boolean; voids: boolean };
+/**
+ * What not all meters have seen: the transactions from `from` on, and before it those that were still under way at one of
+ * their snapshots. (From the oldest of these on would be right too, but one that takes an hour would have an hour of events
+ * read again in every round.) `until` is what the meters are to see.
+ */
+type Span = News & { until: string; isLast: boolean; events: boolean; voids: boolean };
+
+/** Numbers of transactions: those in `[from, end)`, and of those before it the unfinished. */
+type News = { from: string; end: string; unfinished: string[] };
+
+type Seen = {
+  from: string;
+  to: string;
+  unfinished: string[];
+  now: string;
+  underWay: string[];
+  nowTo: string;
+};
 
 async function nextSpan(tx: Tx, limit: number): Promise<Span | null> {
-  const [seen] = await query<{
-    xmin: string | null;
-    xmax: string;
-    now: string;
-    now_xmin: string;
-    now_xmax: string;
-  }>(
+  const [seen] = await query<Seen>(
     tx,
-    sql`select min(pg_snapshot_xmin(snapshot))::text as xmin, max(pg_snapshot_xmax(snapshot))::text as xmax,
-        pg_current_snapshot()::text as now, pg_snapshot_xmin(pg_current_snapshot())::text as now_xmin,
-        pg_snapshot_xmax(pg_current_snapshot())::text as now_xmax
-      from usage_rollup_states where built_to is null`,
+    sql`select min(pg_snapshot_xmax(snapshot))::text as "from", max(pg_snapshot_xmax(snapshot))::text as "to",
+        array(select distinct xid::text from usage_rollup_states st cross join pg_snapshot_xip(st.snapshot) xid
+          where st.built_to is null) as unfinished,
+        pg_current_snapshot()::text as now, pg_snapshot_xmax(pg_current_snapshot())::text as "nowTo",
+        array(select xid::text from pg_snapshot_xip(pg_current_snapshot()) xid order by xid) as "underWay"
+      from usage_rollup_states where built_to is null having count(*) > 0`,
   );
-  if (!seen || seen.xmin === null) return null;
+  if (!seen) return null;
   // Snapshots of another server, whose transactions had higher numbers: news would look as if it had been seen.
-  if (BigInt(seen.xmax) > BigInt(seen.now_xmax))
+  if (BigInt(seen.to) > BigInt(seen.nowTo))
     throw new Error(
       'rollups know transactions that are yet to come: see "After a restore" in docs/operating.md',
     );
-  const { xmin } = seen;
+  const isNew = (column: string) => mayBeNew({ ...seen, end: seen.nowTo }, sql.ref(column));
   const [news] = await query<{ events: boolean; voids: boolean; far: string | null }>(
     tx,
-    sql`select exists (select from usage_events where ingest_xid >= ${xmin}::xid8) as events,
-        exists (select from usage_voids where voided_xid >= ${xmin}::xid8)
-          or exists (select from usage_voids where restored_xid >= ${xmin}::xid8) as voids,
-        (select ingest_xid from usage_events where ingest_xid >= ${xmin}::xid8
+    sql`select ${exists('usage_events', isNew('ingest_xid'))} as events,
+        (${exists('usage_voids', isNew('voided_xid'))} or ${exists('usage_voids', isNew('restored_xid'))}) as voids,
+        (select ingest_xid from usage_events where ingest_xid >= ${seen.from}::xid8
           order by ingest_xid offset ${limit}::bigint limit 1)::text as far`,
   );
   if (!news || !(news.events || news.voids)) return null;
-  // Everything before a transaction that is not younger than the oldest that runs is over: that, too, is a snapshot.
-  const oldest = BigInt(seen.now_xmin);
-  const far = news.far === null ? null : BigInt(news.far);
-  const end = far !== null && far > oldest ? oldest : far;
-  const stopsEarly = end !== null && end > BigInt(seen.xmax);
-  return {
-    xmin,
-    until: stopsEarly ? `${end}:${end}:` : seen.now,
-    isLast: !stopsEarly,
-    events: news.events,
-    voids: news.voids,
-  };
+  const { from, unfinished } = seen;
+  return { from, unfinished, ...snapshotUntil(seen, news.far), events: news.events, voids: news.voids };
+}
+
+/** Everything that is over by now; of a long backlog up to the transaction `far`, with it. */
+function snapshotUntil(seen: Seen, far: string | null): Pick<Span, 'until' | 'end' | 'isLast'> {
+  // No meter is to forget what it has seen.
+  const end = far === null || BigInt(far) < BigInt(seen.to) ? BigInt(seen.to) : BigInt(far) + 1n;
+  if (far === null || end >= BigInt(seen.nowTo)) return { until: seen.now, end: seen.nowTo, isLast: true };
+  const underWay = seen.underWay.filter((xid) => BigInt(xid) < end);
+  return { until: `${underWay[0] ?? end}:${end}:${underWay.join()}`, end: end.toString(), isLast: false };
 }
 
 /** Adds what came since; what is voided by then is left out, and does not come in later either. */
@@ -201,25 +211,39 @@ function dirtyHours(span: Span): Fragment {
 }
 
 /**
- * What may be new to some meter. With two bounds and on its own, so that the planner begins with these few whatever it
- * knows of the table: statistics are older than what is new.
+ * What may be new to some meter, on its own, so that the planner begins with these few whatever it knows of the table:
+ * statistics are older than what is new.
  */
 function newEvents(span: Span): Fragment {
-  return sql`(select * from usage_events where ${isRecent(span, sql`ingest_xid`)} offset 0)`;
+  return sql`(${selectAny('usage_events', mayBeNew(span, sql`ingest_xid`))} offset 0)`;
 }
 
 function newVoids(span: Span): Fragment {
-  return sql`(select * from usage_voids where ${isRecent(span, sql`voided_xid`)}
-    union select * from usage_voids where ${isRecent(span, sql`restored_xid`)} offset 0)`;
+  const news = [...mayBeNew(span, sql`voided_xid`), ...mayBeNew(span, sql`restored_xid`)];
+  return sql`(select distinct * from (${selectAny('usage_voids', news)}) said offset 0)`;
 }
 
-function isRecent({ xmin, until }: Span, column: Fragment): Fragment {
-  return sql`${column} >= ${xmin}::xid8 and ${column} < pg_snapshot_xmax(${until}::pg_snapshot)`;
+/** Conditions of which each has the index to itself; of one column at most one holds. */
+function mayBeNew({ from, end, unfinished }: News, column: Fragment): Fragment[] {
+  const later = sql`(${column} >= ${from}::xid8 and ${column} < ${end}::xid8)`;
+  if (unfinished.length === 0) return [later];
+  return [later, sql`(${column} = any(${unfinished}::xid8[]) and ${column} < ${from}::xid8)`];
+}
+
+function selectAny(table: string, conditions: readonly Fragment[]): Fragment {
+  return sql.join(
+    conditions.map((condition) => sql`select * from ${sql.table(table)} where ${condition}`),
+    sql` union all `,
+  );
+}
+
+function exists(table: string, conditions: readonly Fragment[]): Fragment {
+  return sql`exists (${selectAny(table, conditions)})`;
 }
 
 /** Whether the meter of `st` is to see it and had not. */
 function isNews(span: Span, column: Fragment): Fragment {
-  return sql`(${isRecent(span, column)} and pg_visible_in_snapshot(${column}, ${span.until}::pg_snapshot)
+  return sql`(pg_visible_in_snapshot(${column}, ${span.until}::pg_snapshot)
     and not pg_visible_in_snapshot(${column}, st.snapshot))`;
 }
 

@@ -1,8 +1,15 @@
 import { sql } from 'kysely';
 import { consistingOf } from '../domain/decide-schedule.ts';
 import type { Decision } from '../domain/decision.ts';
-import { DomainError, isDomainError, type Obstacle } from '../domain/errors.ts';
+import { isDomainError, type Obstacle } from '../domain/errors.ts';
 import type { Life } from '../domain/life.ts';
+import {
+  assertClaimedOnce,
+  claimedByOther,
+  claimsOf,
+  isSameClaims,
+  type MeterClaim,
+} from '../domain/meter-claims.ts';
 import type { PricedItem, Subscription } from '../domain/subscription.ts';
 import type { Tx } from './doors.ts';
 import { query } from './rows.ts';
@@ -20,9 +27,9 @@ export async function claimMeters(
   before: readonly PricedItem[],
   after: readonly PricedItem[],
 ): Promise<void> {
-  const [had, has] = [metersOf(before), metersOf(after)];
-  if (sameClaims(had, has)) return;
-  assertOnce(claimant, has);
+  const [had, has] = [claimsOf(before), claimsOf(after)];
+  if (isSameClaims(had, has)) return;
+  assertClaimedOnce(has);
   if (claimant.usageScope === 'subscription') return;
   await query(
     tx,
@@ -49,8 +56,8 @@ export async function assertFree(
   after: readonly PricedItem[],
   then: Date | null = null,
 ): Promise<void> {
-  const has = metersOf(after);
-  assertOnce(claimant, has);
+  const has = claimsOf(after);
+  assertClaimedOnce(has);
   if (claimant.usageScope === 'customer' && has.length > 0) await assertClaimed(tx, claimant, has, then);
 }
 
@@ -61,7 +68,7 @@ export async function findObstacle(
   before: readonly PricedItem[],
   after: readonly PricedItem[],
 ): Promise<Obstacle | null> {
-  if (sameClaims(metersOf(before), metersOf(after))) return null;
+  if (isSameClaims(claimsOf(before), claimsOf(after))) return null;
   try {
     await assertFree(tx, claimant, after);
     return null;
@@ -84,32 +91,10 @@ export async function assertFreeThen(
   let then = life;
   for (const { action, effectiveAt } of scheduled) {
     if (action.kind !== 'change') continue;
-    const had = metersOf(then.priced);
+    const had = claimsOf(then.priced);
     then = consistingOf(then, action.change, effectiveAt);
-    if (!sameClaims(had, metersOf(then.priced))) await assertFree(tx, subscription, then.priced, effectiveAt);
-  }
-}
-
-type Claim = { meterId: string; itemId: string; itemKey: string; key: string };
-
-function metersOf(priced: readonly PricedItem[]): Claim[] {
-  return priced
-    .flatMap(({ item, price: { meterId } }) =>
-      meterId === null || item.endedAt
-        ? []
-        : [{ meterId, itemId: item.id, itemKey: item.key, key: `${meterId} ${item.id}` }],
-    )
-    .sort((a, b) => (a.key < b.key ? -1 : 1));
-}
-
-const sameClaims = (had: readonly Claim[], has: readonly Claim[]): boolean =>
-  had.length === has.length && had.every((claim, n) => claim.key === has[n]?.key);
-
-/** Two items of one subscription never count the same events. */
-function assertOnce({ id }: Claimant, claims: readonly Claim[]): void {
-  for (const [n, claim] of claims.entries()) {
-    const other = claims.slice(0, n).find(({ meterId }) => meterId === claim.meterId);
-    if (other) throw claimed(claim.meterId, { subscriptionId: id, itemKey: other.itemKey }, true);
+    if (!isSameClaims(had, claimsOf(then.priced)))
+      await assertFree(tx, subscription, then.priced, effectiveAt);
   }
 }
 
@@ -117,7 +102,7 @@ function assertOnce({ id }: Claimant, claims: readonly Claim[]): void {
 async function assertClaimed(
   tx: Tx,
   { id, customerId }: Claimant,
-  claims: readonly Claim[],
+  claims: readonly MeterClaim[],
   then: Date | null,
 ): Promise<void> {
   const stays =
@@ -132,20 +117,5 @@ async function assertClaimed(
       where claim.customer_id = ${customerId} and claim.meter_id = any(${claims.map(({ meterId }) => meterId)}::text[])
         and item.subscription_id <> ${id} ${stays} limit 1`,
   );
-  if (taken) throw claimed(taken.meterId, taken, false);
-}
-
-function claimed(
-  meterId: string,
-  by: { subscriptionId: string; itemKey: string },
-  isOwn: boolean,
-): DomainError {
-  const remedy = isOwn
-    ? 'An event is billed once per subscription: take one of the two prices away, or give it another meter.'
-    : 'Create this one with usage_scope "subscription" and name it in its events, or end the other one first.';
-  return new DomainError(
-    'meter_claimed',
-    `The item "${by.itemKey}" of subscription ${by.subscriptionId} bills what meter ${meterId} counts for this customer. ${remedy}`,
-    { meter: meterId, subscription: by.subscriptionId, item: by.itemKey },
-  );
+  if (taken) throw claimedByOther(taken, taken.subscriptionId);
 }

@@ -1,14 +1,14 @@
 import { consistingOf } from '../decide-schedule.ts';
 import type { Decision } from '../decision.ts';
-import { DomainError, isDomainError, type Obstacle } from '../errors.ts';
+import { isDomainError, type Obstacle } from '../errors.ts';
 import type { Life } from '../life.ts';
+import { assertClaimedOnce, claimedByOther, claimsOf, isSameClaims } from '../meter-claims.ts';
 import type { PricedItem, Subscription } from '../subscription.ts';
 import type { World } from './world.ts';
 
 /** Who bills what a meter counts for the customer (billing rule 29b), by the same questions as the rows are asked. */
 
 type Claimant = Pick<Subscription, 'id' | 'usageScope'>;
-type Claim = { meterId: string; itemId: string; itemKey: string };
 type Items = readonly PricedItem[];
 
 /**
@@ -21,18 +21,15 @@ export function assertMetersFree(
   { before, after, later = null }: { before: Items; after: Items; later?: Date | null },
 ): void {
   const claims = claimsOf(after);
-  if (isSame(claimsOf(before), claims)) return;
-  for (const [n, claim] of claims.entries()) {
-    const twin = claims.slice(0, n).find(({ meterId }) => meterId === claim.meterId);
-    if (twin) throw claimed(twin, null);
-  }
+  if (isSameClaims(claimsOf(before), claims)) return;
+  assertClaimedOnce(claims);
   if (claimant.usageScope === 'subscription') return;
   for (const { name, life } of world.lives.values()) {
     const { subscription, priced } = life;
     if (subscription.id === claimant.id || subscription.endedAt) continue;
     if (subscription.usageScope === 'subscription' || (later && hasPlans(subscription, later))) continue;
     const taken = claimsOf(priced).find(({ meterId }) => claims.some((claim) => claim.meterId === meterId));
-    if (taken) throw claimed(taken, name);
+    if (taken) throw claimedByOther(taken, name);
   }
 }
 
@@ -58,30 +55,6 @@ export function obstacleOf(world: World, { subscription, priced }: Life, after: 
   }
 }
 
-function claimsOf(priced: Items): Claim[] {
-  return priced.flatMap(({ item, price: { meterId } }) =>
-    meterId === null || item.endedAt ? [] : [{ meterId, itemId: item.id, itemKey: item.key }],
-  );
-}
-
-function isSame(had: readonly Claim[], has: readonly Claim[]): boolean {
-  const isIn = (some: readonly Claim[]) => (claim: Claim) =>
-    some.some(({ meterId, itemId }) => meterId === claim.meterId && itemId === claim.itemId);
-  return had.length === has.length && had.every(isIn(has));
-}
-
 function hasPlans({ cancelAt, endsAt, changeAt }: Subscription, before: Date): boolean {
   return [cancelAt, endsAt, changeAt].some((at) => at !== null && at < before);
-}
-
-/** `owner` null: the subscription itself. */
-function claimed({ itemKey }: Claim, owner: string | null): DomainError {
-  const message =
-    owner === null
-      ? `The item "${itemKey}" bills what this meter counts already. An event is billed once per subscription: take one of the two prices away, or give it another meter.`
-      : `The item "${itemKey}" of "${owner}" bills what this meter counts. Subscribe with usage_scope "subscription" and name the subscription in its events, or end the other one first.`;
-  return new DomainError('meter_claimed', message, {
-    item: itemKey,
-    ...(owner === null ? {} : { subscription: owner }),
-  });
 }
