@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { childVariables } from '../../src/platform/config.ts';
 import { openStage, type Stage } from '../faults/stage.ts';
 import { codeBlocks } from './code-blocks.ts';
+import { type Json, typed } from './shell.ts';
 
 /** What the guide "Changing a subscription" tells people to type is typed here, in its order. */
 const [functions = '', setUp = '', ...rest] = codeBlocks('docs/guides/changing-a-subscription.md', 'sh');
@@ -23,17 +22,10 @@ afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
 });
 
-type Json = Record<string, unknown>;
-
 /** Types a block into a shell that knows the functions of the page; the answers, one per line. */
-function type(block: string): Promise<Json[]> {
-  const env = childVariables({ URL: stage.apiUrl, KEY: stage.apiKey });
-  return new Promise((resolve, reject) => {
-    execFile('sh', ['-c', `${functions}\n${block}`], { env, cwd: folder }, (error, output, said) => {
-      if (error) reject(new Error(`${error.message}\n${said}`));
-      else resolve(answersIn(output));
-    });
-  });
+async function type(block: string): Promise<Json[]> {
+  const variables = { URL: stage.apiUrl, KEY: stage.apiKey };
+  return answersIn((await typed(`${functions}\n${block}`, variables, folder)).output);
 }
 
 function answersIn(output: string): Json[] {

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -8,6 +8,7 @@ import { freePort } from '../../src/platform/port.ts';
 import { openStage, type Stage } from '../faults/stage.ts';
 import { eventually } from '../support/stories.ts';
 import { codeBlocks } from './code-blocks.ts';
+import { typed } from './shell.ts';
 
 /** What the guides tell people to type is typed here, and does what they say. */
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -33,16 +34,8 @@ afterAll(async () => {
 
 const hooksUrl = () => `http://127.0.0.1:${port}/hooks`;
 
-/** Types something into a shell, as a reader would who has set what the guides ask for. */
-function type(commands: string): Promise<{ output: string; said: string }> {
-  const env = childVariables({ URL: stage.apiUrl, KEY: stage.apiKey, HOOKS: hooksUrl() });
-  return new Promise((resolve, reject) => {
-    execFile('sh', ['-c', commands], { env, cwd: folder }, (error, output, said) => {
-      if (error) reject(new Error(`${error.message}\n${said}`));
-      else resolve({ output, said });
-    });
-  });
-}
+const type = (commands: string) =>
+  typed(commands, { URL: stage.apiUrl, KEY: stage.apiKey, HOOKS: hooksUrl() }, folder);
 
 const listed = async (path: string): Promise<Record<string, unknown>[]> => {
   const { body } = await stage.http.send('GET', path);

@@ -1,12 +1,8 @@
-import { execFile } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { runApi } from '../../src/main/run-api.ts';
-import { childVariables } from '../../src/platform/config.ts';
-import { freePort } from '../../src/platform/port.ts';
-import { sender } from '../support/api.ts';
 import { brokenPromises } from '../support/stories.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 import { codeBlocksUnder } from './code-blocks.ts';
+import { typed } from './shell.ts';
 
 /** What the guide tells people to type about usage on invoices is typed here, and does what it says. */
 const [begin = '', upcoming = '', late = '', behind = '', ...others] = codeBlocksUnder(
@@ -15,30 +11,15 @@ const [begin = '', upcoming = '', late = '', behind = '', ...others] = codeBlock
   'sh',
 );
 
-let world: World;
-let api: AsyncDisposable & { url: string };
-let key: string;
-
+let api: WorldApi;
 beforeAll(async () => {
-  world = await createWorld({ env: { PORT: String(await freePort()) } });
-  api = await runApi(world.config, world.logger);
-  const asOperator = { key: 'operator-key-of-this-test', body: { name: 'all' } };
-  key = String((await sender(api.url)('post', `/v1/tenants/${world.tenantId}/keys`, asOperator)).body['key']);
+  api = await openWorldApi();
 });
 afterAll(async () => {
   await api?.[Symbol.asyncDispose]();
-  await world?.[Symbol.asyncDispose]();
 });
 
-function type(commands: string): Promise<string> {
-  const env = childVariables({ URL: api.url, KEY: key });
-  return new Promise((resolve, reject) => {
-    execFile('sh', ['-c', commands], { env }, (error, output, said) => {
-      if (error) reject(new Error(`${error.message}\n${said}`));
-      else resolve(output);
-    });
-  });
-}
+const type = async (commands: string) => (await typed(commands, { URL: api.url, KEY: api.key })).output;
 
 test('what was used is on the next invoice, what came late on the one after it, and both name their events', async () => {
   expect(others).toEqual([]);
@@ -52,5 +33,5 @@ test('what was used is on the next invoice, what came late on the one after it, 
   const events = await type(behind);
   expect(events).toContain('added,run-3,0,run,2027-01-31T23:00:00.000Z');
   expect(events).not.toContain('run-1');
-  expect(await brokenPromises(world)).toEqual([]);
+  expect(await brokenPromises(api.world)).toEqual([]);
 }, 240_000);

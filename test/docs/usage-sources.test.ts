@@ -1,15 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { runApi } from '../../src/main/run-api.ts';
-import { childVariables } from '../../src/platform/config.ts';
-import { freePort } from '../../src/platform/port.ts';
-import { sender } from '../support/api.ts';
 import { eventually } from '../support/stories.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 import { codeBlocksUnder } from './code-blocks.ts';
+import { typed } from './shell.ts';
 
 /** What the guide tells people to type about collectors, imports and corrections is typed here, and does what it says. */
 const GUIDE = 'docs/guides/usage.md';
@@ -21,37 +17,20 @@ const [tryOut = '', make = '', deliver = ''] = codeBlocksUnder(
 const [upload = '', follow = '', errors = ''] = codeBlocksUnder(GUIDE, 'Files: imports', 'sh');
 const [correct = '', backfill = ''] = codeBlocksUnder(GUIDE, 'Corrections', 'sh');
 
-let world: World;
-let api: AsyncDisposable & { url: string };
-let key: string;
+let api: WorldApi;
 let folder: string;
-
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'perennial-usage-guide-'));
-  const port = await freePort();
-  const publicUrl = `http://127.0.0.1:${port}`;
-  world = await createWorld({ env: { PORT: String(port), PERENNIAL_PUBLIC_URL: publicUrl } });
-  api = await runApi(world.config, world.logger);
-  const send = sender(api.url);
-  const asOperator = { key: 'operator-key-of-this-test', body: { name: 'all' } };
-  key = String((await send('post', `/v1/tenants/${world.tenantId}/keys`, asOperator)).body['key']);
-  await send('post', '/v1/customers', { key, body: { name: 'Acme', external_id: 'acme' } });
+  api = await openWorldApi();
+  await api.make('/v1/customers', { name: 'Acme', external_id: 'acme' });
 });
 afterAll(async () => {
   await api?.[Symbol.asyncDispose]();
-  await world?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 
-function type(commands: string): Promise<string> {
-  const env = childVariables({ URL: api.url, KEY: key });
-  return new Promise((resolve, reject) => {
-    execFile('sh', ['-c', commands], { env, cwd: folder }, (error, output, said) => {
-      if (error) reject(new Error(`${error.message}\n${said}`));
-      else resolve(output);
-    });
-  });
-}
+const type = async (commands: string) =>
+  (await typed(commands, { URL: api.url, KEY: api.key }, folder)).output;
 
 /** Answers that stand behind each other. */
 const answers = (output: string): unknown[] =>
