@@ -1,36 +1,23 @@
 import { describe, expect, test } from '@jest/globals';
-import { fee, type PriceInput, plan, play, type SimulationInput } from '../support/simulations.ts';
+import {
+  begins,
+  event,
+  gigabytes,
+  type MeterInput,
+  perGigabyte,
+  type Timeline,
+} from '../support/simulated-events.ts';
+import { fee, plan, play, type SimulationInput } from '../support/simulations.ts';
 
 /** Usage that meters count, simulated: dated stories with the arithmetic beside them. */
-type Timeline = SimulationInput['timeline'];
-type Meter = NonNullable<NonNullable<SimulationInput['catalogue']>['meters']>[number];
 
-const perUnit: PriceInput = {
-  key: 'used',
-  model: 'per_unit',
-  unit_amount: '0.50',
-  currency: 'USD',
-  interval: { unit: 'month' },
-  meter: 'external:gb',
-};
-const summed: Meter = { id: 'gb', event_name: 'request', aggregation: 'sum', property: 'gb' };
-const begins = { at: '2027-01-01', action: 'subscribe', subscription: 'main', plan: 'metered' } as const;
-
-let sent = 0;
-function event(at: string, gb: string | number, more: object = {}): Timeline[number] {
-  sent += 1;
-  return {
-    at,
-    action: 'event',
-    idempotency_key: `e${sent}`,
-    event_name: 'request',
-    properties: { gb },
-    ...more,
-  };
-}
-
-function billed(timeline: Timeline, until: string, meter = summed, tenant: SimulationInput['tenant'] = {}) {
-  const catalogue = { plans: [plan('metered', fee('10.00'), perUnit)], meters: [meter] };
+function billed(
+  timeline: Timeline,
+  until: string,
+  meter: MeterInput = gigabytes,
+  tenant: SimulationInput['tenant'] = {},
+) {
+  const catalogue = { plans: [plan('metered', fee('10.00'), perGigabyte)], meters: [meter] };
   const { invoices, refused } = play({ catalogue, timeline, until, tenant });
   return {
     refused: refused.map(({ action, code }) => `${action} ${code}`),
@@ -65,7 +52,7 @@ describe('events in a simulation', () => {
       first,
       second,
       { ...amended, properties: { gb: 2 } },
-      { at: '2027-02-04', action: 'deprecate_event', idempotency_key: `e${sent}` },
+      { at: '2027-02-04', action: 'deprecate_event', idempotency_key: second.idempotency_key },
     ] as Timeline;
     // 15 × 0.50; then 2 × 0.50 less 7.50.
     expect(billed(timeline, '2027-03-01').lines).toEqual([
@@ -86,7 +73,7 @@ describe('events in a simulation', () => {
   test('count on a draft until it goes out', () => {
     const late = event('2027-02-02', 4, { timestamp: '2027-01-15' });
     const tenant = { invoice_grace_hours: 48 };
-    expect(billed([begins, event('2027-01-10', 6), late], '2027-03-10', summed, tenant).lines).toEqual([
+    expect(billed([begins, event('2027-01-10', 6), late], '2027-03-10', gigabytes, tenant).lines).toEqual([
       '2027-02-01 subscription_cycle 10 5.00',
     ]);
   });
@@ -106,7 +93,7 @@ describe('events in a simulation', () => {
     expect(lines).toEqual(['2027-03-01 subscription_cycle 1 0.50']);
   });
 
-  test.each<[string, Partial<Meter>, string]>([
+  test.each<[string, Partial<MeterInput>, string]>([
     ['count', { aggregation: 'count', property: undefined }, '4'],
     ['max', { aggregation: 'max' }, '7.25'],
     ['min', { aggregation: 'min' }, '1.5'],
@@ -124,7 +111,7 @@ describe('events in a simulation', () => {
     ] as Timeline;
     // Not a number: it is one event and one value, and nothing else.
     timeline.push(event('2027-01-02', 'many'));
-    const { lines } = billed(timeline, '2027-02-01', { ...summed, ...meter });
+    const { lines } = billed(timeline, '2027-02-01', { ...gigabytes, ...meter });
     expect(lines.map((line) => line.split(' ')[2])).toEqual([quantity]);
   });
 

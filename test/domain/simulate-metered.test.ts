@@ -1,33 +1,27 @@
 import { describe, expect, test } from '@jest/globals';
+import {
+  begins,
+  event,
+  gigabytes,
+  type MeterInput,
+  perGigabyte,
+  second,
+  type Timeline,
+} from '../support/simulated-events.ts';
 import { fee, type PlanInput, type PriceInput, play, type SimulationInput } from '../support/simulations.ts';
 
 /** Usage that meters count, simulated with all that a plan and a meter can say: thresholds, grace, versions. */
-type Timeline = SimulationInput['timeline'];
-type Meter = NonNullable<NonNullable<SimulationInput['catalogue']>['meters']>[number];
 
-const perUnit: PriceInput = {
-  key: 'used',
-  model: 'per_unit',
-  unit_amount: '0.50',
-  currency: 'USD',
-  interval: { unit: 'month' },
-  meter: 'external:gb',
-};
-const summed: Meter = { id: 'gb', event_name: 'request', aggregation: 'sum', property: 'gb' };
-const subscribe = { at: '2027-01-01', action: 'subscribe', subscription: 'main', plan: 'metered' } as const;
-
-let sent = 0;
-function event(at: string, gb: string | number, more: object = {}): Timeline[number] {
-  sent += 1;
-  const key = `e${sent}`;
-  return { at, action: 'event', idempotency_key: key, event_name: 'request', properties: { gb }, ...more };
-}
-
-type More = { plan?: Partial<PlanInput>; meter?: Partial<Meter>; tenant?: SimulationInput['tenant'] };
+type More = { plan?: Partial<PlanInput>; meter?: Partial<MeterInput>; tenant?: SimulationInput['tenant'] };
 
 function simulated(timeline: Timeline, until: string, { plan = {}, meter = {}, tenant = {} }: More = {}) {
-  const sold = { id: 'metered', prices: [fee('10.00'), perUnit], ...plan };
-  return play({ catalogue: { plans: [sold], meters: [{ ...summed, ...meter }] }, timeline, until, tenant });
+  const sold = { id: 'metered', prices: [fee('10.00'), perGigabyte], ...plan };
+  return play({
+    catalogue: { plans: [sold], meters: [{ ...gigabytes, ...meter }] },
+    timeline,
+    until,
+    tenant,
+  });
 }
 
 /** Each metered line: day and reason of its invoice, quantity, events, version of the meter, amount. */
@@ -45,7 +39,7 @@ describe('events that come to a threshold', () => {
 
   test('are billed at once, what is late for a period that is over comes on top', () => {
     const timeline = [
-      subscribe,
+      begins,
       event('2027-01-05', 12),
       event('2027-01-10', 9),
       event('2027-01-12', 'many'),
@@ -65,8 +59,8 @@ describe('events that come to a threshold', () => {
   test('count as they were amended, and those of another subscription do not count', () => {
     const first = event('2027-01-05', 2);
     const timeline = [
-      subscribe,
-      { ...subscribe, at: '2027-01-02', subscription: 'other', usage_scope: 'subscription' } as const,
+      begins,
+      { ...begins, at: '2027-01-02', subscription: 'other', usage_scope: 'subscription' } as const,
       first,
       event('2027-01-06', 19, { subscription: 'other' }),
       { ...first, at: '2027-01-07', action: 'amend_event', timestamp: '2027-01-05', properties: { gb: 20 } },
@@ -81,11 +75,7 @@ describe('events that come to a threshold', () => {
   });
 
   test('do not use up what is late, however long ago its period was: the end of the next one bills it', () => {
-    const timeline = [
-      subscribe,
-      event('2027-02-04', 7, { timestamp: '2027-01-30' }),
-      event('2027-02-20', 30),
-    ];
+    const timeline = [begins, event('2027-02-04', 7, { timestamp: '2027-01-30' }), event('2027-02-20', 30)];
     const answer = simulated(timeline, '2027-03-01', { plan, tenant: { late_window_days: 5 } });
     expect(linesOf(answer)).toEqual([
       '2027-02-01 subscription_cycle 0 of 0 by 1: 0.00',
@@ -100,7 +90,7 @@ test('the invoice of a closed period waits as long as its plan says, else as its
   const late = event('2027-02-02', 4, { timestamp: '2027-01-15' });
   const goesOut = (hours: number | null) => {
     const plan = { invoice_grace_hours: hours };
-    const answer = simulated([subscribe, late], '2027-02-20', { plan, tenant: { invoice_grace_hours: 12 } });
+    const answer = simulated([begins, late], '2027-02-20', { plan, tenant: { invoice_grace_hours: 12 } });
     return [answer.invoices[1]?.finalized_at, ...linesOf(answer)];
   };
   const seen = '2027-02-01 subscription_cycle 4 of 1 by 1: 2.00';
@@ -120,19 +110,18 @@ const byEvent: PriceInput = {
 
 describe('what a meter counts for the customer is billed by one item', () => {
   const catalogue = {
-    meters: [summed],
+    meters: [gigabytes],
     plans: [
-      { id: 'metered', prices: [perUnit] },
+      { id: 'metered', prices: [perGigabyte] },
       { id: 'plain', prices: [fee('10.00')] },
     ],
-    add_ons: [{ id: 'more', prices: [{ ...perUnit, key: 'more' }] }],
+    add_ons: [{ id: 'more', prices: [{ ...perGigabyte, key: 'more' }] }],
   } satisfies SimulationInput['catalogue'];
-  const second = { ...subscribe, at: '2027-01-02', subscription: 'second', plan: 'plain' } as const;
   const change = { at: '2027-01-05', action: 'change', subscription: 'second', plan: 'metered' } as const;
 
   test('also within a subscription, and when it is planned', () => {
     const timeline: Timeline = [
-      subscribe,
+      begins,
       second,
       { at: '2027-01-03', action: 'add', subscription: 'main', add_ons: [{ add_on: 'more' }] },
       { ...change, effective: 'now' },
@@ -148,7 +137,7 @@ describe('what a meter counts for the customer is billed by one item', () => {
 
   test('and by another one once that has ended; what was planned and is in the way then is dropped', () => {
     const timeline: Timeline = [
-      subscribe,
+      begins,
       second,
       { at: '2027-01-03', action: 'cancel', subscription: 'main', mode: 'at', cancel_at: '2027-01-20' },
       { ...change, effective: '2027-01-25' },
@@ -175,7 +164,7 @@ describe('the versions of a meter', () => {
 
   test('count the periods that begin while they are in force, also what comes late for them', () => {
     const timeline = [
-      subscribe,
+      begins,
       event('2027-01-10', 12),
       event('2027-01-25', 8),
       event('2027-02-10', 30),
@@ -192,9 +181,9 @@ describe('the versions of a meter', () => {
   });
 
   test('follow each other, and each fits the prices', () => {
-    const refused = (versions: Meter['versions'], price: PriceInput = perUnit) => {
+    const refused = (versions: MeterInput['versions'], price: PriceInput = perGigabyte) => {
       try {
-        simulated([subscribe], '2027-02-01', {
+        simulated([begins], '2027-02-01', {
           meter: { versions },
           plan: { prices: [price] },
         });
@@ -218,10 +207,10 @@ test('a start in the past counts what was sent before it was asked for, and the 
   const timeline = [
     event('2027-02-09', 6, { timestamp: '2027-01-20' }),
     event('2027-02-09', 5, { timestamp: '2027-02-05' }),
-    { ...subscribe, at: '2027-02-10', start_at: '2027-01-10' },
+    { ...begins, at: '2027-02-10', start_at: '2027-01-10' },
   ];
   const answer = simulated(timeline, '2027-02-20');
   expect(linesOf(answer)).toEqual(['2027-02-10 subscription_create 11 of 2 by 1: 5.50']);
-  const begun = simulated([subscribe, event('2027-01-20', 7)], '2027-01-20');
+  const begun = simulated([begins, event('2027-01-20', 7)], '2027-01-20');
   expect(begun.subscriptions[0]?.usage).toEqual([{ key: 'used', quantity: '7' }]);
 });

@@ -5,13 +5,12 @@ import { sql } from 'kysely';
 import { connect } from '../../src/persistence/database.ts';
 import type { Database } from '../../src/persistence/doors.ts';
 import { askRows } from '../../src/persistence/invariants.ts';
-import { insertMeter, insertMeterVersion } from '../../src/persistence/meters.ts';
 import { leadRollUp, rollUp } from '../../src/persistence/roll-up.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { childVariables } from '../../src/platform/config.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { dice, plantEvents, randomEvent, ruleOf } from '../support/usage.ts';
+import { dice, plantEvents, plantRule, randomEvent, ruleOf } from '../support/usage.ts';
 import { seedTenant } from '../support/webhooks.ts';
 
 const run = promisify(execFile);
@@ -25,21 +24,8 @@ beforeAll(async () => {
   database = await connect({ url: testDatabase.url, poolSize: 3, applicationName: 'recount test' });
   tenantId = await seedTenant(database);
   const roll = dice(3);
-  const at = new Date('2026-01-01T00:00:00Z');
   await database.withTenant(tenantId, async (tx) => {
-    const { eventName, ...version } = ruleOf(tenantId, 'sum', { meterId, groupBy: ['region'] });
-    await insertMeter(tx, {
-      id: meterId,
-      tenantId,
-      externalId: null,
-      name: 'Sum',
-      eventName,
-      archivedAt: null,
-      metadata: {},
-      createdAt: at,
-      updatedAt: at,
-    });
-    await insertMeterVersion(tx, { ...version, effectiveAt: at, createdAt: at });
+    await plantRule(tx, ruleOf(tenantId, 'sum', { meterId, groupBy: ['region'] }));
     const events = Array.from({ length: 300 }, (_, n) => randomEvent(roll, `key-${n}`));
     await plantEvents(
       tx,

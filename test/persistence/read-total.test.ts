@@ -9,7 +9,6 @@ import { connect } from '../../src/persistence/database.ts';
 import type { Database, Tx } from '../../src/persistence/doors.ts';
 import { entitlementNamed } from '../../src/persistence/entitlements.ts';
 import { insertFeature, putOverride } from '../../src/persistence/features.ts';
-import { insertMeter, insertMeterVersion } from '../../src/persistence/meters.ts';
 import { readTotal, type TotalQuestion } from '../../src/persistence/read-total.ts';
 import { leadRollUp, rollUp } from '../../src/persistence/roll-up.ts';
 import { query } from '../../src/persistence/rows.ts';
@@ -21,6 +20,7 @@ import {
   PLANTED_FROM,
   type PlantedEvent,
   plantEvents,
+  plantRule,
   randomEvent,
   restoreEvent,
   ruleOf,
@@ -47,17 +47,10 @@ afterAll(async () => {
   await testDatabase?.[Symbol.asyncDispose]();
 });
 
-async function makeMeter(aggregation: Aggregation): Promise<CountingRule> {
-  const at = new Date('2026-01-01T00:00:00Z');
+function makeMeter(aggregation: Aggregation): Promise<CountingRule> {
   const filters = aggregation === 'max' ? [{ property: 'region', values: ['eu', ''] }] : [];
   const rule = ruleOf(tenantId, aggregation, { meterId: newId('mtr'), groupBy: ['region'], filters });
-  const { eventName, ...version } = rule;
-  const named = { externalId: null, name: aggregation, eventName, archivedAt: null, metadata: {} };
-  await inTenant(async (tx) => {
-    await insertMeter(tx, { id: rule.meterId, tenantId, ...named, createdAt: at, updatedAt: at });
-    await insertMeterVersion(tx, { ...version, effectiveAt: at, createdAt: at });
-  });
-  return rule;
+  return inTenant((tx) => plantRule(tx, rule));
 }
 
 const inTenant = <T>(work: (tx: Tx) => Promise<T>) => database.withTenant(tenantId, work);

@@ -6,7 +6,6 @@ import { GRANULARITIES } from '../../src/domain/usage-buckets.ts';
 import { countUsage } from '../../src/persistence/count-usage.ts';
 import { connect } from '../../src/persistence/database.ts';
 import type { Database, Tx } from '../../src/persistence/doors.ts';
-import { insertMeter, insertMeterVersion } from '../../src/persistence/meters.ts';
 import { readUsage, type UsageRange, type UsageSeries } from '../../src/persistence/read-usage.ts';
 import { leadRollUp, rollUp } from '../../src/persistence/roll-up.ts';
 import { query } from '../../src/persistence/rows.ts';
@@ -17,6 +16,7 @@ import {
   oneOf,
   type PlantedEvent,
   plantEvents,
+  plantRule,
   type Roll,
   randomEvent,
   randomQuestion,
@@ -48,26 +48,8 @@ afterAll(async () => {
   await testDatabase?.[Symbol.asyncDispose]();
 });
 
-async function makeMeter(aggregation: Aggregation, changes: Partial<CountingRule>): Promise<CountingRule> {
-  const at = new Date('2026-01-01T00:00:00Z');
-  const rule = ruleOf(tenantId, aggregation, { meterId: newId('mtr'), ...changes });
-  const { eventName, ...version } = rule;
-  await database.withTenant(tenantId, async (tx) => {
-    await insertMeter(tx, {
-      id: rule.meterId,
-      tenantId,
-      externalId: null,
-      name: aggregation,
-      eventName,
-      archivedAt: null,
-      metadata: {},
-      createdAt: at,
-      updatedAt: at,
-    });
-    await insertMeterVersion(tx, { ...version, effectiveAt: at, createdAt: at });
-  });
-  return rule;
-}
+const makeMeter = (aggregation: Aggregation, changes: Partial<CountingRule>) =>
+  inTenant((tx) => plantRule(tx, ruleOf(tenantId, aggregation, { meterId: newId('mtr'), ...changes })));
 
 const inTenant = <T>(work: (tx: Tx) => Promise<T>) => database.withTenant(tenantId, work);
 

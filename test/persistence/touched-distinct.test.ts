@@ -1,12 +1,18 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connect } from '../../src/persistence/database.ts';
 import type { Database, Tx } from '../../src/persistence/doors.ts';
-import { insertMeter, insertMeterVersion } from '../../src/persistence/meters.ts';
 import { rolledMeters } from '../../src/persistence/recount.ts';
 import { type RolledUp, rollUp } from '../../src/persistence/roll-up.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type PlantedEvent, plantEvents, restoreEvent, ruleOf, voidEvent } from '../support/usage.ts';
+import {
+  type PlantedEvent,
+  plantEvents,
+  plantRule,
+  restoreEvent,
+  ruleOf,
+  voidEvent,
+} from '../support/usage.ts';
 import { seedTenant } from '../support/webhooks.ts';
 
 /** An installation that counts nothing but distinct values, which have no sub-totals. */
@@ -29,14 +35,9 @@ const change = (work: (tx: Tx) => Promise<unknown>) => database.withTenant(tenan
 const once = () => database.asSystem('test', (tx) => rollUp(tx, 1_000));
 
 async function makeMeter(createdAt: Date): Promise<string> {
-  const { eventName, ...version } = ruleOf(tenantId, 'unique_count', { meterId: newId('mtr') });
-  const { meterId: id } = version;
-  const meter = { id, tenantId, externalId: null, name: 'People', eventName, archivedAt: null, metadata: {} };
-  await change(async (tx) => {
-    await insertMeter(tx, { ...meter, createdAt, updatedAt: createdAt });
-    await insertMeterVersion(tx, { ...version, effectiveAt: MADE, createdAt });
-  });
-  return id;
+  const rule = ruleOf(tenantId, 'unique_count', { meterId: newId('mtr') });
+  await change((tx) => plantRule(tx, rule, { createdAt }));
+  return rule.meterId;
 }
 
 const eventOf = (customerId: string): PlantedEvent => ({

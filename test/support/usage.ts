@@ -4,6 +4,7 @@ import { Decimal } from '../../src/domain/money.ts';
 import { bucketStarts } from '../../src/domain/usage-buckets.ts';
 import type { UsageQuestion } from '../../src/persistence/count-usage.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
+import { insertMeter, insertMeterVersion } from '../../src/persistence/meters.ts';
 import { query } from '../../src/persistence/rows.ts';
 
 /** An event as it stands in its table, and as the naive count knows it. */
@@ -64,6 +65,23 @@ export const ruleOf = (
   rounding: null,
   ...changes,
 });
+
+/** Before anything that tests plant. */
+const COUNTED_SINCE = new Date('2026-01-01T00:00:00Z');
+
+/** Stores the meter of a rule past the API, in its only version; answers the rule. */
+export async function plantRule(
+  tx: Tx,
+  rule: CountingRule,
+  { effectiveAt = COUNTED_SINCE, createdAt = COUNTED_SINCE } = {},
+): Promise<CountingRule> {
+  const { eventName, ...version } = rule;
+  const { meterId: id, tenantId, aggregation: name } = version;
+  const plain = { externalId: null, archivedAt: null, metadata: {} };
+  await insertMeter(tx, { id, tenantId, name, eventName, ...plain, createdAt, updatedAt: createdAt });
+  await insertMeterVersion(tx, { ...version, effectiveAt, createdAt });
+  return rule;
+}
 
 const textOf = (value: unknown) =>
   typeof value === 'string'
