@@ -3,7 +3,7 @@ import { presentTrace } from '../src/contract/traces.ts';
 import { feeLine, nameOf } from '../src/domain/build-invoice.ts';
 import { explain } from '../src/domain/explain-line.ts';
 import { versionAt } from '../src/domain/meter.ts';
-import { Decimal, roundToMinor, sum } from '../src/domain/money.ts';
+import { Decimal, roundToMinor } from '../src/domain/money.ts';
 import type { Price } from '../src/domain/plan.ts';
 import { priceAmount } from '../src/domain/price-amount.ts';
 import type { PricedItem, Subscription } from '../src/domain/subscription.ts';
@@ -78,12 +78,13 @@ async function usageOf(
           timeZone: subscription.timeZone,
           granularity: 'total',
           by: terms.model === 'matrix' ? terms.dimensions : [],
+          addedUp: true,
         })
       : { points: [] };
   return {
     ...about(subscription, entry.price, { entry, rule, period }, until),
-    quantity: points.length === 0 ? new Decimal(0) : sum(points.map(({ billable }) => billable)),
-    eventCount: points.reduce((count, point) => count + point.eventCount, 0),
+    quantity: points[0]?.billable ?? new Decimal(0),
+    eventCount: points[0]?.eventCount ?? 0,
   };
 }
 

@@ -1,11 +1,6 @@
-import {
-  makeContinueAsNewFunc,
-  proxyActivities,
-  setCurrentDetails,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { proxyActivities, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { ImportProgress, UsageImportActivities } from '../activities/import-usage.ts';
+import { goOn } from './go-on.ts';
 import { recheckSignal, type UsageImportInput } from './messages.ts';
 
 /** After so many parts a new run begins, to keep the history short. */
@@ -35,14 +30,8 @@ export async function importUsage(input: UsageImportInput): Promise<void> {
     setCurrentDetails(details(progress));
     // A signal that comes with this decision makes the server ask for another one.
     if (!progress.more && !recheck) return;
-    if (part >= PARTS_MAX || workflowInfo().continueAsNewSuggested) return goOn(input);
+    if (part >= PARTS_MAX || workflowInfo().continueAsNewSuggested) return goOn<typeof importUsage>(input);
   }
-}
-
-/** A new run starts without any search attribute that is not handed to it. */
-function goOn(input: UsageImportInput): Promise<never> {
-  const { typedSearchAttributes } = workflowInfo();
-  return makeContinueAsNewFunc<typeof importUsage>({ typedSearchAttributes })(input);
 }
 
 function details({ status, accepted, duplicates, rejected, pending }: ImportProgress): string {

@@ -1,12 +1,12 @@
 import {
   condition,
-  makeContinueAsNewFunc,
   proxyActivities,
   setCurrentDetails,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BatchEnd, PlanMigrationActivities } from '../activities/migrate-plan.ts';
+import { goOn } from './go-on.ts';
 import { type PlanMigrationInput, recheckSignal } from './messages.ts';
 
 /** After so many batches a new run begins, to keep the history short. */
@@ -35,15 +35,9 @@ export async function migratePlan(input: PlanMigrationInput): Promise<void> {
     setCurrentDetails(details(end));
     // A signal that comes with this decision makes the server ask for another one.
     if (end.waitMs === null && !recheck) return;
-    if (batch >= BATCHES_MAX || workflowInfo().continueAsNewSuggested) return goOn(input);
+    if (batch >= BATCHES_MAX || workflowInfo().continueAsNewSuggested) return goOn<typeof migratePlan>(input);
     if (end.waitMs) await condition(() => recheck, end.waitMs, { summary: 'somebody is still at it' });
   }
-}
-
-/** A new run starts without any search attribute that is not handed to it. */
-function goOn(input: PlanMigrationInput): Promise<never> {
-  const { typedSearchAttributes } = workflowInfo();
-  return makeContinueAsNewFunc<typeof migratePlan>({ typedSearchAttributes })(input);
 }
 
 function details({ status, planId, toVersion, counts }: BatchEnd): string {

@@ -1,12 +1,12 @@
 import {
   condition,
-  makeContinueAsNewFunc,
   proxyActivities,
   setCurrentDetails,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { DrainResult, WebhookActivities } from '../activities/webhooks.ts';
+import { goOn } from './go-on.ts';
 import { recheckSignal, type WebhookEndpointInput } from './messages.ts';
 
 /** A round is a drain and a wait. After so many of them a new run begins, to keep the history short. */
@@ -33,7 +33,7 @@ export async function webhookEndpoint(input: WebhookEndpointInput): Promise<void
     recheck = false;
     const drained = await drainEndpoint(input);
     setCurrentDetails(details(input, drained));
-    if (mustContinueAsNew(round)) return goOn(input);
+    if (mustContinueAsNew(round)) return goOn<typeof webhookEndpoint>(input);
     if (recheck) continue;
     if (drained.next === null) return;
     if (drained.next.waitMs > 0) {
@@ -42,12 +42,6 @@ export async function webhookEndpoint(input: WebhookEndpointInput): Promise<void
       });
     }
   }
-}
-
-/** A new run starts without any search attribute that is not handed to it. */
-function goOn(input: WebhookEndpointInput): Promise<never> {
-  const { typedSearchAttributes } = workflowInfo();
-  return makeContinueAsNewFunc<typeof webhookEndpoint>({ typedSearchAttributes })(input);
 }
 
 function mustContinueAsNew(round: number): boolean {

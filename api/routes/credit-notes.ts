@@ -3,14 +3,10 @@ import { idIn, listOf, listQuery, pathId, reference } from '../../src/contract/c
 import { creditNoteOut, presentCreditNote } from '../../src/contract/credit-notes.ts';
 import { isId } from '../../src/domain/ids.ts';
 import { CreditNoteSchema, creditNoteLinesOf } from '../../src/persistence/credit-notes.ts';
-import type { Tx } from '../../src/persistence/doors.ts';
-import {
-  findCustomerByReference,
-  findSubscriptionByReference,
-  found,
-} from '../../src/persistence/find-by-reference.ts';
+import { found } from '../../src/persistence/find-by-reference.ts';
 import { findRow } from '../../src/persistence/rows.ts';
 import { listRows, pageOf, presentList } from '../list.ts';
+import { namedRows } from '../named-rows.ts';
 import { type Route, route } from '../route.ts';
 
 const list = route({
@@ -29,7 +25,8 @@ const list = route({
   response: { description: 'A page of credit notes, newest first.', schema: listOf(creditNoteOut) },
   kind: 'read',
   async handler(tx, { tenantId, query }) {
-    const filters = await filtersOf(tx, query);
+    const rows = await namedRows(tx, query);
+    const filters = rows && { ...rows, ...(query.invoice ? { invoiceId: query.invoice } : {}) };
     const page = filters
       ? await listRows(tx, CreditNoteSchema, { tenantId, ...filters }, pageOf(query))
       : { rows: [], hasMore: false };
@@ -65,23 +62,3 @@ const get = route({
 });
 
 export const creditNoteRoutes: Route[] = [list, get];
-
-type Filters = {
-  invoice?: string | undefined;
-  customer?: string | undefined;
-  subscription?: string | undefined;
-};
-
-/** The filters in the words of the table; null when they name something that does not exist. */
-async function filtersOf(tx: Tx, query: Filters): Promise<Record<string, unknown> | null> {
-  const customer =
-    query.customer === undefined ? undefined : await findCustomerByReference(tx, query.customer);
-  const subscription =
-    query.subscription === undefined ? undefined : await findSubscriptionByReference(tx, query.subscription);
-  if (customer === null || subscription === null) return null;
-  return {
-    ...(query.invoice ? { invoiceId: query.invoice } : {}),
-    ...(customer ? { customerId: customer.id } : {}),
-    ...(subscription ? { subscriptionId: subscription.id } : {}),
-  };
-}

@@ -11,7 +11,6 @@ import {
   findCustomerByReference,
   findInvoiceById,
   findPaymentMethodById,
-  findSubscriptionByReference,
   found,
 } from '../../src/persistence/find-by-reference.ts';
 import { linesOf } from '../../src/persistence/invoice-facts.ts';
@@ -19,6 +18,7 @@ import { markUncollectible, payOutOfBand, voidInvoice } from '../../src/persiste
 import { InvoiceSchema } from '../../src/persistence/invoices.ts';
 import type { Write } from '../../src/persistence/write.ts';
 import { listRows, pageOf, presentList } from '../list.ts';
+import { namedRows } from '../named-rows.ts';
 import { type Call, type Route, route } from '../route.ts';
 import { expandCustomers } from '../show-subscriptions.ts';
 import { invalid } from '../validate.ts';
@@ -44,7 +44,8 @@ const list = route({
   response: { description: 'A page of invoices.', schema: listOf(invoiceOut) },
   kind: 'read',
   async handler(tx, { tenantId, query }) {
-    const filters = await filtersOf(tx, query);
+    const rows = await namedRows(tx, query);
+    const filters = rows && { ...rows, ...(query.status ? { status: { $in: query.status } } : {}) };
     const page = filters
       ? await listRows(tx, InvoiceSchema, { tenantId, ...filters }, pageOf(query))
       : { rows: [], hasMore: false };
@@ -191,23 +192,4 @@ async function chargeable(tx: Tx, invoice: Invoice, methodId: string | undefined
       message: 'The customer of this invoice has no such payment method; attach it first.',
     },
   ]);
-}
-
-type Filters = {
-  status?: string[] | undefined;
-  customer?: string | undefined;
-  subscription?: string | undefined;
-};
-
-async function filtersOf(tx: Tx, query: Filters): Promise<Record<string, unknown> | null> {
-  const customer =
-    query.customer === undefined ? undefined : await findCustomerByReference(tx, query.customer);
-  const subscription =
-    query.subscription === undefined ? undefined : await findSubscriptionByReference(tx, query.subscription);
-  if (customer === null || subscription === null) return null;
-  return {
-    ...(customer ? { customerId: customer.id } : {}),
-    ...(subscription ? { subscriptionId: subscription.id } : {}),
-    ...(query.status ? { status: { $in: query.status } } : {}),
-  };
 }

@@ -20,7 +20,7 @@ import {
   found,
 } from '../../src/persistence/find-by-reference.ts';
 import { findMeterByReference, type VersionedMeter } from '../../src/persistence/meters.ts';
-import { POINTS_MAX, readUsage } from '../../src/persistence/read-usage.ts';
+import { readUsage } from '../../src/persistence/read-usage.ts';
 import { findRows } from '../../src/persistence/rows.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
 import { costsNow, usageNow } from '../current-usage.ts';
@@ -28,7 +28,7 @@ import { type Route, route } from '../route.ts';
 import { invalid } from '../validate.ts';
 
 const BUCKETS_MAX = 10_000;
-/** Of one customer; who has more asks for each. */
+/** Of one customer; who has more asks for each, as some of them would look like all. */
 const SUBSCRIPTIONS_MAX = 100;
 
 const queryMeter = route({
@@ -63,10 +63,6 @@ const queryMeter = route({
       by,
     };
     const { points } = await readUsage(tx, rule, range);
-    if (points.length > POINTS_MAX) {
-      const message = `There are more than ${POINTS_MAX} groups; group by less, ask for a shorter time, or for one customer.`;
-      throw invalid([{ path: 'group_by[]', code: 'too_big', message }]);
-    }
     return {
       object: 'meter_usage' as const,
       meter: meter.id,
@@ -209,12 +205,15 @@ const subscriptionUsage = route({
 
 async function liveSubscriptions(tx: Tx, reference: string): Promise<Subscription[]> {
   const customer = found(await findCustomerByReference(tx, reference), 'customer');
-  return findRows(
+  const live = await findRows(
     tx,
     SubscriptionSchema,
     { customerId: customer.id, endedAt: null },
-    { orderBy: { id: 'asc' }, limit: SUBSCRIPTIONS_MAX },
+    { orderBy: { id: 'asc' }, limit: SUBSCRIPTIONS_MAX + 1 },
   );
+  if (live.length <= SUBSCRIPTIONS_MAX) return live;
+  const message = `The customer has more than ${SUBSCRIPTIONS_MAX} subscriptions; ask for each: GET /v1/subscriptions/{id}/usage/summary, or GET /v1/invoices/upcoming?subscription={id} for what it costs.`;
+  throw invalid([{ path: 'id', code: 'too_big', message }]);
 }
 
 export const meterQueryRoutes: Route[] = [queryMeter, customerUsage, customerCosts, subscriptionUsage];

@@ -1,19 +1,10 @@
 import { z } from 'zod';
 import { idIn, listOf, listQuery, pathId, reference } from '../../src/contract/common.ts';
 import { paymentOut, presentAttempt, presentManualPayment } from '../../src/contract/payments.ts';
-import type { Tx } from '../../src/persistence/doors.ts';
-import {
-  findCustomerByReference,
-  findSubscriptionByReference,
-  found,
-} from '../../src/persistence/find-by-reference.ts';
-import {
-  type Collected,
-  findCollected,
-  listCollected,
-  type PaymentFilters,
-} from '../../src/persistence/list-payments.ts';
+import { found } from '../../src/persistence/find-by-reference.ts';
+import { type Collected, findCollected, listCollected } from '../../src/persistence/list-payments.ts';
 import { cursorOf, pageOf } from '../list.ts';
+import { namedRows } from '../named-rows.ts';
 import { type Route, route } from '../route.ts';
 
 const list = route({
@@ -34,7 +25,8 @@ const list = route({
   response: { description: 'A page of payments.', schema: listOf(paymentOut) },
   kind: 'read',
   async handler(tx, { tenantId, query }) {
-    const filters = await filtersOf(tx, query);
+    const rows = await namedRows(tx, query);
+    const filters = rows && { ...rows, ...(query.invoice ? { invoiceId: query.invoice } : {}) };
     const page = filters
       ? await listCollected(tx, tenantId, filters, pageOf(query))
       : { rows: [], lastId: null, hasMore: false };
@@ -69,23 +61,4 @@ function present(collected: Collected): z.infer<typeof paymentOut> {
   return collected.kind === 'attempt'
     ? presentAttempt(collected.attempt)
     : presentManualPayment(collected.payment, collected.invoiceId);
-}
-
-type Filters = {
-  customer?: string | undefined;
-  subscription?: string | undefined;
-  invoice?: string | undefined;
-};
-
-async function filtersOf(tx: Tx, query: Filters): Promise<PaymentFilters | null> {
-  const customer =
-    query.customer === undefined ? undefined : await findCustomerByReference(tx, query.customer);
-  const subscription =
-    query.subscription === undefined ? undefined : await findSubscriptionByReference(tx, query.subscription);
-  if (customer === null || subscription === null) return null;
-  return {
-    ...(customer ? { customerId: customer.id } : {}),
-    ...(subscription ? { subscriptionId: subscription.id } : {}),
-    ...(query.invoice ? { invoiceId: query.invoice } : {}),
-  };
 }

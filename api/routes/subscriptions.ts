@@ -5,10 +5,10 @@ import { subscriptionCreate, subscriptionOut } from '../../src/contract/subscrip
 import { DomainError } from '../../src/domain/errors.ts';
 import { SUBSCRIPTION_STATUSES } from '../../src/domain/subscription.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
-import { findCustomerByReference, findPlanByReference } from '../../src/persistence/find-by-reference.ts';
 import { SubscriptionSchema } from '../../src/persistence/subscriptions.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { listRows, pageOf, presentList } from '../list.ts';
+import { namedRows } from '../named-rows.ts';
 import { resolveCreation } from '../resolve-creation.ts';
 import { type Call, type Route, route } from '../route.ts';
 import { showSubscription, showSubscriptions } from '../show-subscriptions.ts';
@@ -64,7 +64,8 @@ const list = route({
   response: { description: 'A page of subscriptions.', schema: listOf(subscriptionOut) },
   kind: 'read',
   async handler(tx, { tenantId, query }) {
-    const filters = await filtersOf(tx, query);
+    const rows = await namedRows(tx, query);
+    const filters = rows && { ...rows, ...(query.status ? { status: { $in: query.status } } : {}) };
     if (!filters) return presentList({ rows: [], hasMore: false }, (none) => none);
     const page = await listRows(tx, SubscriptionSchema, { tenantId, ...filters }, pageOf(query));
     return {
@@ -105,19 +106,4 @@ async function showCreated(tx: Tx, _call: Call, id: string): Promise<z.infer<typ
     );
   }
   return shown;
-}
-
-type Filters = { status?: string[] | undefined; customer?: string | undefined; plan?: string | undefined };
-
-/** The filters in the words of the table; null when they name something that does not exist, so that nothing matches. */
-async function filtersOf(tx: Tx, query: Filters): Promise<Record<string, unknown> | null> {
-  const customer =
-    query.customer === undefined ? undefined : await findCustomerByReference(tx, query.customer);
-  const plan = query.plan === undefined ? undefined : await findPlanByReference(tx, query.plan);
-  if (customer === null || plan === null) return null;
-  return {
-    ...(customer ? { customerId: customer.id } : {}),
-    ...(plan ? { planId: plan.id } : {}),
-    ...(query.status ? { status: { $in: query.status } } : {}),
-  };
 }
