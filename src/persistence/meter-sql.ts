@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { CountingRule } from '../domain/meter.ts';
+import type { CountingRule, QuantityRounding } from '../domain/meter.ts';
+import { Decimal } from '../domain/money.ts';
 
 /**
  * How a meter counts, written as SQL: the one place that says so. `e` is an event, `v` what is said against one. What is
@@ -102,9 +103,26 @@ export function eventCounts(snapshot: string | null): Fragment {
 const voidOf = sql`select from usage_voids v
   where v.tenant_id = e.tenant_id and v.key = e.key and v.revision = e.revision and v.event_at = e.event_at`;
 
-/** A number as it leaves: at most twelve decimals, half away from zero, and no zeros behind. */
+/** A counted number has at most twelve decimals, half away from zero. */
+export function toTwelve(value: Fragment): Fragment {
+  return sql`round(${value}, 12)`;
+}
+
+/** The same as it leaves: a text without zeros behind. */
 export function asQuantity(value: Fragment): Fragment {
-  return sql`trim_scale(round(${value}, 12))::text`;
+  return sql`trim_scale(${toTwelve(value)})::text`;
+}
+
+/** A quantity as it is priced (billing rule 19b): what `billableQuantity` makes of it. */
+export function asBillable(quantity: Fragment, rounding: QuantityRounding | null): Fragment {
+  const positive = sql`greatest(${quantity}, 0)`;
+  if (!rounding) return positive;
+  const { mode, digits } = rounding;
+  if (mode === 'round') return sql`round(${positive}, ${digits}::integer)`;
+  const cut = sql`trunc(${positive}, ${digits}::integer)`;
+  if (mode === 'floor') return cut;
+  const unit = new Decimal(10).pow(-digits).toFixed();
+  return sql`(${cut} + case when ${cut} < ${quantity} then ${unit}::numeric else 0 end)`;
 }
 
 /** Instants as one bound list. */

@@ -1,10 +1,12 @@
 import { sql } from 'kysely';
+import { DomainError } from '../domain/errors.ts';
 import { billableQuantity, type CountingRule, canRollUp, type MeterBucket } from '../domain/meter.ts';
 import { Decimal } from '../domain/money.ts';
 import { bucketStarts, type Granularity } from '../domain/usage-buckets.ts';
 import { countedEvents } from './count-usage.ts';
 import type { Tx } from './doors.ts';
 import {
+  asBillable,
   asQuantity,
   eventCounts,
   eventFits,
@@ -13,6 +15,7 @@ import {
   eventValue,
   type Fragment,
   instants,
+  toTwelve,
   totalOf,
   totalOfCells,
   type UsageOwner,
@@ -33,11 +36,13 @@ export type UsageRange = {
   granularity: Granularity;
   /** Properties of the meter's own `groupBy`, to tell quantities apart by; none: all together. */
   by: readonly string[];
+  /** The groups, each rounded by itself as a matrix prices it, are added up, however many there are; else each is listed. */
+  addedUp?: boolean;
 };
 
 /**
  * `quantity` is what was counted, `billable` the same as a price looks at it: rounded as the meter says, hour by hour or
- * day by day where it prices those alone. `values` are those of `by`, in its order.
+ * day by day where it prices those alone, group by group where the price does. `values` are those of `by`, in its order.
  */
 export type UsagePoint = {
   start: Date;
@@ -51,39 +56,63 @@ export type UsagePoint = {
 /** `snapshot` tells which events were seen: `countUsage` with it comes to the same. */
 export type UsageSeries = { points: UsagePoint[]; snapshot: string };
 
-/** More groups than this are not told apart: the answer says so by having one more. */
-export const POINTS_MAX = 20_000;
+/** An answer that would list more is refused. What is summed up is the sum of all there is. */
+const POINTS_MAX = 20_000;
 
 /**
  * What was used, by hours, days, months or at all, as of now: whole hours from the rollups, and counted from the events
  * what the rollups cannot say: hours that are cut by a boundary, hours in which something was voided since, and what
  * came since. All in one statement, so it is one moment that is looked at. Without groups every bucket is in the answer;
- * with them those in which something was used.
+ * with them those in which something was used. Throws `validation_failed` when they are too many for a list.
  */
 export async function readUsage(tx: Tx, rule: CountingRule, range: UsageRange): Promise<UsageSeries> {
   const starts = bucketStarts(range, range.granularity, range.timeZone);
   // What is priced by hours is the sum of its hours, whatever it is shown by.
   const inner = rule.bucket && isFiner(rule.bucket, range.granularity) ? rule.bucket : null;
   const fine = inner ? bucketStarts(range, inner, range.timeZone) : starts;
+  const shown = { rule, range, starts, fine };
   const { rows, snapshot } =
-    (await asTotal(tx, rule, range)) ??
-    (await fromRollups(tx, rule, range, fine)) ??
-    (await fromEvents(tx, rule, range, fine));
-  return { points: pointsOf(rows, { rule, range, starts, fine }), snapshot };
+    (await asTotal(tx, rule, range)) ?? (await fromRollups(tx, shown)) ?? (await fromEvents(tx, shown));
+  if (rows.length > POINTS_MAX) throw tooMany();
+  return { points: pointsOf(rows, shown), snapshot };
+}
+
+function tooMany(): DomainError {
+  const message = `There are more than ${POINTS_MAX} groups; group by less, ask for a shorter time, or for one customer.`;
+  return new DomainError('validation_failed', `group_by[]: ${message}`, {
+    errors: [{ path: 'group_by[]', code: 'too_big', message }],
+  });
 }
 
 const isFiner = (bucket: MeterBucket, granularity: Granularity) =>
   granularity === 'total' || granularity === 'month' || (bucket === 'hour' && granularity === 'day');
 
-/** Number of the bucket from 1, values, quantity, events. Texts, as JSON numbers would lose digits. */
-type Row = [bucket: number, values: string[], quantity: string, events: string];
-type Answer = { rows: Row[]; snapshot: string };
+/** Asked are the buckets that begin at `starts`; summed up in them are those that begin at `fine`, which a price looks at. */
+type Shown = { rule: CountingRule; range: UsageRange; starts: readonly Date[]; fine: readonly Date[] };
 
-const LISTED = sql`coalesce(json_agg(json_build_array(bucket, "group", quantity, events)), '[]') as rows`;
+/** The number of the bucket from 1, the values of the group. Texts, as JSON numbers would lose digits. */
+type Row = [bucket: number, values: string[], ...Numbers];
+type Numbers = [quantity: string, billable: string, events: string];
+type Answer = { rows: Row[]; snapshot: string };
 
 /** Where nothing is told apart there is one group, and no need to compare it row by row. */
 const keyOf = ({ by }: UsageRange) => (by.length > 0 ? sql`bucket, "group"` : sql`bucket`);
 const groupOf = ({ by }: UsageRange) => (by.length > 0 ? sql`"group"` : sql`'[]'::jsonb`);
+const isList = ({ by, addedUp = false }: UsageRange) => by.length > 0 && !addedUp;
+
+/**
+ * The rows of an answer, made of what is priced by itself: of `quantity` and `events` by fine `bucket` and "group". One
+ * row more than an answer may have tells that there are too many.
+ */
+function rowsOf(priced: Fragment, { rule, range, starts, fine }: Shown): Fragment {
+  const shownIn = fine.map((at) => indexAt(starts, at) + 1);
+  const bucket = fine === starts ? sql`bucket` : sql`(${shownIn}::integer[])[bucket]`;
+  return sql`(select coalesce(json_agg(json_build_array(bucket, "group", quantity, billable, events)), '[]') from (
+    select ${bucket} as bucket, ${isList(range) ? sql`"group"` : sql`'[]'::jsonb`} as "group",
+      ${asQuantity(sql`sum(quantity)`)} as quantity,
+      ${asQuantity(sql`sum(${asBillable(sql`quantity`, rule.rounding)})`)} as billable, sum(events)::text as events
+    from (${priced}) priced group by 1, 2 limit ${POINTS_MAX + 1}) points) as rows`;
+}
 
 /** The question that is asked most: one customer, one number. */
 async function asTotal(
@@ -93,37 +122,31 @@ async function asTotal(
 ): Promise<Answer | null> {
   if (customerId === null || range.granularity !== 'total' || range.by.length > 0 || rule.bucket) return null;
   const total = await readTotal(tx, rule, { customerId, ...range });
-  return total && { rows: [[1, [], total.quantity, total.events]], snapshot: total.snapshot };
+  if (!total) return null;
+  const billable = billableQuantity(new Decimal(total.quantity), rule.rounding).toFixed();
+  return { rows: [[1, [], total.quantity, billable, total.events]], snapshot: total.snapshot };
 }
 
 /** Everything from the events: for meters without rollups, and while those are being built. */
-async function fromEvents(
-  tx: Tx,
-  rule: CountingRule,
-  range: UsageRange,
-  starts: readonly Date[],
-): Promise<Answer> {
+async function fromEvents(tx: Tx, shown: Shown): Promise<Answer> {
+  const { rule, range, fine } = shown;
   const events = countedEvents(rule, range, {
-    bucket: sql`width_bucket(e.event_at, ${instants(starts)})`,
+    bucket: sql`width_bucket(e.event_at, ${instants(fine)})`,
     group: eventGroup(range.by),
   });
+  const priced = sql`select bucket, ${groupOf(range)} as "group", ${toTwelve(totalOf(rule))} as quantity, count(v) as events
+    from (${events}) counted group by ${keyOf(range)} having count(v) > 0`;
   const [answer] = await query<Answer>(
     tx,
-    sql`select ${LISTED}, pg_current_snapshot()::text as snapshot from (
-      select bucket, ${groupOf(range)} as "group", ${asQuantity(totalOf(rule))} as quantity, count(v)::text as events
-      from (${events}) counted group by ${keyOf(range)} having count(v) > 0 limit ${POINTS_MAX + 1}) by_bucket`,
+    sql`select ${rowsOf(priced, shown)}, pg_current_snapshot()::text as snapshot`,
   );
   return answer ?? { rows: [], snapshot: '' };
 }
 
 /** Null when the meter has no rollups, or not yet whole ones, or none that would help. */
-async function fromRollups(
-  tx: Tx,
-  rule: CountingRule,
-  range: UsageRange,
-  starts: readonly Date[],
-): Promise<Answer | null> {
-  const cut = cutHours([...starts, range.end]);
+async function fromRollups(tx: Tx, shown: Shown): Promise<Answer | null> {
+  const { rule, range, fine } = shown;
+  const cut = cutHours([...fine, range.end]);
   const hours = (range.end.getTime() - range.start.getTime()) / HOUR_MS;
   if (!canRollUp(rule) || cut.length * 2 > hours) return null;
   // Only a bound for the index: what counts is decided by the snapshot that the next statement finds, which is no older.
@@ -135,7 +158,7 @@ async function fromRollups(
   if (!state) return null;
   const [answer] = await query<Answer & { ready: boolean }>(
     tx,
-    rollupStatement(rule, range, { starts, cut, xmin: state.xmin }),
+    rollupStatement(shown, { cut, xmin: state.xmin }),
   );
   return answer?.ready ? answer : null;
 }
@@ -150,13 +173,14 @@ function cutHours(boundaries: readonly Date[]): Date[] {
   );
 }
 
-type Parts = { starts: readonly Date[]; cut: readonly Date[]; xmin: string };
+type Parts = { cut: readonly Date[]; xmin: string };
 
 /**
  * `counted`: cells of the hours that can be taken whole, and single events as cells of their own. `raw`: hours of which
  * the rollups are not asked; a customer of null stands for all of them.
  */
-function rollupStatement(rule: CountingRule, range: UsageRange, { starts, cut, xmin }: Parts): Fragment {
+function rollupStatement(shown: Shown, { cut, xmin }: Parts): Fragment {
+  const { rule, range, fine } = shown;
   const { customerId, subscription, by } = range;
   const start = range.start.toISOString();
   const end = range.end.toISOString();
@@ -164,7 +188,7 @@ function rollupStatement(rule: CountingRule, range: UsageRange, { starts, cut, x
     customerId === null ? sql`` : sql` and ${column} = ${customerId}`;
   const isRaw = (customer: Fragment, hour: Fragment) =>
     sql`exists (select from raw where raw.hour = ${hour} and (raw.customer_id is null or raw.customer_id = ${customer}))`;
-  const bucketOf = (at: Fragment) => sql`width_bucket(${at}, ${instants(starts)})`;
+  const bucketOf = (at: Fragment) => sql`width_bucket(${at}, ${instants(fine)})`;
   const event = sql`select ${bucketOf(sql`e.event_at`)} as bucket, ${eventGroup(by)} as "group", 1::bigint as count,
       x.v, e.event_at as at, e.key, e.revision`;
   const ofMeter = sql`e.tenant_id = ${rule.tenantId} and e.customer_id is not null${isCustomer(sql`e.customer_id`)}
@@ -180,6 +204,8 @@ function rollupStatement(rule: CountingRule, range: UsageRange, { starts, cut, x
       ? sql`join usage_events e on ${inHour}`
       : sql`cross join lateral (select * from usage_events e where e.tenant_id = ${rule.tenantId}
           and e.customer_id = ${customerId} and e.event_name = ${rule.eventName} and ${inHour} offset 0) e`;
+  const priced = sql`select bucket, ${groupOf(range)} as "group", ${toTwelve(totalOfCells(rule))} as quantity, sum(count) as events
+      from counted group by ${keyOf(range)}`;
   const cutRows = cut.length === 0 ? sql`` : sql`union select null, unnest(${instants(cut)})`;
   return sql`with st as materialized (
       select snapshot from usage_rollup_states
@@ -210,9 +236,7 @@ function rollupStatement(rule: CountingRule, range: UsageRange, { starts, cut, x
       where ${ofMeter} and e.event_at >= ${start}::timestamptz and e.event_at < ${end}::timestamptz
         and ${isNews(sql`e.ingest_xid`)}
         and not ${isRaw(sql`e.customer_id`, sql`date_trunc('hour', e.event_at, 'UTC')`)})
-    select ${LISTED}, pg_current_snapshot()::text as snapshot, exists (select from st) as ready from (
-      select bucket, ${groupOf(range)} as "group", ${asQuantity(totalOfCells(rule))} as quantity, sum(count)::text as events
-      from counted group by ${keyOf(range)} limit ${POINTS_MAX + 1}) by_bucket`;
+    select ${rowsOf(priced, shown)}, pg_current_snapshot()::text as snapshot, exists (select from st) as ready`;
 }
 
 /** The wanted ones among the values of a cell's group. */
@@ -226,33 +250,24 @@ function groupOfCell({ groupBy }: CountingRule, by: readonly string[]): Fragment
   return sql`jsonb_build_array(${sql.join(values)})`;
 }
 
-type Buckets = { rule: CountingRule; range: UsageRange; starts: readonly Date[]; fine: readonly Date[] };
-
-/** Puts fine buckets into those that are shown, and fills in those in which nothing was used. */
-function pointsOf(rows: readonly Row[], { rule, range, starts, fine }: Buckets): UsagePoint[] {
-  const points = new Map<string, UsagePoint>();
-  const pointOf = (index: number, values: readonly string[]) => {
-    const key = JSON.stringify([index, ...values]);
-    const found = points.get(key);
-    if (found) return found;
-    const start = starts[index] ?? range.start;
-    const end = starts[index + 1] ?? range.end;
-    const none = new Decimal(0);
-    const point = { start, end, values, quantity: none, billable: none, eventCount: 0 };
-    points.set(key, point);
-    return point;
-  };
-  if (range.by.length === 0) for (const index of starts.keys()) pointOf(index, []);
-  for (const [bucket, values, quantity, events] of rows) {
-    const at = fine[bucket - 1] ?? range.start;
-    const point = pointOf(indexAt(starts, at), values);
-    point.quantity = point.quantity.plus(quantity);
-    point.billable = point.billable.plus(billableQuantity(new Decimal(quantity), rule.rounding));
-    point.eventCount += Number(events);
+/** Oldest first. Where nothing is told apart, those in which nothing was used are filled in. */
+function pointsOf(rows: readonly Row[], { range, starts }: Shown): UsagePoint[] {
+  const pointOf = (index: number, values: readonly string[], [quantity, billable, events]: Numbers) => ({
+    start: starts[index] ?? range.start,
+    end: starts[index + 1] ?? range.end,
+    values,
+    quantity: new Decimal(quantity),
+    billable: new Decimal(billable),
+    eventCount: Number(events),
+  });
+  if (!isList(range)) {
+    const found = new Map(rows.map(([bucket, , ...numbers]) => [bucket - 1, numbers]));
+    return starts.map((_, index) => pointOf(index, [], found.get(index) ?? ['0', '0', '0']));
   }
+  const points = rows.map(([bucket, values, ...numbers]) => pointOf(bucket - 1, values, numbers));
   const order = (a: UsagePoint, b: UsagePoint) =>
     a.start.getTime() - b.start.getTime() || (a.values.join('\0') < b.values.join('\0') ? -1 : 1);
-  return [...points.values()].toSorted(order);
+  return points.toSorted(order);
 }
 
 /** The last start that is not after `at`. */

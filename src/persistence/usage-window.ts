@@ -3,7 +3,7 @@ import { contractualPeriod, type IntervalUnit } from '../domain/calendar.ts';
 import { ENTITLING_STATUSES } from '../domain/entitlement.ts';
 import type { FeatureReset } from '../domain/feature.ts';
 import { versionAt } from '../domain/meter.ts';
-import { Decimal, sum } from '../domain/money.ts';
+import { Decimal } from '../domain/money.ts';
 import type { Tx } from './doors.ts';
 import type { Fragment, UsageOwner } from './meter-sql.ts';
 import type { DatedRule } from './metered-usage.ts';
@@ -127,6 +127,7 @@ export async function usedIn(
     timeZone,
     granularity: 'total',
     by,
+    addedUp: true,
   });
-  return sum(points.map(({ billable }) => billable));
+  return points[0]?.billable ?? new Decimal(0);
 }

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { sql } from 'kysely';
 import { runApi } from '../../src/main/run-api.ts';
+import { query } from '../../src/persistence/rows.ts';
+import { newId } from '../../src/platform/ids.ts';
 import { freePort } from '../../src/platform/port.ts';
 import { sender, type TestApi } from '../support/api.ts';
 import { createWorld, type World } from '../support/world.ts';
@@ -199,6 +202,23 @@ describe('usage', () => {
       const reply = await get(url);
       const errors = (reply.body['errors'] ?? []) as { path: string }[];
       expect([url, reply.status, errors[0]?.path ?? null]).toEqual([url, status, field]);
+    }
+  });
+
+  test('is not shown for some of very many subscriptions as if they were all', async () => {
+    const other = await post('/v1/customers', { name: 'Many', currency: 'USD' });
+    await world.inTenant((tx) =>
+      query(
+        tx,
+        sql`insert into subscriptions
+          select (jsonb_populate_record(owner, jsonb_build_object('id', ${newId('sub')}::text || n, 'customer_id', ${other}::text,
+            'external_id', null))).*
+          from subscriptions owner, generate_series(1, 101) n where owner.id = ${subscription}`,
+      ),
+    );
+    for (const what of ['usage', 'costs']) {
+      const reply = await get(`/v1/customers/${other}/${what}`);
+      expect([reply.status, reply.body]).toMatchObject([422, { errors: [{ path: 'id', code: 'too_big' }] }]);
     }
   });
 
