@@ -8,32 +8,21 @@ import { reconcile } from '../../activities/reconcile.ts';
 import { sweepUploads } from '../../api/receive-upload.ts';
 import { usageImportOut } from '../../src/contract/usage-imports.ts';
 import { engineOf } from '../../src/main/engine.ts';
-import { runApi } from '../../src/main/run-api.ts';
 import { query } from '../../src/persistence/rows.ts';
-import { freePort } from '../../src/platform/port.ts';
 import { workflowId } from '../../workflows/messages.ts';
-import { sender, type TestApi } from '../support/api.ts';
 import { record } from '../support/record.ts';
 import { eventually } from '../support/stories.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 
-let world: World;
-let api: AsyncDisposable & { url: string };
-let send: TestApi['send'];
-let key: string;
+let api: WorldApi;
 let customer: string;
 
 beforeAll(async () => {
-  world = await createWorld({ env: { PORT: String(await freePort()) } });
-  api = await runApi(world.config, world.logger);
-  send = sender(api.url);
-  const asOperator = { key: 'operator-key-of-this-test', body: { name: 'all' } };
-  key = String((await send('post', `/v1/tenants/${world.tenantId}/keys`, asOperator)).body['key']);
-  customer = String((await send('post', '/v1/customers', { key, body: { name: 'Ada' } })).body['id']);
+  api = await openWorldApi();
+  customer = await api.make('/v1/customers', { name: 'Ada' });
 });
 afterAll(async () => {
   await api?.[Symbol.asyncDispose]();
-  await world?.[Symbol.asyncDispose]();
 });
 
 type Seen = z.infer<typeof usageImportOut>;
@@ -47,7 +36,7 @@ async function upload(
   return fetch(`${api.url}/v1/usage_imports?format=${format}`, {
     method: 'POST',
     headers: {
-      authorization: `Bearer ${key}`,
+      authorization: `Bearer ${api.key}`,
       ...(idempotencyKey ? { 'idempotency-key': idempotencyKey } : {}),
     },
     body,
@@ -60,19 +49,20 @@ const accepted = async (response: Response): Promise<Seen> => {
   return usageImportOut.parse(body);
 };
 const look = async (id: string): Promise<Seen> =>
-  usageImportOut.parse((await send('get', `/v1/usage_imports/${id}`, { key })).body);
+  usageImportOut.parse(await api.look(`/v1/usage_imports/${id}`));
 const over = (id: string) =>
   eventually(
     () => look(id),
     ({ status }) => status === 'completed',
   );
-const workflowOf = (id: string) => world.client.workflow.getHandle(workflowId.importUsage(id));
-const steer = (id: string, how: string) => send('post', `/v1/usage_imports/${id}/${how}`, { key, body: {} });
+const workflowOf = (id: string) => api.world.client.workflow.getHandle(workflowId.importUsage(id));
+const steer = (id: string, how: string) =>
+  api.send('post', `/v1/usage_imports/${id}/${how}`, { key: api.key, body: {} });
 const list = async (status: string) =>
-  (await send('get', `/v1/usage_imports?status=${status}`, { key })).body['data'] as Seen[];
+  (await api.look(`/v1/usage_imports?status=${status}`))['data'] as Seen[];
 
 async function stored(eventName: string): Promise<{ count: number; keys: number }> {
-  const [row] = await world.inTenant((tx) =>
+  const [row] = await api.world.inTenant((tx) =>
     query<{ count: number; keys: number }>(
       tx,
       sql`select count(*)::int as count, count(distinct key)::int as keys from usage_events where event_name = ${eventName}`,
@@ -101,13 +91,13 @@ test('a CSV file is taken in, and says why some of its rows were not', async () 
   const completed = `/v1/webhook_events?type=usage_import.completed&object_id=${made.id}`;
   // Events stand in the feed when they have found their place in it.
   const told = await eventually(
-    () => send('get', completed, { key }),
-    ({ body }) => Array.isArray(body['data']) && body['data'].length > 0,
+    () => api.look(completed),
+    ({ data }) => Array.isArray(data) && data.length > 0,
   );
-  expect(told.body['data']).toMatchObject([
+  expect(told['data']).toMatchObject([
     { data: { object: { status: 'completed', counts: { accepted: 2, rejected: 3 }, errors_listed: 3 } } },
   ]);
-  const errors = await send('get', `/v1/usage_imports/${made.id}/errors`, { key });
+  const errors = await api.send('get', `/v1/usage_imports/${made.id}/errors`, { key: api.key });
   expect(errors.headers.get('content-type')).toContain('text/csv');
   const lines = errors.text.trim().split('\r\n');
   expect(lines.map((line) => line.split(',').slice(0, 3))).toEqual([
@@ -117,7 +107,7 @@ test('a CSV file is taken in, and says why some of its rows were not', async () 
     ['5', `${made.id}:5`, 'customer_not_found'],
   ]);
   await workflowOf(made.id).result();
-  await record(world, 'usage-imported', workflowId.importUsage(made.id));
+  await record(api.world, 'usage-imported', workflowId.importUsage(made.id));
 });
 
 test('the same file with the same key is taken once, another file with it is refused', async () => {
@@ -178,7 +168,7 @@ test('a canceled import takes no more rows and keeps none of them', async () => 
   const { counts, status } = await look(made.id);
   expect(status).toBe('canceled');
   expect(await stored('canceled')).toEqual({ count: counts.accepted, keys: counts.accepted });
-  const kept = await world.inTenant((tx) =>
+  const kept = await api.world.inTenant((tx) =>
     query(tx, sql`select from usage_import_chunks where import_id = ${made.id} and content is not null`),
   );
   expect(kept).toEqual([]);
@@ -234,7 +224,7 @@ test('an upload that is cut off leaves a failed import, and its key may bring th
 
 test('a file that is too large is refused before it is sent, when its size is told', async () => {
   const refused = await new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
-    const headers = { authorization: `Bearer ${key}`, 'content-length': 1024 ** 3 + 1 };
+    const headers = { authorization: `Bearer ${api.key}`, 'content-length': 1024 ** 3 + 1 };
     const sending = request(
       `${api.url}/v1/usage_imports?format=csv`,
       { method: 'POST', headers },
@@ -266,7 +256,7 @@ test('an upload whose process died is given up with all that came of it', async 
   ];
   await Promise.all([over(made.id), over(live.id)]);
   // As its process left it: begun, a part of it there, and nothing since.
-  await world.inTenant((tx) =>
+  await api.world.inTenant((tx) =>
     query(
       tx,
       sql`with touched as (
@@ -277,13 +267,13 @@ test('an upload whose process died is given up with all that came of it', async 
           where import_id in (${made.id}, ${live.id})`,
     ),
   );
-  await sweepUploads(world.database);
+  await sweepUploads(api.world.database);
   expect(await look(made.id)).toMatchObject({
     status: 'failed',
     failure: 'Its upload was cut off; send the file again.',
   });
   expect((await look(live.id)).status).toBe('uploading');
-  const kept = await world.inTenant((tx) =>
+  const kept = await api.world.inTenant((tx) =>
     query<{ id: string }>(
       tx,
       sql`select import_id as id from usage_import_chunks where content is not null and import_id in (${made.id}, ${live.id})`,
@@ -298,10 +288,10 @@ test('an import whose workflow is lost is found by its row', async () => {
   await over(made.id);
   // The row is done a moment before its workflow.
   await workflowOf(made.id).result();
-  await world.inTenant((tx) =>
+  await api.world.inTenant((tx) =>
     query(tx, sql`update usage_imports set status = 'running', finished_at = null where id = ${made.id}`),
   );
-  const { database, client } = world;
+  const { database, client } = api.world;
   const repairs = reconcile(
     { database, engine: engineOf(client, ''), now: () => new Date() },
     { dryRun: false, from: { pass: 'imports', after: null } },
