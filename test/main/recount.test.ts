@@ -2,52 +2,44 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
-import { connect } from '../../src/persistence/database.ts';
-import type { Database } from '../../src/persistence/doors.ts';
 import { askRows } from '../../src/persistence/invariants.ts';
 import { leadRollUp, rollUp } from '../../src/persistence/roll-up.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { childVariables } from '../../src/platform/config.ts';
 import { newId } from '../../src/platform/ids.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type LoneTenant, openTenant } from '../support/tenant.ts';
 import { dice, plantEvents, plantRule, randomEvent, ruleOf } from '../support/usage.ts';
-import { seedTenant } from '../support/webhooks.ts';
 
 const run = promisify(execFile);
-let testDatabase: TestDatabase;
-let database: Database;
-let tenantId: string;
+let tenant: LoneTenant;
 const meterId = newId('mtr');
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase();
-  database = await connect({ url: testDatabase.url, poolSize: 3, applicationName: 'recount test' });
-  tenantId = await seedTenant(database);
+  tenant = await openTenant({ poolSize: 3 });
   const roll = dice(3);
-  await database.withTenant(tenantId, async (tx) => {
-    await plantRule(tx, ruleOf(tenantId, 'sum', { meterId, groupBy: ['region'] }));
+  await tenant.within(async (tx) => {
+    await plantRule(tx, ruleOf(tenant.id, 'sum', { meterId, groupBy: ['region'] }));
     const events = Array.from({ length: 300 }, (_, n) => randomEvent(roll, `key-${n}`));
     await plantEvents(
       tx,
-      tenantId,
+      tenant.id,
       events.map((event, n) => ({ ...event, customerId: `cus_${n % 7}` })),
     );
   });
   // A meter that is new is built part by part.
   const once = () =>
-    database.asSystem('test', async (tx) => (await leadRollUp(tx)) && (await rollUp(tx, 1_000)).more);
+    tenant.database.asSystem('test', async (tx) => (await leadRollUp(tx)) && (await rollUp(tx, 1_000)).more);
   while (await once());
 });
 afterAll(async () => {
-  await database?.close();
-  await testDatabase?.[Symbol.asyncDispose]();
+  await tenant?.[Symbol.asyncDispose]();
 });
 
 type Answer = { code: number; cells: number; differences: number; repaired: number; rows: unknown[] };
 
 async function recount(...flags: string[]): Promise<Answer> {
-  const env = childVariables({ DATABASE_URL: testDatabase.url });
-  const args = ['src/main/recount.ts', '--tenant', tenantId, '--json', ...flags];
+  const env = childVariables({ DATABASE_URL: tenant.url });
+  const args = ['src/main/recount.ts', '--tenant', tenant.id, '--json', ...flags];
   const { code, stdout } = await run(process.execPath, args, { env }).then(
     ({ stdout }) => ({ code: 0, stdout }),
     (error: { code: number; stdout: string }) => error,
@@ -60,7 +52,7 @@ test('an id that nobody has is not taken for one that has nothing', async () => 
     ['--tenant', 'ten_nobody'],
     ['--meter', 'mtr_nobody'],
   ]) {
-    const env = childVariables({ DATABASE_URL: testDatabase.url });
+    const env = childVariables({ DATABASE_URL: tenant.url });
     const asked = run(process.execPath, ['src/main/recount.ts', ...wrong], { env });
     await expect(asked).rejects.toMatchObject({
       code: 2,
@@ -69,7 +61,7 @@ test('an id that nobody has is not taken for one that has nothing', async () => 
   }
 });
 
-const brokenNow = async () => (await askRows(database, new Date())).map(({ promise }) => promise);
+const brokenNow = async () => (await askRows(tenant.database, new Date())).map(({ promise }) => promise);
 
 test('sub-totals that differ from a count of the events are found and repaired', async () => {
   const whole = await recount();
@@ -77,7 +69,7 @@ test('sub-totals that differ from a count of the events are found and repaired',
   expect(whole.cells).toBeGreaterThan(100);
   expect(await brokenNow()).not.toContain('rollups_are_their_events');
 
-  await database.asSystem('test', async (tx) => {
+  await tenant.database.asSystem('test', async (tx) => {
     await query(tx, sql`update usage_rollups set sum = sum + 1 where customer_id = 'cus_3'`);
     await query(tx, sql`delete from usage_rollups where customer_id = 'cus_5'`);
     await query(tx, sql`update usage_rollups set customer_id = 'cus_9' where customer_id = 'cus_6'`);

@@ -5,15 +5,14 @@ import type { Feature, FeatureKind } from '../../src/domain/feature.ts';
 import { AGGREGATIONS, type Aggregation, type CountingRule, canRollUp } from '../../src/domain/meter.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { countUsage } from '../../src/persistence/count-usage.ts';
-import { connect } from '../../src/persistence/database.ts';
-import type { Database, Tx } from '../../src/persistence/doors.ts';
+import type { Tx } from '../../src/persistence/doors.ts';
 import { entitlementNamed } from '../../src/persistence/entitlements.ts';
 import { insertFeature, putOverride } from '../../src/persistence/features.ts';
 import { readTotal, type TotalQuestion } from '../../src/persistence/read-total.ts';
 import { leadRollUp, rollUp } from '../../src/persistence/roll-up.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { newId } from '../../src/platform/ids.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type LoneTenant, openTenant } from '../support/tenant.ts';
 import {
   dice,
   oneOf,
@@ -26,36 +25,32 @@ import {
   ruleOf,
   voidEvent,
 } from '../support/usage.ts';
-import { seedTenant } from '../support/webhooks.ts';
 
 /** One number of one customer: that it is exact, and how little it costs. */
-let testDatabase: TestDatabase;
-let database: Database;
-let tenantId: string;
+let tenant: LoneTenant;
 let rules: CountingRule[];
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase();
-  database = await connect({ url: testDatabase.url, poolSize: 2, applicationName: 'read total test' });
-  tenantId = await seedTenant(database);
+  tenant = await openTenant({ poolSize: 2 });
   rules = [];
   for (const aggregation of AGGREGATIONS.filter((one) => canRollUp({ aggregation: one })))
     rules.push(await makeMeter(aggregation));
 });
 afterAll(async () => {
-  await database?.close();
-  await testDatabase?.[Symbol.asyncDispose]();
+  await tenant?.[Symbol.asyncDispose]();
 });
 
 function makeMeter(aggregation: Aggregation): Promise<CountingRule> {
   const filters = aggregation === 'max' ? [{ property: 'region', values: ['eu', ''] }] : [];
-  const rule = ruleOf(tenantId, aggregation, { meterId: newId('mtr'), groupBy: ['region'], filters });
-  return inTenant((tx) => plantRule(tx, rule));
+  const rule = ruleOf(tenant.id, aggregation, { meterId: newId('mtr'), groupBy: ['region'], filters });
+  return tenant.within((tx) => plantRule(tx, rule));
 }
 
-const inTenant = <T>(work: (tx: Tx) => Promise<T>) => database.withTenant(tenantId, work);
 const roll = () =>
-  database.asSystem('test', async (tx) => (await leadRollUp(tx)) && (await rollUp(tx, 1_000_000)).more);
+  tenant.database.asSystem(
+    'test',
+    async (tx) => (await leadRollUp(tx)) && (await rollUp(tx, 1_000_000)).more,
+  );
 
 const HOUR_MS = 3_600_000;
 const HOURS = 8;
@@ -72,14 +67,14 @@ describe('one number of one customer', () => {
       at: someInstant(),
     }));
     planted.push(...events);
-    await inTenant((tx) => plantEvents(tx, tenantId, events));
+    await tenant.within((tx) => plantEvents(tx, tenant.id, events));
   };
 
   /** Answers how many questions it answered by itself. */
   const ask = async (rounds: number) => {
     let answered = 0;
     for (let n = 0; n < rounds; n += 1) {
-      const rule = rules[n % rules.length] ?? ruleOf(tenantId, 'sum');
+      const rule = rules[n % rules.length] ?? ruleOf(tenant.id, 'sum');
       const [start, end] = [someInstant(), someInstant()].toSorted((a, b) => a.getTime() - b.getTime());
       if (!start || !end) continue;
       const subscription = oneOf<TotalQuestion['subscription']>(die, [
@@ -88,10 +83,10 @@ describe('one number of one customer', () => {
         { id: 'sub_b', usageScope: 'subscription' },
       ]);
       const question: TotalQuestion = { customerId: `cus_${die(2)}`, subscription, start, end };
-      const total = await inTenant((tx) => readTotal(tx, rule, question));
+      const total = await tenant.within((tx) => readTotal(tx, rule, question));
       if (!total) continue;
       const { quantity, events, snapshot } = total;
-      const counted = await inTenant((tx) =>
+      const counted = await tenant.within((tx) =>
         countUsage(tx, rule, { ...question, timeZone: 'UTC', snapshot }),
       );
       expect({ rule, question, quantity, events: Number(events) }).toEqual({
@@ -114,12 +109,12 @@ describe('one number of one customer', () => {
     expect(await ask(120)).toBeGreaterThan(40);
     const [first, second] = planted;
     if (!first || !second) throw new Error('nothing was planted');
-    await inTenant((tx) => voidEvent(tx, tenantId, first));
-    await inTenant((tx) => voidEvent(tx, tenantId, { ...second, customerId: first.customerId }));
+    await tenant.within((tx) => voidEvent(tx, tenant.id, first));
+    await tenant.within((tx) => voidEvent(tx, tenant.id, { ...second, customerId: first.customerId }));
     await ask(40);
     while (await roll());
     expect(await ask(60)).toBeGreaterThan(20);
-    await inTenant((tx) => restoreEvent(tx, tenantId, first));
+    await tenant.within((tx) => restoreEvent(tx, tenant.id, first));
     await ask(40);
     while (await roll());
     expect(await ask(60)).toBeGreaterThan(20);
@@ -131,7 +126,7 @@ describe('one number of one customer', () => {
       query(tx, sql`select name, setting from pg_settings where name = any(${names}::text[]) order by name`);
     const end = new Date(PLANTED_FROM.getTime() + HOURS * HOUR_MS);
     const question = { customerId: 'cus_0', subscription: null, start: PLANTED_FROM, end };
-    await inTenant(async (tx) => {
+    await tenant.within(async (tx) => {
       await query(tx, sql`select set_config('jit', 'off', true), set_config('enable_seqscan', 'on', true)`);
       const before = await settings(tx);
       for (const rule of rules) expect(await readTotal(tx, rule, question)).not.toBeNull();
@@ -144,10 +139,10 @@ describe('an entitlement', () => {
   const customerId = newId('cus');
   const at = new Date('2026-01-01T00:00:00Z');
   const makeFeature = (kind: FeatureKind, meterId: string | null): Promise<Feature> =>
-    inTenant(async (tx) => {
+    tenant.within(async (tx) => {
       const feature = await insertFeature(tx, {
         id: newId('feat'),
-        tenantId,
+        tenantId: tenant.id,
         externalId: `my/${kind}`,
         name: kind,
         kind,
@@ -160,7 +155,14 @@ describe('an entitlement', () => {
       });
       const given = { enabled: true, limitQuantity: new Decimal(5), soft: false, expiresAt: null };
       const featureId = feature.id;
-      await putOverride(tx, { customerId, featureId, tenantId, ...given, createdAt: at, updatedAt: at });
+      await putOverride(tx, {
+        customerId,
+        featureId,
+        tenantId: tenant.id,
+        ...given,
+        createdAt: at,
+        updatedAt: at,
+      });
       return feature;
     });
   /** The messages that were sent to the server while somebody waited for an answer. */
@@ -175,18 +177,18 @@ describe('an entitlement', () => {
   };
 
   test('takes one message, and a second one for what was used', async () => {
-    await inTenant((tx) =>
+    await tenant.within((tx) =>
       query(
         tx,
         sql`insert into customers (id, tenant_id, external_id, name, created_at, updated_at)
-          values (${customerId}, ${tenantId}, 'mine', 'Ada', now(), now())`,
+          values (${customerId}, ${tenant.id}, 'mine', 'Ada', now(), now())`,
       ),
     );
     const meterId = rules[0]?.meterId ?? null;
     const [boolean, metered] = [await makeFeature('boolean', null), await makeFeature('metered', meterId)];
     while (await roll());
     const askFor = (customer: string, feature: string) => () =>
-      database.lookAsTenant(tenantId, (tx) =>
+      tenant.database.lookAsTenant(tenant.id, (tx) =>
         entitlementNamed(tx, { customer, feature, subscription: null }),
       );
     expect(await askFor(customerId, metered.id)()).toMatchObject({ used: new Decimal(0) });

@@ -4,13 +4,12 @@ import pg from 'pg';
 import { AGGREGATIONS, type Aggregation, type CountingRule, canRollUp } from '../../src/domain/meter.ts';
 import { GRANULARITIES } from '../../src/domain/usage-buckets.ts';
 import { countUsage } from '../../src/persistence/count-usage.ts';
-import { connect } from '../../src/persistence/database.ts';
-import type { Database, Tx } from '../../src/persistence/doors.ts';
+import type { Tx } from '../../src/persistence/doors.ts';
 import { readUsage, type UsageRange, type UsageSeries } from '../../src/persistence/read-usage.ts';
 import { leadRollUp, rollUp } from '../../src/persistence/roll-up.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { newId } from '../../src/platform/ids.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type LoneTenant, openTenant } from '../support/tenant.ts';
 import {
   dice,
   oneOf,
@@ -24,17 +23,12 @@ import {
   ruleOf,
   voidEvent,
 } from '../support/usage.ts';
-import { seedTenant } from '../support/webhooks.ts';
 
-let testDatabase: TestDatabase;
-let database: Database;
-let tenantId: string;
+let tenant: LoneTenant;
 let rules: CountingRule[];
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase();
-  database = await connect({ url: testDatabase.url, poolSize: 8, applicationName: 'roll up test' });
-  tenantId = await seedTenant(database);
+  tenant = await openTenant({ poolSize: 8 });
   rules = [];
   for (const aggregation of AGGREGATIONS) {
     rules.push(await makeMeter(aggregation, { groupBy: ['region', 'tier'] }));
@@ -44,18 +38,15 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
-  await database?.close();
-  await testDatabase?.[Symbol.asyncDispose]();
+  await tenant?.[Symbol.asyncDispose]();
 });
 
 const makeMeter = (aggregation: Aggregation, changes: Partial<CountingRule>) =>
-  inTenant((tx) => plantRule(tx, ruleOf(tenantId, aggregation, { meterId: newId('mtr'), ...changes })));
-
-const inTenant = <T>(work: (tx: Tx) => Promise<T>) => database.withTenant(tenantId, work);
+  tenant.within((tx) => plantRule(tx, ruleOf(tenant.id, aggregation, { meterId: newId('mtr'), ...changes })));
 
 /** One run of the loop; answers whether it says there is more. */
 const roll = (limit: number) =>
-  database.asSystem('test', async (tx) => (await leadRollUp(tx)) && (await rollUp(tx, limit)).more);
+  tenant.database.asSystem('test', async (tx) => (await leadRollUp(tx)) && (await rollUp(tx, limit)).more);
 
 async function rollAll(limit = 1_000_000): Promise<void> {
   while (await roll(limit));
@@ -89,7 +80,7 @@ async function expectCounted(
     const point = points.find(({ start }) => start.getTime() === ms);
     if (!point) continue;
     const question = { ...range, start: point.start, end: point.end, snapshot };
-    const whole = await inTenant((tx) => countUsage(tx, rule, question));
+    const whole = await tenant.within((tx) => countUsage(tx, rule, question));
     const start = point.start.toISOString();
     if (range.by.length === 0)
       counted.push({ start, values: [], quantity: whole.quantity.toFixed(), eventCount: whole.eventCount });
@@ -114,7 +105,7 @@ describe('rollups', () => {
   let planted = 0;
   const plant = async (count: number) => {
     const events = Array.from({ length: count }, () => randomEvent(die, `key-${planted++}`));
-    await inTenant((tx) => plantEvents(tx, tenantId, events));
+    await tenant.within((tx) => plantEvents(tx, tenant.id, events));
     for (const event of events) standing.set(event, true);
   };
   const say = async (stands: boolean, count: number) => {
@@ -122,7 +113,7 @@ describe('rollups', () => {
     for (let n = 0; n < count && some.length > 0; n += 1) {
       const [event] = some.splice(die(some.length), 1);
       if (!event) return;
-      await inTenant((tx) => (stands ? restoreEvent : voidEvent)(tx, tenantId, event));
+      await tenant.within((tx) => (stands ? restoreEvent : voidEvent)(tx, tenant.id, event));
       standing.set(event, stands);
     }
   };
@@ -130,7 +121,7 @@ describe('rollups', () => {
     for (const rule of rules) {
       for (let round = 0; round < rounds; round += 1) {
         const range = randomRange(die, rule);
-        await expectCounted(rule, range, await inTenant((tx) => readUsage(tx, rule, range)));
+        await expectCounted(rule, range, await tenant.within((tx) => readUsage(tx, rule, range)));
       }
     }
   };
@@ -161,14 +152,17 @@ describe('rollups', () => {
     await rollAll();
     await plant(5);
     await say(false, 2);
-    const rolled = await database.asSystem('test', async (tx) => {
+    const rolled = await tenant.database.asSystem('test', async (tx) => {
       await leadRollUp(tx);
       return rollUp(tx, 1_000);
     });
     const names = rolled.touched.map(({ customerId, meterId }) => `${customerId} ${meterId}`);
     expect(names.length).toBeGreaterThan(0);
     expect(new Set(names).size).toBe(names.length);
-    expect(await database.asSystem('test', (tx) => rollUp(tx, 1_000))).toEqual({ touched: [], more: false });
+    expect(await tenant.database.asSystem('test', (tx) => rollUp(tx, 1_000))).toEqual({
+      touched: [],
+      more: false,
+    });
   });
 
   test('of another meter that is made later count what was there before it', async () => {
@@ -177,7 +171,7 @@ describe('rollups', () => {
     await rollAll(3);
     for (let n = 0; n < 5; n += 1) {
       const range = randomRange(die, late);
-      await expectCounted(late, range, await inTenant((tx) => readUsage(tx, late, range)));
+      await expectCounted(late, range, await tenant.within((tx) => readUsage(tx, late, range)));
     }
     expect(await differences()).toEqual([]);
   });
@@ -185,7 +179,7 @@ describe('rollups', () => {
   test.each(['no statistics', 'a transaction that takes long', 'statistics'])(
     'are made of what is new, and do not read again what there was before, with %s',
     async (known) => {
-      const owner = new pg.Client({ connectionString: testDatabase.ownerUrl });
+      const owner = new pg.Client({ connectionString: tenant.ownerUrl });
       await owner.connect();
       await using _ = { [Symbol.asyncDispose]: () => owner.end() };
       if (known === 'a transaction that takes long') await owner.query('begin; select pg_current_xact_id()');
@@ -195,7 +189,7 @@ describe('rollups', () => {
       if (known === 'statistics') await owner.query('analyze usage_events, usage_voids, usage_rollups');
       await plant(5);
       await say(false, 2);
-      const read = await database.asSystem('test', async (tx) => {
+      const read = await tenant.database.asSystem('test', async (tx) => {
         await leadRollUp(tx);
         const before = await eventsRead(tx);
         await rollUp(tx, 1_000);
@@ -217,15 +211,15 @@ describe('rollups', () => {
           randomEvent(own, `storm-${seed}-${n}-${i}`),
         );
         // Some transactions take long and overlap those of others.
-        await inTenant(async (tx) => {
-          await plantEvents(tx, tenantId, events);
+        await tenant.within(async (tx) => {
+          await plantEvents(tx, tenant.id, events);
           for (let wait = own(3); wait > 0; wait -= 1) await query(tx, sql`select pg_sleep(0.02)`);
         });
         for (const event of events) said.set(event, true);
         const [event] = [...said.keys()].slice(own(said.size));
         if (!event) continue;
         const stands = said.get(event) ?? true;
-        await inTenant((tx) => (stands ? voidEvent : restoreEvent)(tx, tenantId, event));
+        await tenant.within((tx) => (stands ? voidEvent : restoreEvent)(tx, tenant.id, event));
         said.set(event, !stands);
       }
     };
@@ -238,7 +232,7 @@ describe('rollups', () => {
         const rule = rules[die(rules.length)];
         if (!rule) continue;
         const range = randomRange(die, rule);
-        answers.push({ rule, range, series: await inTenant((tx) => readUsage(tx, rule, range)) });
+        answers.push({ rule, range, series: await tenant.within((tx) => readUsage(tx, rule, range)) });
       }
       return answers;
     };
@@ -278,17 +272,17 @@ async function differences(): Promise<unknown[]> {
           ? sql`${number} * usage_number(e.properties, ${rule.factorProperty}::text)`
           : number;
     const allowed = rule.filters[0]?.values ?? null;
-    const rows = await database.asSystem('test', (tx) =>
+    const rows = await tenant.database.asSystem('test', (tx) =>
       query(
         tx,
         sql`with standing as (
             select e.*, ${worth} as worth, date_trunc('hour', e.event_at, 'UTC') as hour,
               (select coalesce(jsonb_agg(coalesce(e.properties ->> k, '') order by n), '[]')
                 from unnest(${[...rule.groupBy]}::text[]) with ordinality as by(k, n)) as groups
-            from usage_events e where e.tenant_id = ${tenantId} and e.event_name = ${rule.eventName}
+            from usage_events e where e.tenant_id = ${tenant.id} and e.event_name = ${rule.eventName}
               and (${allowed}::text[] is null or e.properties ->> 'region' = any(${allowed}::text[]))
               and (e.key, e.revision) not in (
-                select key, revision from usage_voids where tenant_id = ${tenantId} and restored_xid is null)),
+                select key, revision from usage_voids where tenant_id = ${tenant.id} and restored_xid is null)),
           wanted as (
             select customer_id, hour, coalesce(subscription_id, '') as subscription_id, groups, count(*) as count,
               ${rule.aggregation === 'max' || rule.aggregation === 'min' ? sql`${sql.ref(rule.aggregation)}(worth)` : rule.aggregation === 'count' || rule.aggregation === 'latest' ? sql`null::numeric` : sql`sum(worth)`} as value

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { connect } from '../../src/persistence/database.ts';
-import type { Database, Tx } from '../../src/persistence/doors.ts';
 import { rolledMeters } from '../../src/persistence/recount.ts';
 import { type RolledUp, rollUp } from '../../src/persistence/roll-up.ts';
 import { newId } from '../../src/platform/ids.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type LoneTenant, openTenant } from '../support/tenant.ts';
 import {
   type PlantedEvent,
   plantEvents,
@@ -13,30 +11,23 @@ import {
   ruleOf,
   voidEvent,
 } from '../support/usage.ts';
-import { seedTenant } from '../support/webhooks.ts';
 
 /** An installation that counts nothing but distinct values, which have no sub-totals. */
-let testDatabase: TestDatabase;
-let database: Database;
-let tenantId: string;
+let tenant: LoneTenant;
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase();
-  database = await connect({ url: testDatabase.url, poolSize: 2, applicationName: 'distinct test' });
-  tenantId = await seedTenant(database);
+  tenant = await openTenant({ poolSize: 2 });
 });
 afterAll(async () => {
-  await database?.close();
-  await testDatabase?.[Symbol.asyncDispose]();
+  await tenant?.[Symbol.asyncDispose]();
 });
 
 const MADE = new Date('2026-01-01T00:00:00Z');
-const change = (work: (tx: Tx) => Promise<unknown>) => database.withTenant(tenantId, work);
-const once = () => database.asSystem('test', (tx) => rollUp(tx, 1_000));
+const once = () => tenant.database.asSystem('test', (tx) => rollUp(tx, 1_000));
 
 async function makeMeter(createdAt: Date): Promise<string> {
-  const rule = ruleOf(tenantId, 'unique_count', { meterId: newId('mtr') });
-  await change((tx) => plantRule(tx, rule, { createdAt }));
+  const rule = ruleOf(tenant.id, 'unique_count', { meterId: newId('mtr') });
+  await tenant.within((tx) => plantRule(tx, rule, { createdAt }));
   return rule.meterId;
 }
 
@@ -52,21 +43,24 @@ const eventOf = (customerId: string): PlantedEvent => ({
 
 test('says whose use has changed, from the first event on', async () => {
   const meterId = await makeMeter(MADE);
-  const touched = (customerId: string) => ({ touched: [{ tenantId, customerId, meterId }], more: false });
+  const touched = (customerId: string) => ({
+    touched: [{ tenantId: tenant.id, customerId, meterId }],
+    more: false,
+  });
   const nothing: RolledUp = { touched: [], more: false };
   // Before anybody had looked at the meter at all.
-  await change((tx) => plantEvents(tx, tenantId, [eventOf('cus_a')]));
+  await tenant.within((tx) => plantEvents(tx, tenant.id, [eventOf('cus_a')]));
   expect(await once()).toEqual({ ...touched('cus_a'), more: true });
   expect(await once()).toEqual(nothing);
-  await change((tx) => plantEvents(tx, tenantId, [eventOf('cus_b')]));
+  await tenant.within((tx) => plantEvents(tx, tenant.id, [eventOf('cus_b')]));
   expect(await once()).toEqual(touched('cus_b'));
-  await change((tx) => voidEvent(tx, tenantId, eventOf('cus_a')));
+  await tenant.within((tx) => voidEvent(tx, tenant.id, eventOf('cus_a')));
   expect(await once()).toEqual(touched('cus_a'));
-  await change((tx) => restoreEvent(tx, tenantId, eventOf('cus_a')));
+  await tenant.within((tx) => restoreEvent(tx, tenant.id, eventOf('cus_a')));
   expect(await once()).toEqual(touched('cus_a'));
   expect(await once()).toEqual(nothing);
   expect(
-    await database.asSystem('test', (tx) => rolledMeters(tx, { tenantId: null, meterId: null })),
+    await tenant.database.asSystem('test', (tx) => rolledMeters(tx, { tenantId: null, meterId: null })),
   ).toEqual([]);
 });
 
