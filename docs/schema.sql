@@ -48,6 +48,7 @@ alter table alert_firings add constraint alert_firings_check CHECK ((period_star
 alter table alert_firings add constraint alert_firings_check1 CHECK (((resolved_at IS NULL) = (resolution IS NULL)));
 alter table alert_firings add constraint alert_firings_resolution_check CHECK ((resolution = ANY (ARRAY['below'::text, 'period_over'::text])));
 CREATE INDEX alert_firings_of ON public.alert_firings USING btree (alert_id, id);
+CREATE INDEX alert_firings_of_customer ON public.alert_firings USING btree (customer_id) WHERE (resolved_at IS NULL);
 CREATE INDEX alert_firings_on_clock ON public.alert_firings USING btree (test_clock_id, period_end) WHERE ((resolved_at IS NULL) AND (test_clock_id IS NOT NULL));
 CREATE INDEX alert_firings_open ON public.alert_firings USING btree (period_end) WHERE ((resolved_at IS NULL) AND (test_clock_id IS NULL));
 alter table alert_firings enable row level security;

@@ -33,6 +33,7 @@ import { Migration20261121102431_explain_dropped_changes } from './Migration2026
 import { Migration20261121102432_tell_reused_keys_apart } from './Migration20261121102432_tell_reused_keys_apart.ts';
 import { Migration20261121102440_find_running_imports } from './Migration20261121102440_find_running_imports.ts';
 import { Migration20261121102450_measure_voids } from './Migration20261121102450_measure_voids.ts';
+import { Migration20261121102460_find_firings_of_customers } from './Migration20261121102460_find_firings_of_customers.ts';
 import { Migration20261121102800_credit_planned_ends } from './Migration20261121102800_credit_planned_ends.ts';
 
 /** Every migration, oldest first. An explicit list: file discovery guesses from argv whether files are TypeScript. */
@@ -72,5 +73,6 @@ export const migrationsList = [
   Migration20261121102432_tell_reused_keys_apart,
   Migration20261121102440_find_running_imports,
   Migration20261121102450_measure_voids,
+  Migration20261121102460_find_firings_of_customers,
   Migration20261121102800_credit_planned_ends,
 ].map((migration) => ({ name: migration.name, class: migration }));

@@ -1,6 +1,6 @@
 import type { Change, PlannedAction } from './change.ts';
 import { affectedBy } from './change-moves.ts';
-import type { PricedItem, Subscription } from './subscription.ts';
+import type { PricedItem, Subscription, SubscriptionItem } from './subscription.ts';
 
 /**
  * The end of the period that an action waits for: of a trial its end, of what has not begun its start, and otherwise the
@@ -36,6 +36,19 @@ export function isPeriodEndFor(
   const paidAhead = about.filter(({ item, price }) => price.timing === 'in_advance' && item.currentPeriodEnd);
   const waitedFor = paidAhead.length > 0 ? paidAhead : priced;
   return waitedFor.some(({ item }) => item.currentPeriodEnd?.getTime() === at.getTime());
+}
+
+/** Whether something that ran beyond `at` does not go on: it ended, rests, or begins another period. */
+export function isCutShort(
+  before: readonly PricedItem[],
+  after: readonly SubscriptionItem[],
+  at: Date,
+): boolean {
+  return before.some(({ item: { id, currentPeriodStart: start, currentPeriodEnd: end } }) => {
+    if (!start || !end || end <= at) return false;
+    const item = after.find((one) => one.id === id);
+    return !item || item.endedAt !== null || item.currentPeriodStart?.getTime() !== start.getTime();
+  });
 }
 
 function itemsOf(

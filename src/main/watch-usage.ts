@@ -1,6 +1,7 @@
 import { firstLine } from '../../activities/failure.ts';
 import { presentFiring } from '../contract/alerts.ts';
 import { presenters } from '../contract/presenters.ts';
+import { firingsOver, resolveOver } from '../persistence/alert-firings.ts';
 import type { Database } from '../persistence/doors.ts';
 import {
   dueTouched,
@@ -10,7 +11,7 @@ import {
   takeTouched,
   touchLater,
 } from '../persistence/usage-touched.ts';
-import { firingsOver, resolveOver, watchUsage } from '../persistence/watch-usage.ts';
+import { watchUsage } from '../persistence/watch-usage.ts';
 import type { Logger } from '../platform/logger.ts';
 import { repeat } from './repeat.ts';
 

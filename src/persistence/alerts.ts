@@ -15,7 +15,7 @@ import {
 } from './columns.ts';
 import type { Tx } from './doors.ts';
 import { findRow, insertRow, lockRow, query, selectRows, updateRows } from './rows.ts';
-import { BY_HAND } from './usage-touched.ts';
+import { NO_METER } from './usage-touched.ts';
 
 export const AlertSchema = new EntitySchema<Alert>({
   name: 'Alert',
@@ -88,7 +88,7 @@ export async function updateAlert(tx: Tx, alert: Alert): Promise<Alert> {
 
 async function touch(tx: Tx, { tenantId, customerId, meterId }: Alert): Promise<void> {
   if (customerId === null) return;
-  const used = sql`select distinct coalesce(price.meter_id, ${BY_HAND}) as meter_id from subscriptions owner
+  const used = sql`select distinct coalesce(price.meter_id, ${NO_METER}) as meter_id from subscriptions owner
       join subscription_items item on item.subscription_id = owner.id and item.ended_at is null
       join item_segments segment on segment.item_id = item.id
       join prices price on price.id = segment.price_id and price.billing = 'usage'

@@ -1,14 +1,14 @@
 import { sql } from 'kysely';
 import type { Subscription } from '../domain/subscription.ts';
 import type { Tx } from './doors.ts';
-import { query } from './rows.ts';
+import { query, queryLater } from './rows.ts';
 import type { Touched } from './usage-cells.ts';
 
 /** One process at a time looks at what was touched. The number is only a name, unique among our advisory locks. */
 const WATCH_LOCK = 7_365_007;
 
-/** Stands for the meter where use was reported by hand: no meter counts it, and it is part of a cost all the same. */
-export const BY_HAND = '';
+/** Stands for the meter where none counts what is to be looked at: use reported by hand, a period that was cut short. */
+export const NO_METER = '';
 
 /** Whose use of which meter is to be looked at, up to the row `upTo` of the queue. */
 export type TouchedUsage = Touched & { upTo: string };
@@ -56,11 +56,24 @@ export async function noteReported(
   await query(
     tx,
     sql`insert into usage_touched (tenant_id, customer_id, meter_id)
-      select ${tenantId}, ${customerId}, ${BY_HAND} where exists (
+      select ${tenantId}, ${customerId}, ${NO_METER} where exists (
         select from alerts alert where alert.tenant_id = ${tenantId} and alert.archived_at is null
           and alert.kind = 'cost' and alert.meter_id is null and alert.currency = ${currency}
           and (alert.customer_id is null or alert.customer_id = ${customerId})
           and (alert.subscription_id is null or alert.subscription_id = ${id}))`,
+  );
+}
+
+/**
+ * Remembers that a billing period of a customer ended earlier than it would have, in the transaction that ends it: what
+ * was told of it is over, and nothing that is used later need tell so.
+ */
+export function noteCut(tx: Tx, { tenantId, customerId }: Pick<Touched, 'tenantId' | 'customerId'>): void {
+  queryLater(
+    tx,
+    sql`insert into usage_touched (tenant_id, customer_id, meter_id)
+      select ${tenantId}, ${customerId}, ${NO_METER} where exists (
+        select from alerts where tenant_id = ${tenantId} and (customer_id is null or customer_id = ${customerId}))`,
   );
 }
 

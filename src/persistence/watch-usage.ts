@@ -1,32 +1,25 @@
 import { sql } from 'kysely';
 import { type Alert, type AlertFiring, judge } from '../domain/alert.ts';
 import { feeLine } from '../domain/build-invoice.ts';
+import { periodOf } from '../domain/conclude.ts';
 import { Decimal, sum } from '../domain/money.ts';
+import type { PricedItem } from '../domain/subscription.ts';
 import { isFreeInTrial } from '../domain/trial-periods.ts';
 import { newId } from '../platform/ids.ts';
-import {
-  AlertFiringSchema,
-  AlertSchema,
-  alertsWatching,
-  firingsOf,
-  insertFiring,
-  resolveFiring,
-} from './alerts.ts';
+import { type PresentFiring, resolve, resolveCut, tellFiring } from './alert-firings.ts';
+import { alertsWatching, firingsOf, insertFiring } from './alerts.ts';
 import type { Tx } from './doors.ts';
-import { recordEvents } from './events.ts';
 import { databaseNow } from './find-commands.ts';
 import { withUsage } from './life-facts.ts';
 import { rulesOf } from './metered-usage.ts';
 import { noteThreshold } from './note-threshold.ts';
-import { findRow, query } from './rows.ts';
+import { query } from './rows.ts';
 import { findSubscription } from './subscription-facts.ts';
 import type { Touched } from './usage-cells.ts';
 import { touchWhenHappened } from './usage-touched.ts';
 import { type Observed, observe, runningPeriods, usedIn, windowOf } from './usage-window.ts';
 import type { Presenters } from './write.ts';
 
-/** How an event shows a firing. */
-export type PresentFiring = (alert: Alert, firing: AlertFiring) => Record<string, unknown>;
 export type Watching = { present: Presenters; presentFiring: PresentFiring };
 
 /** `later`: the time of the customer is on its way, or his next period is just being made. */
@@ -40,6 +33,7 @@ export async function watchUsage(tx: Tx, touched: Touched, watching: Watching): 
   const observed = await observe(tx, touched.customerId);
   if (!observed) return 'done';
   if (observed.isMoving) return 'later';
+  await resolveCut(tx, observed, watching.presentFiring);
   const outcomes: Watched[] = [];
   const alerts = await alertsWatching(tx, touched);
   for (const alert of alerts)
@@ -107,17 +101,20 @@ async function watchCosts(tx: Tx, alert: Alert, observed: Observed, watching: Wa
     const facts = await findSubscription(tx, id);
     if (!facts) continue;
     const { subscription } = facts;
-    const { currentPeriodStart: start, currentPeriodEnd: end } = subscription;
+    const isWatched = ({ price }: PricedItem) =>
+      price.billing === 'usage' && (alert.meterId === null || price.meterId === alert.meterId);
+    // What else is sold with it has periods of its own.
+    const watched = facts.priced.filter(isWatched).map(({ item }) => item);
+    const { currentPeriodStart: start, currentPeriodEnd: end } = periodOf(watched);
     if (!start || !end) continue;
     if (end <= observed.now) {
       outcome = 'later';
       continue;
     }
     const { priced } = await withUsage(tx, facts, soon);
-    const costs = priced.flatMap((entry) => {
+    const costs = priced.filter(isWatched).flatMap((entry) => {
       const { currentPeriodStart: from, currentPeriodEnd: to } = entry.item;
-      const isWatched = alert.meterId === null || entry.price.meterId === alert.meterId;
-      if (entry.price.billing !== 'usage' || !isWatched || !from || !to || from > observed.now) return [];
+      if (!from || !to || from > observed.now) return [];
       if (isFreeInTrial(subscription, entry)) return [];
       const { amount } = feeLine(subscription, entry, { start: from, end: to });
       return [amount.plus(entry.instalments ?? 0)];
@@ -165,51 +162,6 @@ async function say(
     if (await insertFiring(tx, firing))
       await tellFiring(tx, 'alert.triggered', firing, presentFiring(alert, firing));
   }
-}
-
-async function resolve(
-  tx: Tx,
-  alert: Alert,
-  firing: AlertFiring,
-  how: { at: Date; resolution: NonNullable<AlertFiring['resolution']>; presentFiring: PresentFiring },
-): Promise<void> {
-  if (!(await resolveFiring(tx, firing, how))) return;
-  const resolved = { ...firing, resolvedAt: how.at, resolution: how.resolution };
-  await tellFiring(tx, 'alert.resolved', resolved, how.presentFiring(alert, resolved));
-}
-
-async function tellFiring(
-  tx: Tx,
-  type: 'alert.triggered' | 'alert.resolved',
-  firing: AlertFiring,
-  object: Record<string, unknown>,
-): Promise<void> {
-  const { id: objectId, tenantId, customerId, subscriptionId } = firing;
-  const createdAt = firing.resolvedAt ?? firing.triggeredAt;
-  await recordEvents(tx, tenantId, { correlationId: firing.alertId, causationId: null }, [
-    { type, objectType: 'alert', objectId, customerId, subscriptionId, data: { object }, createdAt },
-  ]);
-}
-
-/** Firings whose period is over by the time of their customers, of all tenants, oldest first. Needs the system door. */
-export function firingsOver(tx: Tx, limit: number): Promise<{ id: string; tenantId: string }[]> {
-  return query(
-    tx,
-    sql`(select id, tenant_id as "tenantId" from alert_firings
-        where resolved_at is null and test_clock_id is null and period_end <= now() order by period_end limit ${limit})
-      union all
-      (select firing.id, firing.tenant_id from test_clocks clock
-        join alert_firings firing on firing.test_clock_id = clock.id and firing.period_end <= clock.now_at
-        where firing.resolved_at is null limit ${limit})`,
-  );
-}
-
-/** Resolves a firing whose period is over, as of its end. */
-export async function resolveOver(tx: Tx, firingId: string, presentFiring: PresentFiring): Promise<void> {
-  const firing = await findRow(tx, AlertFiringSchema, { id: firingId });
-  const alert = firing && (await findRow(tx, AlertSchema, { id: firing.alertId }));
-  if (!alert) return;
-  await resolve(tx, alert, firing, { at: firing.periodEnd, resolution: 'period_over', presentFiring });
 }
 
 /** Thresholds that are billed at once: of every subscription of the customer that bills what the meter counts. Answers whether one has any. */

@@ -15,6 +15,7 @@ import {
   releasedDrafts,
 } from '../domain/open-invoice.ts';
 import { isFinished } from '../domain/payment.ts';
+import { isCutShort } from '../domain/period-end.ts';
 import { firstPaymentDeadline } from '../domain/start-billing.ts';
 import { assertTransition, type Subscription, type SubscriptionStatus } from '../domain/subscription.ts';
 import type { Tenant } from '../domain/tenant.ts';
@@ -29,6 +30,7 @@ import { saveScheduled } from './scheduled-changes.ts';
 import { overdueOf, type SubscriptionFacts, saveItems, saveSubscription } from './subscription-facts.ts';
 import { claimMeters } from './usage-claims.ts';
 import { insertClosures } from './usage-closures.ts';
+import { noteCut } from './usage-touched.ts';
 import { tellAll, type Write } from './write.ts';
 import { creditInvoices } from './write-credit.ts';
 import { createInvoice, finalizeInvoice, writeVoid } from './write-invoice.ts';
@@ -71,6 +73,7 @@ export async function applyDecision(
   }
   saveScheduled(write, after.id, decision);
   insertClosures(write, after, decision, { lineIds, pendingIds });
+  if (isCutShort(facts.priced, decision.items, write.at)) noteCut(tx, after);
   const [subscription] = await Promise.all([
     changeSubscription(write, facts, after, waitsUncharged(facts, after, decision)),
     insertCoverage(tx, tenantId, decision.coverage, { lineIds, pendingIds }),
