@@ -14,6 +14,7 @@ import {
   valueOfCell,
 } from './meter-sql.ts';
 import { query } from './rows.ts';
+import { LAST, type Unseen, unseenRows } from './unseen.ts';
 
 export type TotalQuestion = {
   customerId: string;
@@ -55,12 +56,13 @@ export async function readTotal(
 /**
  * How the statement is planned: once for all values, because a plan takes longer to make than to run; by indexes only,
  * because the month that was empty when the plan was made will not stay so; and without compiling it, which a plan over
- * large tables seems to deserve.
+ * large tables seems to deserve. Without sorting `unseenRows` goes by its index.
  */
 const PLANNING = Object.entries({
   plan_cache_mode: 'force_generic_plan',
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
+  enable_sort: 'off',
   jit: 'off',
 });
 const planKept = sql`select ${sql.join(
@@ -85,8 +87,10 @@ function totalStatement(rule: CountingRule, question: TotalQuestion, whole: Stre
   const head = start < whole.start ? { ...question, start, end: whole.start } : null;
   const tail = end > whole.end ? { ...question, start: whole.end, end } : null;
   const until = sql`(select until from cells)`;
+  const unseen = unseenRows('usage_events', 'ingest_xid', UNSEEN, sql`event_at >= ${instant(whole.start)}`);
   return sql`with st as materialized (
-      select snapshot, pg_snapshot_xmin(snapshot) as xmin from usage_rollup_states
+      select snapshot, pg_snapshot_xmax(snapshot) as xmax, array(select pg_snapshot_xip(snapshot)) as xips
+      from usage_rollup_states
       where meter_id = ${rule.meterId} and meter_version = ${rule.version}::integer and built_to is null
         -- not of another server, whose transactions had higher numbers
         and pg_snapshot_xmax(snapshot) <= pg_snapshot_xmax(pg_current_snapshot())),
@@ -105,15 +109,14 @@ function totalStatement(rule: CountingRule, question: TotalQuestion, whole: Stre
       ${tail ? sql`union all ${eventsOf(rule, tail)} and ${until} = ${instant(tail.start)}` : sql``}
       union all
       select 1::bigint, x.v, e.event_at, e.key, e.revision
-      from (select * from usage_events where event_at >= ${instant(whole.start)}
-          and ${isNews(sql`ingest_xid`)} offset 0) e
+      from (select * from ${unseen} unseen offset 0) e
         cross join st cross join lateral (select ${eventValue(rule)} as v) x
       where e.tenant_id = ${rule.tenantId} and e.customer_id = ${customerId} and e.event_name = ${rule.eventName}
         and e.event_at < least(${instant(end)}, ${until}) and not pg_visible_in_snapshot(e.ingest_xid, st.snapshot)
         and x.v is not null${eventOf(subscription)}${eventFits(rule)} and ${eventCounts(null)})
     select ${asQuantity(totalOfCells(rule))} as quantity, coalesce(sum(count), 0)::text as events,
       pg_current_snapshot()::text as snapshot,
-      exists (select from st) and not ${isSaid(customerId, sql`voided_xid`)} and not ${isSaid(customerId, sql`restored_xid`)} as "isWhole"
+      exists (select from st) and not ${isSaid(customerId, 'voided_xid')} and not ${isSaid(customerId, 'restored_xid')} as "isWhole"
     from counted`;
 }
 
@@ -123,14 +126,14 @@ const eventsOf = (rule: CountingRule, question: TotalQuestion) =>
   sql`select 1::bigint, v, at, key, revision
     from (${countedEvents(rule, question, { bucket: sql`0`, group: sql`null` })}) e where v is not null`;
 
-/**
- * A number of a transaction that may not have been seen. No number is above the highest there can be; but for a column
- * between two bounds the planner expects few rows, which these are, and for one above a single bound a third of the table.
- */
-const isNews = (column: Fragment) =>
-  sql`${column} >= (select xmin from st) and ${column} <= '18446744073709551615'::xid8`;
+const UNSEEN: Unseen = {
+  from: sql`(select xmax from st)`,
+  to: LAST,
+  unfinished: sql`(select xips from st)::xid8[]`,
+};
 
 /** Whether something was said, or taken back, that the rollups have not seen, of the customer or of nobody yet. */
-const isSaid = (customerId: string, column: Fragment) => sql`exists (
-  select from (select customer_id, ${column} as xid from usage_voids where ${isNews(column)} offset 0) v, st
-  where (v.customer_id = ${customerId} or v.customer_id is null) and not pg_visible_in_snapshot(v.xid, st.snapshot))`;
+const isSaid = (customerId: string, column: 'voided_xid' | 'restored_xid') => sql`exists (
+  select from (select * from ${unseenRows('usage_voids', column, UNSEEN)} unseen offset 0) v, st
+  where (v.customer_id = ${customerId} or v.customer_id is null)
+    and not pg_visible_in_snapshot(v.${sql.ref(column)}, st.snapshot))`;

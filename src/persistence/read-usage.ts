@@ -23,6 +23,7 @@ import {
 } from './meter-sql.ts';
 import { readTotal } from './read-total.ts';
 import { query } from './rows.ts';
+import { LAST, unseenRows } from './unseen.ts';
 
 export type UsageRange = {
   /** Null: of all customers together. */
@@ -150,16 +151,14 @@ async function fromRollups(tx: Tx, shown: Shown): Promise<Answer | null> {
   const hours = (range.end.getTime() - range.start.getTime()) / HOUR_MS;
   if (!canRollUp(rule) || cut.length * 2 > hours) return null;
   // Only a bound for the index: what counts is decided by the snapshot that the next statement finds, which is no older.
-  const [state] = await query<{ xmin: string }>(
+  const [state] = await query<{ xmax: string; xips: string[] }>(
     tx,
-    sql`select pg_snapshot_xmin(snapshot)::text as xmin from usage_rollup_states
+    sql`select pg_snapshot_xmax(snapshot)::text as xmax, array(select pg_snapshot_xip(snapshot)::text) as xips
+      from usage_rollup_states
       where meter_id = ${rule.meterId} and meter_version = ${rule.version}::integer and built_to is null`,
   );
   if (!state) return null;
-  const [answer] = await query<Answer & { ready: boolean }>(
-    tx,
-    rollupStatement(shown, { cut, xmin: state.xmin }),
-  );
+  const [answer] = await query<Answer & { ready: boolean }>(tx, rollupStatement(shown, { cut, ...state }));
   return answer?.ready ? answer : null;
 }
 
@@ -173,13 +172,13 @@ function cutHours(boundaries: readonly Date[]): Date[] {
   );
 }
 
-type Parts = { cut: readonly Date[]; xmin: string };
+type Parts = { cut: readonly Date[]; xmax: string; xips: string[] };
 
 /**
  * `counted`: cells of the hours that can be taken whole, and single events as cells of their own. `raw`: hours of which
  * the rollups are not asked; a customer of null stands for all of them.
  */
-function rollupStatement(shown: Shown, { cut, xmin }: Parts): Fragment {
+function rollupStatement(shown: Shown, { cut, xmax, xips }: Parts): Fragment {
   const { rule, range, fine } = shown;
   const { customerId, subscription, by } = range;
   const start = range.start.toISOString();
@@ -194,8 +193,12 @@ function rollupStatement(shown: Shown, { cut, xmin }: Parts): Fragment {
   const ofMeter = sql`e.tenant_id = ${rule.tenantId} and e.customer_id is not null${isCustomer(sql`e.customer_id`)}
       and e.event_name = ${rule.eventName} and x.v is not null${eventOf(subscription)}${eventFits(rule)} and ${eventCounts(null)}`;
   const worth = sql`cross join lateral (select ${eventValue(rule)} as v) x`;
-  const isNews = (column: Fragment) =>
-    sql`${column} >= ${xmin}::xid8 and not pg_visible_in_snapshot(${column}, st.snapshot)`;
+  const unseen = { from: sql`${xmax}::xid8`, to: LAST, unfinished: sql`${xips}::xid8[]` };
+  const isUnseen = (column: Fragment) => sql`not pg_visible_in_snapshot(${column}, st.snapshot)`;
+  const inRange = sql`event_at >= ${start}::timestamptz and event_at < ${end}::timestamptz`;
+  const said = (column: string) => sql`select v.customer_id, date_trunc('hour', v.event_at, 'UTC') as hour
+      from ${unseenRows('usage_voids', column, unseen, inRange)} v, st
+      where v.tenant_id = ${rule.tenantId} and v.event_name = ${rule.eventName} and ${isUnseen(sql`v.${sql.ref(column)}`)}`;
   const inHour = sql`e.event_at >= greatest(h.hour, ${start}::timestamptz)
     and e.event_at < least(h.hour + interval '1 hour', ${end}::timestamptz)`;
   // Of one customer the index finds the hour. The planner would read all of his events: it expects few of them.
@@ -213,10 +216,7 @@ function rollupStatement(shown: Shown, { cut, xmin }: Parts): Fragment {
         -- not of another server, whose transactions had higher numbers
         and pg_snapshot_xmax(snapshot) <= pg_snapshot_xmax(pg_current_snapshot())),
     raw as materialized (
-      select v.customer_id, date_trunc('hour', v.event_at, 'UTC') as hour from usage_voids v, st
-      where v.tenant_id = ${rule.tenantId} and v.event_name = ${rule.eventName}
-        and v.event_at >= ${start}::timestamptz and v.event_at < ${end}::timestamptz
-        and (${isNews(sql`v.voided_xid`)} or ${isNews(sql`v.restored_xid`)})
+      ${said('voided_xid')} union ${said('restored_xid')}
       ${cutRows}),
     counted as (
       select ${bucketOf(sql`r.hour`)} as bucket, ${groupOfCell(rule, by)} as "group", r.count,
@@ -232,9 +232,8 @@ function rollupStatement(shown: Shown, { cut, xmin }: Parts): Fragment {
         ${worth}
       where ${ofMeter} and ${isRaw(sql`e.customer_id`, sql`h.hour`)}
       union all
-      ${event} from st, usage_events e ${worth}
-      where ${ofMeter} and e.event_at >= ${start}::timestamptz and e.event_at < ${end}::timestamptz
-        and ${isNews(sql`e.ingest_xid`)}
+      ${event} from st, ${unseenRows('usage_events', 'ingest_xid', unseen, inRange)} e ${worth}
+      where ${ofMeter} and ${isUnseen(sql`e.ingest_xid`)}
         and not ${isRaw(sql`e.customer_id`, sql`date_trunc('hour', e.event_at, 'UTC')`)})
     select ${rowsOf(priced, shown)}, pg_current_snapshot()::text as snapshot, exists (select from st) as ready`;
 }

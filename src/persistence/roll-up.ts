@@ -3,6 +3,7 @@ import { buildNext } from './build-rollups.ts';
 import type { Tx } from './doors.ts';
 import type { Fragment } from './meter-sql.ts';
 import { query, queryLater } from './rows.ts';
+import { type Unseen, unseenRows } from './unseen.ts';
 import { CELL, CELL_KEY, cells, type Touched } from './usage-cells.ts';
 
 /** One process at a time rolls up. The number is only a name, unique among our advisory locks. */
@@ -57,11 +58,7 @@ export async function rollUp(tx: Tx, limit: number): Promise<RolledUp> {
   return { touched: distinct(touched), more: built !== null || !span.isLast };
 }
 
-/**
- * What not all meters have seen: the transactions from `from` on, and before it those that were still under way at one of
- * their snapshots. (From the oldest of these on would be right too, but one that takes an hour would have an hour of events
- * read again in every round.) `until` is what the meters are to see.
- */
+/** What not all meters have seen, and `until`, what they are to see. */
 type Span = News & { until: string; isLast: boolean; events: boolean; voids: boolean };
 
 /** Numbers of transactions: those in `[from, end)`, and of those before it the unfinished. */
@@ -92,11 +89,12 @@ async function nextSpan(tx: Tx, limit: number): Promise<Span | null> {
     throw new Error(
       'rollups know transactions that are yet to come: see "After a restore" in docs/operating.md',
     );
-  const isNew = (column: string) => mayBeNew({ ...seen, end: seen.nowTo }, sql.ref(column));
+  const isAny = (table: string, column: string) =>
+    sql`exists ${unseenRows(table, column, unseen({ ...seen, end: seen.nowTo }))}`;
   const [news] = await query<{ events: boolean; voids: boolean; far: string | null }>(
     tx,
-    sql`select ${exists('usage_events', isNew('ingest_xid'))} as events,
-        (${exists('usage_voids', isNew('voided_xid'))} or ${exists('usage_voids', isNew('restored_xid'))}) as voids,
+    sql`select ${isAny('usage_events', 'ingest_xid')} as events,
+        ${isAny('usage_voids', 'voided_xid')} or ${isAny('usage_voids', 'restored_xid')} as voids,
         (select ingest_xid from usage_events where ingest_xid >= ${seen.from}::xid8
           order by ingest_xid offset ${limit}::bigint limit 1)::text as far`,
   );
@@ -210,35 +208,22 @@ function dirtyHours(span: Span): Fragment {
     where ${isVoidNews(span, 'v')} and v.owner is not null`;
 }
 
-/**
- * What may be new to some meter, on its own, so that the planner begins with these few whatever it knows of the table:
- * statistics are older than what is new.
- */
+/** What may be new to some meter, on its own, so that the planner begins with these few. */
 function newEvents(span: Span): Fragment {
-  return sql`(${selectAny('usage_events', mayBeNew(span, sql`ingest_xid`))} offset 0)`;
+  return sql`(select * from ${unseenRows('usage_events', 'ingest_xid', unseen(span))} news offset 0)`;
 }
 
 function newVoids(span: Span): Fragment {
-  const news = [...mayBeNew(span, sql`voided_xid`), ...mayBeNew(span, sql`restored_xid`)];
-  return sql`(select distinct * from (${selectAny('usage_voids', news)}) said offset 0)`;
+  return sql`(select * from ${unseenRows('usage_voids', 'voided_xid', unseen(span))} voided
+    union select * from ${unseenRows('usage_voids', 'restored_xid', unseen(span))} restored offset 0)`;
 }
 
-/** Conditions of which each has the index to itself; of one column at most one holds. */
-function mayBeNew({ from, end, unfinished }: News, column: Fragment): Fragment[] {
-  const later = sql`(${column} >= ${from}::xid8 and ${column} < ${end}::xid8)`;
-  if (unfinished.length === 0) return [later];
-  return [later, sql`(${column} = any(${unfinished}::xid8[]) and ${column} < ${from}::xid8)`];
-}
-
-function selectAny(table: string, conditions: readonly Fragment[]): Fragment {
-  return sql.join(
-    conditions.map((condition) => sql`select * from ${sql.table(table)} where ${condition}`),
-    sql` union all `,
-  );
-}
-
-function exists(table: string, conditions: readonly Fragment[]): Fragment {
-  return sql`exists (${selectAny(table, conditions)})`;
+function unseen({ from, end, unfinished }: News): Unseen {
+  return {
+    from: sql`${from}::xid8`,
+    to: sql`${(BigInt(end) - 1n).toString()}::xid8`,
+    unfinished: sql`${unfinished}::xid8[]`,
+  };
 }
 
 /** Whether the meter of `st` is to see it and had not. */

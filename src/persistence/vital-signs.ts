@@ -67,11 +67,11 @@ export async function vitalFacts(tx: Tx, at: Date): Promise<VitalFacts> {
       ${age(at, sql`(select min(next_attempt_at) from nudges)`)} as "oldestNudge",
       ${age(
         at,
-        sql`(select e.ingested_at from (
-            select pg_snapshot_xmin(snapshot) as xmin, snapshot from usage_rollup_states
-            where built_to is null order by 1 limit 1) st, usage_events e
-          where e.ingest_xid >= st.xmin and not pg_visible_in_snapshot(e.ingest_xid, st.snapshot)
-          order by e.ingest_xid limit 1)`,
+        sql`(select least(
+            (select ingested_at from usage_events where ingest_xid >= st.xmax order by ingest_xid limit 1),
+            (select min(ingested_at) from usage_events where ingest_xid = any(st.xips)))
+          from (select pg_snapshot_xmax(snapshot) as xmax, array(select pg_snapshot_xip(snapshot)) as xips
+            from usage_rollup_states where built_to is null order by 1 limit 1) st)`,
       )} as "usageRollupLag",
       ${age(at, sql`(select min(updated_at) from usage_imports where status = 'running')`)} as "oldestImport",
       ${preparedAfter(at)} as "usageMonthsAhead",

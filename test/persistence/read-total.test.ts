@@ -9,12 +9,14 @@ import type { Tx } from '../../src/persistence/doors.ts';
 import { entitlementNamed } from '../../src/persistence/entitlements.ts';
 import { insertFeature, putOverride } from '../../src/persistence/features.ts';
 import { readTotal, type TotalQuestion } from '../../src/persistence/read-total.ts';
+import { readUsage } from '../../src/persistence/read-usage.ts';
 import { leadRollUp, rollUp } from '../../src/persistence/roll-up.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { type LoneTenant, openTenant } from '../support/tenant.ts';
 import {
   dice,
+  eventsRead,
   oneOf,
   PLANTED_FROM,
   type PlantedEvent,
@@ -120,8 +122,31 @@ describe('one number of one customer', () => {
     expect(await ask(60)).toBeGreaterThan(20);
   });
 
+  test('is not looked for in what the rollups have seen, be it while a transaction takes long', async () => {
+    await using owners = new AsyncDisposableStack();
+    const open = async () => {
+      const client = owners.adopt(new pg.Client({ connectionString: tenant.ownerUrl }), (one) => one.end());
+      await client.connect();
+      return client;
+    };
+    const [owner, other] = [await open(), await open()];
+    await other.query('begin; select pg_current_xact_id()');
+    await plant(2_000);
+    await owner.query('analyze usage_events');
+    while (await roll());
+    const [rule] = rules;
+    if (!rule) throw new Error('there is no meter');
+    const end = new Date(PLANTED_FROM.getTime() + HOURS * HOUR_MS);
+    const question = { customerId: 'cus_0', subscription: null, start: PLANTED_FROM, end };
+    const range = { ...question, timeZone: 'UTC', granularity: 'total' as const, by: ['region'] };
+    await tenant.within(async (tx) => {
+      expect(await eventsRead(tx, () => readTotal(tx, rule, question))).toBeLessThan(500);
+      expect(await eventsRead(tx, () => readUsage(tx, rule, range))).toBeLessThan(500);
+    });
+  });
+
   test('leaves the rest of its transaction planned as it was', async () => {
-    const names = ['plan_cache_mode', 'enable_seqscan', 'enable_bitmapscan', 'jit'];
+    const names = ['plan_cache_mode', 'enable_seqscan', 'enable_bitmapscan', 'enable_sort', 'jit'];
     const settings = (tx: Tx) =>
       query(tx, sql`select name, setting from pg_settings where name = any(${names}::text[]) order by name`);
     const end = new Date(PLANTED_FROM.getTime() + HOURS * HOUR_MS);

@@ -12,6 +12,7 @@ import { newId } from '../../src/platform/ids.ts';
 import { type LoneTenant, openTenant } from '../support/tenant.ts';
 import {
   dice,
+  eventsRead,
   oneOf,
   type PlantedEvent,
   plantEvents,
@@ -191,9 +192,7 @@ describe('rollups', () => {
       await say(false, 2);
       const read = await tenant.database.asSystem('test', async (tx) => {
         await leadRollUp(tx);
-        const before = await eventsRead(tx);
-        await rollUp(tx, 1_000);
-        return (await eventsRead(tx)) - before;
+        return eventsRead(tx, () => rollUp(tx, 1_000));
       });
       expect(read).toBeGreaterThan(0);
       expect(read).toBeLessThan(500);
@@ -249,16 +248,6 @@ describe('rollups', () => {
     await askAround(1);
   });
 });
-
-/** How many rows of events this connection has read; what it read lately before this transaction is among them. */
-async function eventsRead(tx: Tx): Promise<number> {
-  const [row] = await query<{ rows: number }>(
-    tx,
-    sql`select sum(seq_tup_read + idx_tup_fetch)::integer as rows from pg_stat_xact_user_tables
-      where relname like 'usage_events%'`,
-  );
-  return row?.rows ?? 0;
-}
 
 /** Cells whose sub-totals differ from a naive count in plain SQL, written otherwise than the code under test. */
 async function differences(): Promise<unknown[]> {

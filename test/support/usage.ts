@@ -257,3 +257,19 @@ export const rulesOfAllKinds = (tenantId: string): CountingRule[] =>
     ruleOf(tenantId, aggregation, { bucket: 'hour' }),
     ruleOf(tenantId, aggregation, { bucket: 'day' }),
   ]);
+
+/** How many rows of events `work` reads. */
+export async function eventsRead(tx: Tx, work: () => Promise<unknown>): Promise<number> {
+  // Of this transaction, with what its connection read before and has not reported yet.
+  const soFar = async () => {
+    const [row] = await query<{ rows: number }>(
+      tx,
+      sql`select sum(seq_tup_read + idx_tup_fetch)::integer as rows from pg_stat_xact_user_tables
+        where relname like 'usage_events%'`,
+    );
+    return row?.rows ?? 0;
+  };
+  const before = await soFar();
+  await work();
+  return (await soFar()) - before;
+}
