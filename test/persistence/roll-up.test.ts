@@ -4,7 +4,6 @@ import pg from 'pg';
 import { AGGREGATIONS, type Aggregation, type CountingRule, canRollUp } from '../../src/domain/meter.ts';
 import { GRANULARITIES } from '../../src/domain/usage-buckets.ts';
 import { countUsage } from '../../src/persistence/count-usage.ts';
-import type { Tx } from '../../src/persistence/doors.ts';
 import { readUsage, type UsageRange, type UsageSeries } from '../../src/persistence/read-usage.ts';
 import { leadRollUp, rollUp } from '../../src/persistence/roll-up.ts';
 import { query } from '../../src/persistence/rows.ts';
