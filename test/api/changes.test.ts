@@ -1,25 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { runApi } from '../../src/main/run-api.ts';
-import { freePort } from '../../src/platform/port.ts';
-import { type Reply, sender, type TestApi } from '../support/api.ts';
+import type { Reply } from '../support/api.ts';
 import { brokenPromises } from '../support/stories.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /** Changes over HTTP alone: what a preview shows is what the command does, to the last digit. */
-let world: World;
-let api: AsyncDisposable & { url: string };
-let send: TestApi['send'];
-let key: string;
+let api: WorldApi;
 
 beforeAll(async () => {
-  world = await createWorld({ env: { PORT: String(await freePort()) } });
-  api = await runApi(world.config, world.logger);
-  send = sender(api.url);
-  const made = await send('post', `/v1/tenants/${world.tenantId}/keys`, {
-    key: 'operator-key-of-this-test',
-    body: { name: 'all' },
-  });
-  key = String(made.body['key']);
+  api = await openWorldApi();
   const month = { currency: 'USD', interval: { unit: 'month' } };
   await plan('team', [
     { key: 'base', model: 'flat', unit_amount: '50.00', ...month },
@@ -38,18 +26,17 @@ beforeAll(async () => {
   await addOn('euro', [{ key: 'euro', model: 'flat', unit_amount: '1.00', ...month, currency: 'EUR' }]);
 });
 afterAll(async () => {
-  expect(await brokenPromises(world)).toEqual([]);
-  await api[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
+  expect(await brokenPromises(api.world)).toEqual([]);
+  await api?.[Symbol.asyncDispose]();
 });
 
 type Json = Record<string, unknown>;
 type Line = { description: string; amount: Json; period: Json };
 
 const call = async (method: string, path: string, body?: unknown): Promise<Reply> =>
-  send(method, path, { key, ...(body === undefined ? {} : { body }) });
+  api.send(method, path, { key: api.key, ...(body === undefined ? {} : { body }) });
 const post = (path: string, body: unknown = {}) => call('post', path, body);
-const get = async (path: string) => (await call('get', path)).body;
+const get = (path: string) => api.look(path);
 const list = async (path: string) => (await get(path))['data'] as Json[];
 
 async function made(path: string, body: unknown): Promise<Json> {

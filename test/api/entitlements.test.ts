@@ -1,27 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { runApi } from '../../src/main/run-api.ts';
-import { freePort } from '../../src/platform/port.ts';
-import { sender, type TestApi } from '../support/api.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /** What customers may have and use, over HTTP, of subscriptions that run. */
-let world: World;
-let api: AsyncDisposable & { url: string };
-let send: TestApi['send'];
-let key: string;
+let api: WorldApi;
 const START = Date.now();
 const DAY_MS = 86_400_000;
 
 beforeAll(async () => {
-  world = await createWorld({ env: { PORT: String(await freePort()) } });
-  api = await runApi(world.config, world.logger);
-  send = sender(api.url);
-  const made = await send('post', `/v1/tenants/${world.tenantId}/keys`, {
-    key: 'operator-key-of-this-test',
-    body: { name: 'all' },
-  });
-  key = String(made.body['key']);
-  await post('/v1/meters', {
+  api = await openWorldApi();
+  await api.make('/v1/meters', {
     name: 'Calls',
     external_id: 'calls',
     event_name: 'call',
@@ -29,23 +16,16 @@ beforeAll(async () => {
     property: 'n',
     rounding: { mode: 'ceil' },
   });
-  await post('/v1/features', { name: 'SSO', external_id: 'sso', kind: 'boolean' });
-  await post('/v1/features', { name: 'Seats', external_id: 'seats', kind: 'limit' });
+  await api.make('/v1/features', { name: 'SSO', external_id: 'sso', kind: 'boolean' });
+  await api.make('/v1/features', { name: 'Seats', external_id: 'seats', kind: 'limit' });
   const metered = { kind: 'metered', meter: 'external:calls' };
-  await post('/v1/features', { name: 'Calls', external_id: 'calls', ...metered });
-  await post('/v1/features', { name: 'Calls a day', external_id: 'daily', reset: 'day', ...metered });
+  await api.make('/v1/features', { name: 'Calls', external_id: 'calls', ...metered });
+  await api.make('/v1/features', { name: 'Calls a day', external_id: 'daily', reset: 'day', ...metered });
 });
 afterAll(async () => {
   await api?.[Symbol.asyncDispose]();
-  await world?.[Symbol.asyncDispose]();
 });
 
-async function post(path: string, body: object): Promise<string> {
-  const reply = await send('post', path, { key, body });
-  if (reply.status !== 201) throw new Error(`${path}: ${reply.text}`);
-  return String(reply.body['id']);
-}
-const get = async (path: string) => (await send('get', path, { key })).body;
 const fee = {
   key: 'base',
   model: 'flat',
@@ -64,18 +44,18 @@ const calls = {
 const has = (feature: string, more: object = {}) => ({ feature: `external:${feature}`, ...more });
 
 async function customer(more: object = {}): Promise<string> {
-  const id = await post('/v1/customers', {
+  const id = await api.make('/v1/customers', {
     name: 'Ada',
     currency: 'USD',
     time_zone: 'Asia/Kolkata',
     ...more,
   });
-  await post(`/v1/customers/${id}/payment_methods`, { token: 'tok_succeeds' });
+  await api.make(`/v1/customers/${id}/payment_methods`, { token: 'tok_succeeds' });
   return id;
 }
 const subscribe = (to: string, features: object[], more: object = {}) =>
-  post('/v1/plans', { name: 'Pro', prices: [fee, calls], features }).then((plan) =>
-    post('/v1/subscriptions', {
+  api.make('/v1/plans', { name: 'Pro', prices: [fee, calls], features }).then((plan) =>
+    api.make('/v1/subscriptions', {
       customer: to,
       plan,
       start_at: new Date(START - 3 * DAY_MS).toISOString(),
@@ -94,7 +74,7 @@ async function use(who: string, n: string, more: object = {}): Promise<string> {
     properties: { n },
     ...more,
   };
-  const reply = await send('post', '/v1/events', { key, body: event });
+  const reply = await api.send('post', '/v1/events', { key: api.key, body: event });
   expect([reply.status, reply.body]).toMatchObject([200, { accepted: 1 }]);
   return event.idempotency_key;
 }
@@ -109,13 +89,13 @@ describe('an entitlement', () => {
       has('daily', { limit: 0, soft: true }),
     ]);
     const at = (feature: string, query = '') =>
-      get(`/v1/customers/${who}/entitlements/external:${feature}${query}`);
+      api.look(`/v1/customers/${who}/entitlements/external:${feature}${query}`);
     expect(await at('sso')).toMatchObject({ kind: 'boolean', allowed: true, limit: null, used: null });
     expect(await at('seats', '?quantity=5')).toMatchObject({ allowed: true, limit: '5', remaining: '5' });
     expect(await at('seats', '?quantity=6')).toMatchObject({ allowed: false });
 
     await use(who, '8.5');
-    const period = (await get(`/v1/subscriptions/${subscription}`))['current_period'];
+    const period = (await api.look(`/v1/subscriptions/${subscription}`))['current_period'];
     const { start, end } = period as { start: string; end: string };
     expect(await at('calls')).toMatchObject({
       object: 'entitlement',
@@ -139,10 +119,10 @@ describe('an entitlement', () => {
     // Midnight in Kolkata is at half past.
     expect(daily['resets_at']).toMatch(/T18:30:00.000Z$/);
 
-    const listed = (await get(`/v1/customers/${who}/entitlements`))['data'] as object[];
+    const listed = (await api.look(`/v1/customers/${who}/entitlements`))['data'] as object[];
     expect(listed).toHaveLength(4);
     // The same number wherever it is shown.
-    const [item] = (await get(`/v1/customers/${who}/usage`))['data'] as { quantity: string }[];
+    const [item] = (await api.look(`/v1/customers/${who}/usage`))['data'] as { quantity: string }[];
     expect(item?.quantity).toBe('10');
   });
 
@@ -151,7 +131,7 @@ describe('an entitlement', () => {
     const first = await subscribe(who, [has('calls', { limit: 10 })]);
     const scoped = { usage_scope: 'subscription' };
     const second = await subscribe(who, [has('calls', { limit: '2.5' })], scoped);
-    const addOn = await post('/v1/add_ons', {
+    const addOn = await api.make('/v1/add_ons', {
       name: 'More',
       prices: [{ ...fee, key: 'more' }],
       features: [has('calls', { limit: 100 })],
@@ -159,13 +139,13 @@ describe('an entitlement', () => {
     await use(who, '3');
     await use(who, '4', { subscription_id: second });
     const path = `/v1/customers/${who}/entitlements/external:calls`;
-    expect(await get(path)).toMatchObject({ limit: '12.5', used: '7', remaining: '5.5' });
-    expect(await get(`${path}?subscription=${second}`)).toMatchObject({
+    expect(await api.look(path)).toMatchObject({ limit: '12.5', used: '7', remaining: '5.5' });
+    expect(await api.look(`${path}?subscription=${second}`)).toMatchObject({
       limit: '2.5',
       used: '4',
       allowed: false,
     });
-    expect(await get(`${path}?subscription=${first}`)).toMatchObject({ limit: '10', used: '3' });
+    expect(await api.look(`${path}?subscription=${first}`)).toMatchObject({ limit: '10', used: '3' });
     const stranger = await customer();
     const his = `/v1/customers/${stranger}/entitlements/external:calls?subscription=${first}`;
     const unknown = [
@@ -173,25 +153,25 @@ describe('an entitlement', () => {
       '/v1/customers/external:no/entitlements/external:calls',
       path.replace('calls', 'no'),
     ];
-    const refused = await Promise.all(unknown.map((one) => send('get', one, { key })));
+    const refused = await Promise.all(unknown.map((one) => api.send('get', one, { key: api.key })));
     expect(refused.map(({ status }) => status)).toEqual([422, 404, 404]);
     expect(refused[0]?.body['errors']).toMatchObject([{ path: 'subscription', code: 'not_found' }]);
-    const joined = await send('post', `/v1/subscriptions/${first}/change`, {
-      key,
+    const joined = await api.send('post', `/v1/subscriptions/${first}/change`, {
+      key: api.key,
       body: { add_ons: [{ add_on: addOn }] },
     });
     expect([joined.status, joined.text]).toMatchObject([200, expect.any(String)]);
-    expect(await get(path)).toMatchObject({ limit: '112.5', sources: [{}, { plan: addOn }, {}] });
+    expect(await api.look(path)).toMatchObject({ limit: '112.5', sources: [{}, { plan: addOn }, {}] });
   });
 
   test('is not there for who has no subscription that gives it, and a pause takes it away', async () => {
     const who = await customer();
     const path = `/v1/customers/${who}/entitlements/external:calls`;
-    expect(await get(path)).toMatchObject({ allowed: false, limit: '0', used: '0', sources: [] });
+    expect(await api.look(path)).toMatchObject({ allowed: false, limit: '0', used: '0', sources: [] });
     const subscription = await subscribe(who, [has('calls', { limit: null })]);
-    expect(await get(path)).toMatchObject({ allowed: true, limit: null, remaining: null });
-    await send('post', `/v1/subscriptions/${subscription}/pause`, { key, body: {} });
-    expect(await get(path)).toMatchObject({ allowed: false, sources: [] });
+    expect(await api.look(path)).toMatchObject({ allowed: true, limit: null, remaining: null });
+    await api.send('post', `/v1/subscriptions/${subscription}/pause`, { key: api.key, body: {} });
+    expect(await api.look(path)).toMatchObject({ allowed: false, sources: [] });
   });
 
   test('can be set for one customer, until it expires or is taken back', async () => {
@@ -199,7 +179,7 @@ describe('an entitlement', () => {
     await subscribe(who, [has('calls', { limit: 10 }), has('sso')]);
     const path = `/v1/customers/${who}/entitlements/external:calls`;
     const put = (body: object, feature = 'calls') =>
-      send('put', `/v1/customers/${who}/entitlements/external:${feature}`, { key, body });
+      api.send('put', `/v1/customers/${who}/entitlements/external:${feature}`, { key: api.key, body });
     expect((await put({ limit: '50' })).body).toMatchObject({ limit: '50', sources: [{ type: 'override' }] });
     expect((await put({ limit: '60', expires_at: '2020-01-01T00:00:00Z' })).body).toMatchObject({
       limit: '10',
@@ -207,8 +187,8 @@ describe('an entitlement', () => {
     });
     expect((await put({ enabled: false })).body).toMatchObject({ allowed: false, limit: '0' });
     expect((await put({ enabled: false }, 'sso')).body).toMatchObject({ allowed: false });
-    expect((await send('delete', path, { key })).body).toMatchObject({ limit: '10' });
-    expect((await send('delete', path, { key })).status).toBe(404);
+    expect((await api.send('delete', path, { key: api.key })).body).toMatchObject({ limit: '10' });
+    expect((await api.send('delete', path, { key: api.key })).status).toBe(404);
     const refused = await put({ limit: '5' }, 'sso');
     expect([refused.status, refused.body['errors']]).toMatchObject([
       422,
@@ -220,23 +200,28 @@ describe('an entitlement', () => {
 
 describe('a feature', () => {
   test('is made, found, renamed, listed and archived; then no new plan can name it', async () => {
-    const made = await send('post', '/v1/features', {
-      key,
+    const made = await api.send('post', '/v1/features', {
+      key: api.key,
       body: { name: 'Export', external_id: 'export', kind: 'boolean' },
     });
     expect([made.status, made.body]).toMatchObject([201, { kind: 'boolean', meter: null, reset: null }]);
     const twice = { name: 'Export', external_id: 'export', kind: 'boolean' };
-    expect((await send('post', '/v1/features', { key, body: twice })).body['code']).toBe('external_id_taken');
-    const renamed = await send('patch', '/v1/features/external:export', { key, body: { name: 'CSV' } });
+    expect((await api.send('post', '/v1/features', { key: api.key, body: twice })).body['code']).toBe(
+      'external_id_taken',
+    );
+    const renamed = await api.send('patch', '/v1/features/external:export', {
+      key: api.key,
+      body: { name: 'CSV' },
+    });
     expect(renamed.body).toMatchObject({ name: 'CSV' });
-    expect(await get('/v1/features?limit=1')).toMatchObject({ data: [{ name: 'CSV' }], has_more: true });
+    expect(await api.look('/v1/features?limit=1')).toMatchObject({ data: [{ name: 'CSV' }], has_more: true });
     const plan = { name: 'P', prices: [fee], features: [has('export')] };
-    const sold = await send('post', '/v1/plans', { key, body: plan });
+    const sold = await api.send('post', '/v1/plans', { key: api.key, body: plan });
     expect(sold.body['features']).toEqual([{ feature: made.body['id'], limit: null, soft: false }]);
     const path = `/v1/features/${String(made.body['id'])}`;
-    expect((await send('post', `${path}/archive`, { key })).body['archived_at']).not.toBeNull();
+    expect((await api.send('post', `${path}/archive`, { key: api.key })).body['archived_at']).not.toBeNull();
     const late = { ...plan, features: [{ feature: made.body['id'] }] };
-    expect((await send('post', '/v1/plans', { key, body: late })).body['errors']).toMatchObject([
+    expect((await api.send('post', '/v1/plans', { key: api.key, body: late })).body['errors']).toMatchObject([
       { path: 'features[0].feature', code: 'feature_archived' },
     ]);
   });
@@ -264,7 +249,7 @@ describe('a feature', () => {
     for (const [features, path, code] of inPlan)
       cases.push(['/v1/plans', { name: 'P', prices: [fee], features }, path, code]);
     for (const [url, body, path, code] of cases) {
-      const reply = await send('post', url, { key, body });
+      const reply = await api.send('post', url, { key: api.key, body });
       expect([body, reply.status, reply.body['errors']]).toMatchObject([body, 422, [{ path, code }]]);
     }
   });

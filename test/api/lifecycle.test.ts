@@ -1,26 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { runApi } from '../../src/main/run-api.ts';
-import { freePort } from '../../src/platform/port.ts';
-import { type Reply, sender, type TestApi } from '../support/api.ts';
+import type { Reply } from '../support/api.ts';
 import { eventually } from '../support/money.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /** Lives told over HTTP alone: the API, the worker, Temporal, the gateway and PostgreSQL as they run in production. */
-let world: World;
-let api: AsyncDisposable & { url: string };
-let send: TestApi['send'];
-let key: string;
+let api: WorldApi;
 let plan: string;
 
 beforeAll(async () => {
-  world = await createWorld({ env: { PORT: String(await freePort()) } });
-  api = await runApi(world.config, world.logger);
-  send = sender(api.url);
-  const made = await send('post', `/v1/tenants/${world.tenantId}/keys`, {
-    key: 'operator-key-of-this-test',
-    body: { name: 'all' },
-  });
-  key = String(made.body['key']);
+  api = await openWorldApi();
   plan = (
     await post('/v1/plans', {
       name: 'Pro',
@@ -31,8 +19,7 @@ beforeAll(async () => {
   ).id;
 });
 afterAll(async () => {
-  await api[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
+  await api?.[Symbol.asyncDispose]();
 });
 
 const call = async (
@@ -41,7 +28,11 @@ const call = async (
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Reply & { id: string; code: unknown }> => {
-  const reply = await send(method, path, { key, ...(body === undefined ? {} : { body }), headers });
+  const reply = await api.send(method, path, {
+    key: api.key,
+    ...(body === undefined ? {} : { body }),
+    headers,
+  });
   return { ...reply, id: String(reply.body['id']), code: reply.body['code'] };
 };
 const post = (path: string, body: unknown = {}, headers: Record<string, string> = {}) =>

@@ -1,17 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
-import { runApi } from '../../src/main/run-api.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { newId } from '../../src/platform/ids.ts';
-import { freePort } from '../../src/platform/port.ts';
-import { sender, type TestApi } from '../support/api.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /** What is asked about usage, over HTTP, of a subscription that runs. */
-let world: World;
-let api: AsyncDisposable & { url: string };
-let send: TestApi['send'];
-let key: string;
+let api: WorldApi;
 let customer: string;
 let subscription: string;
 let meter: string;
@@ -19,15 +13,8 @@ let plan: string;
 const START = Date.now();
 
 beforeAll(async () => {
-  world = await createWorld({ env: { PORT: String(await freePort()) } });
-  api = await runApi(world.config, world.logger);
-  send = sender(api.url);
-  const made = await send('post', `/v1/tenants/${world.tenantId}/keys`, {
-    key: 'operator-key-of-this-test',
-    body: { name: 'all' },
-  });
-  key = String(made.body['key']);
-  meter = await post('/v1/meters', {
+  api = await openWorldApi();
+  meter = await api.make('/v1/meters', {
     name: 'Traffic',
     event_name: 'request',
     aggregation: 'sum',
@@ -37,7 +24,7 @@ beforeAll(async () => {
     rounding: { mode: 'ceil' },
   });
   const price = { currency: 'USD', interval: { unit: 'month' } };
-  plan = await post('/v1/plans', {
+  plan = await api.make('/v1/plans', {
     name: 'Traffic',
     prices: [
       { key: 'base', model: 'flat', unit_amount: '10', ...price },
@@ -54,22 +41,16 @@ beforeAll(async () => {
       },
     ],
   });
-  customer = await post('/v1/customers', { name: 'Ada', currency: 'USD', time_zone: 'Asia/Kolkata' });
-  await post(`/v1/customers/${customer}/payment_methods`, { token: 'tok_succeeds' });
+  customer = await api.make('/v1/customers', { name: 'Ada', currency: 'USD', time_zone: 'Asia/Kolkata' });
+  await api.make(`/v1/customers/${customer}/payment_methods`, { token: 'tok_succeeds' });
   const start = new Date(START - 3 * 86_400_000).toISOString();
-  subscription = await post('/v1/subscriptions', { customer, plan, start_at: start });
+  subscription = await api.make('/v1/subscriptions', { customer, plan, start_at: start });
 });
 afterAll(async () => {
   await api?.[Symbol.asyncDispose]();
-  await world?.[Symbol.asyncDispose]();
 });
 
-async function post(path: string, body: Record<string, unknown>): Promise<string> {
-  const reply = await send('post', path, { key, body });
-  if (reply.status !== 201) throw new Error(`${path}: ${reply.text}`);
-  return String(reply.body['id']);
-}
-const get = (path: string) => send('get', path, { key });
+const get = (path: string) => api.send('get', path, { key: api.key });
 const ago = (ms: number) => new Date(START - ms).toISOString();
 
 let sent = 0;
@@ -87,8 +68,8 @@ async function use(
     customer_id: owner,
     timestamp: new Date(msAgo === 0 ? Date.now() : START - msAgo).toISOString(),
   };
-  const reply = await send('post', '/v1/events', {
-    key,
+  const reply = await api.send('post', '/v1/events', {
+    key: api.key,
     body: { ...event, properties: { bytes, region, kind } },
   });
   expect([reply.status, reply.body]).toMatchObject([200, { accepted: 1 }]);
@@ -152,10 +133,10 @@ describe('usage', () => {
   });
 
   test('is nothing at the very instant at which its period begins, and priced as that', async () => {
-    const clock = await post('/v1/test_clocks', { now: '2027-01-01T00:00:00Z' });
-    const still = await post('/v1/customers', { name: 'Grace', currency: 'USD', test_clock: clock });
-    await post(`/v1/customers/${still}/payment_methods`, { token: 'tok_succeeds' });
-    await post('/v1/subscriptions', { customer: still, plan });
+    const clock = await api.make('/v1/test_clocks', { now: '2027-01-01T00:00:00Z' });
+    const still = await api.make('/v1/customers', { name: 'Grace', currency: 'USD', test_clock: clock });
+    await api.make(`/v1/customers/${still}/payment_methods`, { token: 'tok_succeeds' });
+    await api.make('/v1/subscriptions', { customer: still, plan });
     const usage = await get(`/v1/customers/${still}/usage`);
     expect([usage.status, usage.body['data']]).toMatchObject([200, [{ quantity: '0', events: 0 }]]);
     const costs = await get(`/v1/customers/${still}/costs`);
@@ -167,9 +148,9 @@ describe('usage', () => {
 
   test('costs nothing in a trial, unless it was agreed that it does', async () => {
     const costsOf = async (trial: Record<string, unknown>) => {
-      const owner = await post('/v1/customers', { name: 'Edsger', currency: 'USD' });
-      await post(`/v1/customers/${owner}/payment_methods`, { token: 'tok_succeeds' });
-      await post('/v1/subscriptions', { customer: owner, plan, trial_days: 14, ...trial });
+      const owner = await api.make('/v1/customers', { name: 'Edsger', currency: 'USD' });
+      await api.make(`/v1/customers/${owner}/payment_methods`, { token: 'tok_succeeds' });
+      await api.make('/v1/subscriptions', { customer: owner, plan, trial_days: 14, ...trial });
       await use(0, '30', 'eu', 'paid', owner);
       const { body } = await get(`/v1/customers/${owner}/costs`);
       return (body['data'] as { quantity: string; amount: unknown; explanation: string[] }[])[0];
@@ -206,8 +187,8 @@ describe('usage', () => {
   });
 
   test('is not shown for some of very many subscriptions as if they were all', async () => {
-    const other = await post('/v1/customers', { name: 'Many', currency: 'USD' });
-    await world.inTenant((tx) =>
+    const other = await api.make('/v1/customers', { name: 'Many', currency: 'USD' });
+    await api.world.inTenant((tx) =>
       query(
         tx,
         sql`insert into subscriptions

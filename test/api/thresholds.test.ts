@@ -1,40 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { runApi } from '../../src/main/run-api.ts';
-import { freePort } from '../../src/platform/port.ts';
-import { sender, type TestApi } from '../support/api.ts';
 import { brokenPromises, eventually } from '../support/stories.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /** Thresholds over HTTP, in the present: what is reported brings its invoice about by itself. */
-let world: World;
-let api: AsyncDisposable & { url: string };
-let send: TestApi['send'];
-let key: string;
+let api: WorldApi;
 
 beforeAll(async () => {
-  world = await createWorld({ env: { PORT: String(await freePort()) } });
-  api = await runApi(world.config, world.logger);
-  send = sender(api.url);
-  const made = await send('post', `/v1/tenants/${world.tenantId}/keys`, {
-    key: 'operator-key-of-this-test',
-    body: { name: 'all' },
-  });
-  key = String(made.body['key']);
+  api = await openWorldApi();
 });
 afterAll(async () => {
-  expect(await brokenPromises(world)).toEqual([]);
-  await api[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
+  expect(await brokenPromises(api.world)).toEqual([]);
+  await api?.[Symbol.asyncDispose]();
 });
 
 type Json = Record<string, unknown>;
 
 async function post(path: string, body: Json): Promise<Json> {
-  const reply = await send('post', path, { key, body });
+  const reply = await api.send('post', path, { key: api.key, body });
   if (reply.status !== 201) throw new Error(`${path}: ${reply.text}`);
   return reply.body;
 }
-const get = async (path: string) => (await send('get', path, { key })).body;
 
 const calls = {
   key: 'calls',
@@ -65,7 +50,7 @@ const use = (id: string, quantity: number, more: Json = {}) =>
 
 /** Its invoices, the oldest first, as reason, status and total. */
 async function invoicesOf(id: string): Promise<string[]> {
-  const { data } = await get(`/v1/invoices?subscription=${id}&limit=100`);
+  const { data } = await api.look(`/v1/invoices?subscription=${id}&limit=100`);
   return (data as Json[])
     .map(({ billing_reason, status, total }) => [billing_reason, status, (total as Json)['amount']].join(' '))
     .toReversed();
@@ -82,7 +67,7 @@ test('a plan shows its thresholds, and a version has its own', async () => {
   expect(plan['usage_thresholds']).toEqual(shown);
   const next = await post(`/v1/plans/${String(plan['id'])}/versions`, { prices: [calls] });
   expect(next['usage_thresholds']).toEqual([]);
-  expect((await get(`/v1/plans/${String(plan['id'])}?version=1`))['usage_thresholds']).toEqual(shown);
+  expect((await api.look(`/v1/plans/${String(plan['id'])}?version=1`))['usage_thresholds']).toEqual(shown);
 });
 
 describe('in the present', () => {
@@ -95,10 +80,10 @@ describe('in the present', () => {
     await use(id, 499);
     await use(id, 1);
     expect(await thresholdInvoices(id, 2)).toContain('threshold paid 5.00');
-    const subscription = await get(`/v1/subscriptions/${id}`);
+    const subscription = await api.look(`/v1/subscriptions/${id}`);
     expect(subscription).toMatchObject({ status: 'active', next_step: { step: 'close_period' } });
-    const { data } = await get(`/v1/invoices?subscription=${id}`);
-    const { lines } = await get(`/v1/invoices/${String((data as Json[])[0]?.['id'])}`);
+    const { data } = await api.look(`/v1/invoices?subscription=${id}`);
+    const { lines } = await api.look(`/v1/invoices/${String((data as Json[])[0]?.['id'])}`);
     expect(lines).toMatchObject([
       {
         description: 'Calls (so far)',
@@ -107,13 +92,19 @@ describe('in the present', () => {
       },
     ]);
     for (const mode of ['now', 'period_end']) {
-      const preview = await send('post', `/v1/subscriptions/${id}/cancel/preview`, { key, body: { mode } });
+      const preview = await api.send('post', `/v1/subscriptions/${id}/cancel/preview`, {
+        key: api.key,
+        body: { mode },
+      });
       expect([preview.status, preview.body['lines']]).toMatchObject([
         200,
         [{ description: 'Calls', quantity: '1500', amount: { amount: '0.00', currency: 'USD' } }],
       ]);
     }
-    const done = await send('post', `/v1/subscriptions/${id}/cancel`, { key, body: { mode: 'now' } });
+    const done = await api.send('post', `/v1/subscriptions/${id}/cancel`, {
+      key: api.key,
+      body: { mode: 'now' },
+    });
     expect(done.status).toBe(200);
     expect((await invoicesOf(id)).at(-1)).toBe('subscription_cancel paid 0.00');
   });
@@ -122,10 +113,10 @@ describe('in the present', () => {
     const id = await subscribe();
     await Promise.all(Array.from({ length: 12 }, () => use(id, 150)));
     await eventually(
-      () => get(`/v1/subscriptions/${id}`),
+      () => api.look(`/v1/subscriptions/${id}`),
       ({ next_step: next }) => (next as Json)['step'] === 'close_period',
     );
-    await send('post', `/v1/subscriptions/${id}/cancel`, { key, body: { mode: 'now' } });
+    await api.send('post', `/v1/subscriptions/${id}/cancel`, { key: api.key, body: { mode: 'now' } });
     const totals = (await invoicesOf(id)).map((invoice) => Number(invoice.split(' ').at(-1)));
     expect(totals.reduce((sum, total) => sum + total, 0)).toBe(18);
     expect(
