@@ -1,59 +1,49 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Route } from '../../api/route.ts';
 import { ROUTES } from '../../api/routes/index.ts';
-import { runApi } from '../../src/main/run-api.ts';
-import { freePort } from '../../src/platform/port.ts';
-import { type Reply, sender, type TestApi } from '../support/api.ts';
-import { createWorld, type World } from '../support/world.ts';
+import type { Reply } from '../support/api.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /**
  * One tenant has something of every kind, made by the engine that makes them in production; another one knows all the
  * ids. To it they are what an id is that nobody has: the same status, the same words.
  */
-let world: World;
-let api: AsyncDisposable & { url: string };
-let send: TestApi['send'];
-let key: string;
+let api: WorldApi;
 let strangerKey: string;
 const objects: Record<string, string> = {};
 /** What is named behind the object of a path, by the name of its parameter. */
 const inner: Record<string, string> = {};
 let before: Record<string, string>;
 
-const OPERATOR = 'operator-key-of-this-test';
 const WITH_IDS = ROUTES.filter((route) => route.auth === 'tenant' && route.path.includes('{'));
 
 beforeAll(async () => {
-  world = await createWorld({ env: { PORT: String(await freePort()) } });
-  api = await runApi(world.config, world.logger);
-  send = sender(api.url);
-  key = await newKey(world.tenantId);
-  strangerKey = await newKey(await otherTenant());
+  api = await openWorldApi();
+  strangerKey = await strangersKey();
   await makeOneOfEach();
   before = await readAll();
 });
 afterAll(async () => {
-  await api[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
+  await api?.[Symbol.asyncDispose]();
 });
 
-async function newKey(tenantId: string): Promise<string> {
-  const made = await send('post', `/v1/tenants/${tenantId}/keys`, { key: OPERATOR, body: { name: 'all' } });
-  return String(made.body['key']);
-}
+const asOperator = (path: string, body: object) =>
+  api.send('post', path, { key: api.world.config.secrets.operatorKey, body });
 
-async function otherTenant(): Promise<string> {
-  const account = await send('post', '/v1/accounts', { key: OPERATOR, body: { name: 'Other' } });
+async function strangersKey(): Promise<string> {
+  const account = await asOperator('/v1/accounts', { name: 'Other' });
   const body = { account: account.body['id'], mode: 'test', name: 'Other' };
-  return String((await send('post', '/v1/tenants', { key: OPERATOR, body })).body['id']);
+  const tenant = await asOperator('/v1/tenants', body);
+  const made = await asOperator(`/v1/tenants/${String(tenant.body['id'])}/keys`, { name: 'all' });
+  return String(made.body['key']);
 }
 
 async function makeOneOfEach(): Promise<void> {
   const post = async (path: string, body: object) =>
-    String((await send('post', path, { key, body })).body['id']);
+    String((await api.send('post', path, { key: api.key, body })).body['id']);
   const newest = async (path: string): Promise<string> => {
     for (let attempt = 0; attempt < 1_200; attempt += 1) {
-      const { data } = (await send('get', path, { key })).body as { data: { id: string }[] };
+      const { data } = (await api.send('get', path, { key: api.key })).body as { data: { id: string }[] };
       if (data[0]) return data[0].id;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -72,8 +62,8 @@ async function makeOneOfEach(): Promise<void> {
   objects['customers'] = await post('/v1/customers', { name: 'Ada', external_id: 'ada' });
   const methods = `/v1/customers/${objects['customers']}/payment_methods`;
   objects['payment_methods'] = await post(methods, { token: 'tok_succeeds' });
-  const plan = await send('post', '/v1/plans', {
-    key,
+  const plan = await api.send('post', '/v1/plans', {
+    key: api.key,
     body: { name: 'Pro', external_id: 'pro', prices: [price] },
   });
   objects['plans'] = String(plan.body['id']);
@@ -105,7 +95,7 @@ async function makeOneOfEach(): Promise<void> {
   await post(`/v1/plans/${empty}/versions`, { prices: [price] });
   objects['plan_migrations'] = await post(`/v1/plans/${empty}/migrations`, {});
   objects['invoices'] = await newest('/v1/invoices');
-  const invoice = await send('get', `/v1/invoices/${objects['invoices']}`, { key });
+  const invoice = await api.send('get', `/v1/invoices/${objects['invoices']}`, { key: api.key });
   inner['line'] = (invoice.body['lines'] as { id: string }[])[0]?.id ?? '';
   objects['payments'] = await newest('/v1/payments');
   objects['webhook_events'] = await newest('/v1/webhook_events');
@@ -172,7 +162,7 @@ function ask(route: Route, id: string): Promise<Reply> {
   const path = route.path
     .replace(/\{(id|key)\}/, id)
     .replaceAll(/\{(\w+)\}/g, (_whole, name: string) => inner[name] ?? '');
-  return send(route.method, path + (QUERIES[route.path] ?? ''), { key: strangerKey, ...body });
+  return api.send(route.method, path + (QUERIES[route.path] ?? ''), { key: strangerKey, ...body });
 }
 
 /** The same kind of id with another ending, which nobody has. */
@@ -186,7 +176,7 @@ const BUSY = new Set(['deliveries', 'webhook_endpoints', 'api_keys', 'plan_migra
 async function readAll(): Promise<Record<string, string>> {
   const texts: Record<string, string> = {};
   for (const [noun, id] of Object.entries(objects)) {
-    const reply = await send('get', `/v1/${noun}/${id}`, { key });
+    const reply = await api.send('get', `/v1/${noun}/${id}`, { key: api.key });
     expect([noun, reply.status]).toEqual([noun, 200]);
     if (!BUSY.has(noun)) texts[noun] = reply.text;
   }
@@ -205,7 +195,7 @@ test.each(WITH_IDS.map((route) => [`${route.method} ${route.path}`, route] as co
 );
 
 test.each(['customers/external:ada', 'plans/external:pro'])('another tenant, %s: not found', async (path) => {
-  expect((await send('get', `/v1/${path}`, { key: strangerKey })).status).toBe(404);
+  expect((await api.send('get', `/v1/${path}`, { key: strangerKey })).status).toBe(404);
 });
 
 test('as filters, foreign ids find nothing', async () => {
@@ -221,7 +211,7 @@ test('as filters, foreign ids find nothing', async () => {
     `deliveries?endpoint=${webhook_endpoints}`,
     `customers?test_clock=${test_clocks}`,
   ]) {
-    const reply = await send('get', `/v1/${list}`, { key: strangerKey });
+    const reply = await api.send('get', `/v1/${list}`, { key: strangerKey });
     expect([list, reply.status, reply.body['data']]).toEqual([list, 200, []]);
   }
 });
@@ -233,7 +223,7 @@ test('as the one thing that is asked for, foreign ids are not there', async () =
     ['invoices/upcoming?subscription=', subscriptions ?? ''],
     [`events/volume?${hour}&customer=`, customers ?? ''],
   ]) {
-    const asked = (one: string) => send('get', `/v1/${path}${one}`, { key: strangerKey });
+    const asked = (one: string) => api.send('get', `/v1/${path}${one}`, { key: strangerKey });
     const real = await asked(id ?? '');
     expect([path, real.status]).toEqual([path, 404]);
     expect(spoken(real)).toEqual(spoken(await asked(nobodys(id ?? ''))));
@@ -241,7 +231,7 @@ test('as the one thing that is asked for, foreign ids are not there', async () =
 });
 
 test('in bodies, foreign ids do not exist either', async () => {
-  const post = (path: string, body: object) => send('post', path, { key: strangerKey, body });
+  const post = (path: string, body: object) => api.send('post', path, { key: strangerKey, body });
   const mine = (await post('/v1/customers', { name: 'Eve' })).body['id'];
   const foreignPlan = await post('/v1/subscriptions', { customer: mine, plan: objects['plans'] });
   expect(foreignPlan.body['errors']).toMatchObject([{ path: 'plan', code: 'not_found' }]);

@@ -1,29 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Decimal } from '../../src/domain/money.ts';
-import { runApi } from '../../src/main/run-api.ts';
-import { freePort } from '../../src/platform/port.ts';
-import { sender, type TestApi } from '../support/api.ts';
 import { brokenPromises, eventually } from '../support/stories.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /** From an event to a cent, over HTTP: whoever asks for the number is told the same one. */
-let world: World;
-let api: AsyncDisposable & { url: string };
-let send: TestApi['send'];
-let key: string;
+let api: WorldApi;
 let meter: string;
 let plan: string;
 
 beforeAll(async () => {
-  world = await createWorld({ env: { PORT: String(await freePort()), RATE_LIMIT_PER_MINUTE: '100000' } });
-  api = await runApi(world.config, world.logger);
-  send = sender(api.url);
-  const made = await send('post', `/v1/tenants/${world.tenantId}/keys`, {
-    key: 'operator-key-of-this-test',
-    body: { name: 'all' },
-  });
-  key = String(made.body['key']);
+  api = await openWorldApi({ RATE_LIMIT_PER_MINUTE: '100000' });
   meter = id(
     await post('/v1/meters', {
       name: 'Traffic',
@@ -55,21 +42,20 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  expect(await brokenPromises(world)).toEqual([]);
+  expect(await brokenPromises(api.world)).toEqual([]);
   await api?.[Symbol.asyncDispose]();
-  await world?.[Symbol.asyncDispose]();
 });
 
 type Json = Record<string, unknown>;
 const id = (body: Json) => String(body['id']);
 
 async function post(path: string, body: Json, status = 201): Promise<Json> {
-  const reply = await send('post', path, { key, body });
+  const reply = await api.send('post', path, { key: api.key, body });
   if (reply.status !== status) throw new Error(`${path}: ${reply.text}`);
   return reply.body;
 }
 async function get(path: string): Promise<Json> {
-  const reply = await send('get', path, { key });
+  const reply = await api.send('get', path, { key: api.key });
   if (reply.status !== 200) throw new Error(`${path}: ${reply.text}`);
   return reply.body;
 }
@@ -130,7 +116,7 @@ test('the query, the entitlement, the upcoming invoice and the closed one agree 
   const upcoming = () => get(`/v1/invoices/upcoming?subscription=${subscription}`);
   const feature = id(await post('/v1/features', { name: 'Traffic', kind: 'metered', meter }));
   const entitled = `/v1/customers/${customer}/entitlements/${feature}`;
-  await send('put', entitled, { key, body: { limit: null } });
+  await api.send('put', entitled, { key: api.key, body: { limit: null } });
   const used = async () => new Decimal(String((await get(entitled))['used']));
   let asked = 0;
   while (isFlowing || asked < 3) {
@@ -178,32 +164,30 @@ test('the events behind a line are its own, and those of a late line the late on
     amount: { amount: '0.04', currency: 'USD' },
     usage: { events: 2 },
   });
-  const behind = (invoice: Json | undefined, line: Json | undefined, more = '') =>
-    get(`/v1/invoices/${id(invoice ?? {})}/lines/${id(line ?? {})}/events${more}`);
-  expect((await behind(march, late))['data']).toMatchObject([{ effect: 'added', value: '4' }]);
-  const csv = await send('get', `/v1/invoices/${id(february ?? {})}/lines/${id(first)}/events?format=csv`, {
-    key,
-  });
+  const behind = (invoice: Json | undefined, line: Json | undefined) =>
+    `/v1/invoices/${id(invoice ?? {})}/lines/${id(line ?? {})}/events`;
+  expect((await get(behind(march, late)))['data']).toMatchObject([{ effect: 'added', value: '4' }]);
+  const csv = await api.send('get', `${behind(february, first)}?format=csv`, { key: api.key });
   expect(csv.text.split('\r\n')).toEqual([
     'effect,idempotency_key,revision,event_name,timestamp,value,properties',
     `added,'=cmd ${sent - 1},0,request,2027-01-02T00:00:00.000Z,5,"{""bytes"":""5"",""region"":""=1""}"`,
     '',
   ]);
   const fee = linesOf(february).find(({ usage }) => usage === null);
-  const none = await send('get', `/v1/invoices/${id(february ?? {})}/lines/${id(fee ?? {})}/events`, { key });
+  const none = await api.send('get', behind(february, fee), { key: api.key });
   expect([none.status, none.body['detail']]).toEqual([404, expect.stringContaining('no meter counted')]);
 });
 
 test('a subscription that rests or has ended has no upcoming invoice', async () => {
   const { subscription } = await subscribe();
   await post(`/v1/subscriptions/${subscription}/cancel`, { mode: 'now' }, 200);
-  const reply = await send('get', `/v1/invoices/upcoming?subscription=${subscription}`, { key });
+  const reply = await api.send('get', `/v1/invoices/upcoming?subscription=${subscription}`, { key: api.key });
   expect([reply.status, reply.body['code']]).toEqual([404, 'not_found']);
 });
 
 test('a second subscription on the meter is refused with the name of the first', async () => {
   const { customer, subscription } = await subscribe();
-  const reply = await send('post', '/v1/subscriptions', { key, body: { customer, plan } });
+  const reply = await api.send('post', '/v1/subscriptions', { key: api.key, body: { customer, plan } });
   expect(reply.status).toBe(409);
   expect(reply.body).toMatchObject({ code: 'meter_claimed', details: { subscription, item: 'traffic' } });
   const own = await post('/v1/subscriptions', { customer, plan, usage_scope: 'subscription' });

@@ -2,39 +2,30 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { recount } from '../../src/main/recount-usage.ts';
-import { runApi } from '../../src/main/run-api.ts';
 import { query } from '../../src/persistence/rows.ts';
-import { freePort } from '../../src/platform/port.ts';
-import { sender } from '../support/api.ts';
 import { writer } from '../support/event-acts.ts';
 import { type Ask, idOf, type Json, listed, stage } from '../support/every-meter.ts';
 import { Moments } from '../support/one-number.ts';
 import { brokenPromises, eventually } from '../support/stories.ts';
 import { dice } from '../support/usage.ts';
 import { legs, reader } from '../support/usage-answers.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /**
  * The number on the screen is the number on the invoice: while events are sent, amended, deprecated and replaced, whoever asks
  * is told what a naive count of the same events comes to, whichever way he asks, and the invoice closes on it.
  */
-let world: World;
-let api: AsyncDisposable & { url: string };
-let key: string;
+let api: WorldApi;
 beforeAll(async () => {
-  world = await createWorld({ env: { PORT: String(await freePort()), RATE_LIMIT_PER_MINUTE: '100000' } });
-  api = await runApi(world.config, world.logger);
-  const asOperator = { key: 'operator-key-of-this-test', body: { name: 'all' } };
-  key = String((await sender(api.url)('post', `/v1/tenants/${world.tenantId}/keys`, asOperator)).body['key']);
+  api = await openWorldApi({ RATE_LIMIT_PER_MINUTE: '100000' });
 });
 afterAll(async () => {
-  expect(await brokenPromises(world)).toEqual([]);
+  expect(await brokenPromises(api.world)).toEqual([]);
   await api?.[Symbol.asyncDispose]();
-  await world?.[Symbol.asyncDispose]();
 });
 
 const ask: Ask = async (method, path, body) => {
-  const reply = await sender(api.url)(method, `/v1/${path}`, { key, ...(body && { body }) });
+  const reply = await api.send(method, `/v1/${path}`, { key: api.key, ...(body && { body }) });
   if (reply.status >= 300) throw new Error(`${method} ${path}: ${reply.text}`);
   return reply.body;
 };
@@ -44,7 +35,7 @@ const get = (path: string) => ask('get', path);
 async function rollupsKnowAll(): Promise<void> {
   const isUnseen = (xid: string) => sql`not pg_visible_in_snapshot(${sql.ref(xid)}, st.snapshot)`;
   const unseen = () =>
-    world.database.asSystem('test', (tx) =>
+    api.world.database.asSystem('test', (tx) =>
       query<{ n: string }>(
         tx,
         sql`select count(*)::text as n from usage_rollup_states st where st.built_to is not null
@@ -58,7 +49,7 @@ async function rollupsKnowAll(): Promise<void> {
 
 test('every way to ask says the number of a moment, and the invoice closes on it', async () => {
   const seed = Date.now() % 100_000;
-  const on = await stage(world.tenantId, ask);
+  const on = await stage(api.world.tenantId, ask);
   const moments = new Moments();
   const { act, send } = writer(on, moments, dice(seed));
   const read = reader(on, moments);
@@ -78,8 +69,8 @@ test('every way to ask says the number of a moment, and the invoice closes on it
   };
   const recounting = async () => {
     while (isFlowing) {
-      const wanted = { tenantId: world.tenantId, meterId: null, dryRun: rolled(2) === 0 };
-      expect(await recount(world.database, wanted, () => {})).toMatchObject({ differences: 0, rows: [] });
+      const wanted = { tenantId: api.world.tenantId, meterId: null, dryRun: rolled(2) === 0 };
+      expect(await recount(api.world.database, wanted, () => {})).toMatchObject({ differences: 0, rows: [] });
       await sleep(rolled(200));
     }
   };

@@ -2,30 +2,20 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { webhookBody, webhookBodySchema } from '../../src/contract/events.ts';
 import { planMigrationDryRunOut, planMigrationOut } from '../../src/contract/plan-migrations.ts';
-import { runApi } from '../../src/main/run-api.ts';
 import { EventSchema } from '../../src/persistence/events.ts';
 import { PendingItemSchema } from '../../src/persistence/pending-items.ts';
 import { findRows } from '../../src/persistence/rows.ts';
-import { freePort } from '../../src/platform/port.ts';
-import { type Reply, sender, type TestApi } from '../support/api.ts';
+import type { Reply } from '../support/api.ts';
 import { eventually } from '../support/stories.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { openWorldApi, type WorldApi } from '../support/world-api.ts';
 
-let world: World;
-let api: AsyncDisposable & { url: string };
-let send: TestApi['send'];
-let key: string;
+let api: WorldApi;
 
 beforeAll(async () => {
-  world = await createWorld({ env: { PORT: String(await freePort()) } });
-  api = await runApi(world.config, world.logger);
-  send = sender(api.url);
-  const asOperator = { key: 'operator-key-of-this-test', body: { name: 'all' } };
-  key = String((await send('post', `/v1/tenants/${world.tenantId}/keys`, asOperator)).body['key']);
+  api = await openWorldApi();
 });
 afterAll(async () => {
-  await api[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
+  await api?.[Symbol.asyncDispose]();
 });
 
 const post = async (
@@ -33,10 +23,10 @@ const post = async (
   body: unknown = {},
   headers: Record<string, string> = {},
 ): Promise<Reply & { id: string }> => {
-  const reply = await send('post', path, { key, body, headers });
+  const reply = await api.send('post', path, { key: api.key, body, headers });
   return { ...reply, id: String(reply.body['id']) };
 };
-const get = (path: string) => send('get', path, { key });
+const get = (path: string) => api.send('get', path, { key: api.key });
 
 const price = (amount: string, currency = 'USD') => ({
   key: 'base',
@@ -67,7 +57,7 @@ async function cast() {
 
 /** What the world hears of a migration, in order, each as a webhook carries it. */
 async function eventsOf(objectId: string) {
-  const events = await world.inTenant((tx) =>
+  const events = await api.world.inTenant((tx) =>
     findRows(tx, EventSchema, { objectId }, { orderBy: { sequence: 'asc' } }),
   );
   return events.map((event) => {
@@ -115,7 +105,7 @@ describe('a migration of a plan', () => {
     expect((await completed(id)).counts).toMatchObject({ total: 3, pending: 0, applied: 2, refused: 1 });
     const moved = await get(`/v1/subscriptions/${ada.id}`);
     expect(moved.body).toMatchObject({ plan, plan_version: 2 });
-    const waiting = await world.inTenant((tx) =>
+    const waiting = await api.world.inTenant((tx) =>
       findRows(tx, PendingItemSchema, { subscriptionId: ada.id }, { orderBy: { id: 'asc' } }),
     );
     expect(shown).toEqual(['-29.00', '39.00']);
@@ -134,7 +124,7 @@ describe('a migration of a plan', () => {
 
   test('is one for one key, and the only one of its plan while it runs', async () => {
     const { plan } = await cast();
-    await world.stopWorker();
+    await api.world.stopWorker();
     try {
       const headers = { 'idempotency-key': `migrate-${plan}` };
       const one = await post(`/v1/plans/${plan}/migrations`, {}, headers);
@@ -147,7 +137,7 @@ describe('a migration of a plan', () => {
       expect(paused.body).toMatchObject({ status: 'paused', counts: { pending: 3 } });
       const still = await post(`/v1/plans/${plan}/migrations`);
       expect(still.body['code']).toBe('plan_migration_running');
-      await world.startWorker();
+      await api.world.startWorker();
       expect((await post(`/v1/plan_migrations/${one.id}/resume`)).body['status']).toBe('running');
       expect((await completed(one.id)).counts).toMatchObject({ scheduled: 2, refused: 1 });
       const late = await post(`/v1/plan_migrations/${one.id}/pause`);
@@ -165,13 +155,13 @@ describe('a migration of a plan', () => {
         counts: { pending: 0, scheduled: 2, refused: 1 },
       });
     } finally {
-      await world.startWorker();
+      await api.world.startWorker();
     }
   });
 
   test('is canceled: who was not moved stays, and each is told of in the report', async () => {
     const { plan, ada } = await cast();
-    await world.stopWorker();
+    await api.world.stopWorker();
     try {
       const { id } = await post(`/v1/plans/${plan}/migrations`, { filter: { customer: ada.customer } });
       const canceled = await post(`/v1/plan_migrations/${id}/cancel`);
@@ -184,7 +174,7 @@ describe('a migration of a plan', () => {
         'plan_migration.canceled',
       ]);
     } finally {
-      await world.startWorker();
+      await api.world.startWorker();
     }
   });
 });
