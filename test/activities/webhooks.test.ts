@@ -22,7 +22,8 @@ import { createMetrics } from '../../src/platform/metrics.ts';
 import { createSafeSender, type SafeSender } from '../../src/platform/safe-fetch.ts';
 import { newWebhookSecret, webhookSecretPlace } from '../../src/platform/webhook-signature.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { Receiver, seedEndpoint, seedEvents, seedTenant, vault, verify } from '../support/webhooks.ts';
+import { seedTenant } from '../support/tenant.ts';
+import { Receiver, seedEndpoint, seedEvents, vault, verify } from '../support/webhooks.ts';
 
 let testDatabase: TestDatabase;
 let database: Database;

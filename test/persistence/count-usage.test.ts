@@ -2,9 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CountingRule, usageOfCount } from '../../src/domain/meter.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { countUsage, type UsageQuestion } from '../../src/persistence/count-usage.ts';
-import { connect } from '../../src/persistence/database.ts';
-import type { Database } from '../../src/persistence/doors.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type LoneTenant, openTenant } from '../support/tenant.ts';
 import {
   dice,
   naiveCount,
@@ -17,24 +15,18 @@ import {
   rulesOfAllKinds,
   voidEvent,
 } from '../support/usage.ts';
-import { seedTenant } from '../support/webhooks.ts';
 
-let testDatabase: TestDatabase;
-let database: Database;
-let tenantId: string;
+let tenant: LoneTenant;
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase();
-  database = await connect({ url: testDatabase.url, poolSize: 3, applicationName: 'count usage test' });
-  tenantId = await seedTenant(database);
+  tenant = await openTenant({ poolSize: 3 });
 });
 afterAll(async () => {
-  await database?.close();
-  await testDatabase?.[Symbol.asyncDispose]();
+  await tenant?.[Symbol.asyncDispose]();
 });
 
 async function counted(rule: CountingRule, question: UsageQuestion) {
-  const count = await database.withTenant(tenantId, (tx) => countUsage(tx, rule, question));
+  const count = await tenant.within((tx) => countUsage(tx, rule, question));
   const groups = (count.groups ?? []).map(({ values, quantity }) => [
     JSON.stringify(values),
     quantity.toFixed(),
@@ -56,20 +48,20 @@ describe('counting usage', () => {
     const standing = new Map<PlantedEvent, boolean>();
     const plant = async (count: number, from: number) => {
       const events = Array.from({ length: count }, (_, n) => randomEvent(roll, `key-${from + n}`));
-      await database.withTenant(tenantId, (tx) => plantEvents(tx, tenantId, events));
+      await tenant.within((tx) => plantEvents(tx, tenant.id, events));
       for (const event of events) standing.set(event, true);
     };
     const say = async (stands: boolean, count: number) => {
       const some = [...standing].filter(([, is]) => is !== stands).map(([event]) => event);
       for (const event of some.slice(0, count)) {
-        await database.withTenant(tenantId, (tx) => (stands ? restoreEvent : voidEvent)(tx, tenantId, event));
+        await tenant.within((tx) => (stands ? restoreEvent : voidEvent)(tx, tenant.id, event));
         standing.set(event, stands);
       }
     };
     const answers: { rule: CountingRule; question: UsageQuestion; told: unknown }[] = [];
     const ask = async () => {
       const events = [...standing].filter(([, is]) => is).map(([event]) => event);
-      for (const rule of rulesOfAllKinds(tenantId)) {
+      for (const rule of rulesOfAllKinds(tenant.id)) {
         for (let round = 0; round < 4; round += 1) {
           const question = randomQuestion(roll);
           const { told, snapshot } = await counted(rule, question);
@@ -99,7 +91,7 @@ describe('counting usage', () => {
   });
 
   test('does not see what another transaction has not committed, nor later, at its snapshot', async () => {
-    const rule = ruleOf(tenantId, 'count', { eventName: 'open' });
+    const rule = ruleOf(tenant.id, 'count', { eventName: 'open' });
     const event = (key: string): PlantedEvent => ({
       key,
       revision: 0,
@@ -116,10 +108,10 @@ describe('counting usage', () => {
       end: new Date('2026-05-01T00:00:00Z'),
       timeZone: 'UTC',
     };
-    const during = await database.withTenant(tenantId, async (tx) => {
-      await plantEvents(tx, tenantId, [event('first')]);
+    const during = await tenant.within(async (tx) => {
+      await plantEvents(tx, tenant.id, [event('first')]);
       // Begun later and committed sooner: no high-water mark of ids could tell the two apart.
-      await database.withTenant(tenantId, (other) => plantEvents(other, tenantId, [event('second')]));
+      await tenant.within((other) => plantEvents(other, tenant.id, [event('second')]));
       return counted(rule, question);
     });
     expect(during.told.eventCount).toBe(1);
@@ -128,7 +120,7 @@ describe('counting usage', () => {
   });
 
   test('gives the events with what each is worth, oldest first', async () => {
-    const rule = ruleOf(tenantId, 'sum', { eventName: 'paid' });
+    const rule = ruleOf(tenant.id, 'sum', { eventName: 'paid' });
     const at = (day: string) => new Date(`2026-04-${day}T00:00:00.250Z`);
     const event = (key: string, day: string, properties: Record<string, unknown>): PlantedEvent => ({
       key,
@@ -139,8 +131,8 @@ describe('counting usage', () => {
       at: at(day),
       properties,
     });
-    await database.withTenant(tenantId, (tx) =>
-      plantEvents(tx, tenantId, [
+    await tenant.within((tx) =>
+      plantEvents(tx, tenant.id, [
         event('b', '02', { size: '2.50', card: 'visa' }),
         event('a', '02', { size: 1 }),
         event('c', '01', { size: 'none', card: 'visa' }),
@@ -154,7 +146,7 @@ describe('counting usage', () => {
       end: at('03'),
       timeZone: 'UTC',
     };
-    const count = await database.withTenant(tenantId, (tx) =>
+    const count = await tenant.within((tx) =>
       countUsage(tx, rule, { ...question, perEvent: true, by: ['card'] }),
     );
     expect(count.events).toEqual([

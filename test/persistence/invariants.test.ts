@@ -18,7 +18,7 @@ import { nudge, settleNudge } from '../../src/persistence/nudges.ts';
 import { query } from '../../src/persistence/rows.ts';
 import { childVariables } from '../../src/platform/config.ts';
 import { WORKFLOWS, workflowId } from '../../workflows/messages.ts';
-import { seedTenant } from '../support/webhooks.ts';
+import { seedTenant } from '../support/tenant.ts';
 import { createWorld, type World } from '../support/world.ts';
 import { type Cast, castOf } from './broken-promises/cast.ts';
 import { LIFE_CASES } from './broken-promises/lives.ts';

@@ -1,16 +1,14 @@
 import { sql } from 'kysely';
-import { API_VERSION } from '../../src/domain/event.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { noteThreshold } from '../../src/persistence/note-threshold.ts';
 import { recordUsage } from '../../src/persistence/reported-usage.ts';
 import { query } from '../../src/persistence/rows.ts';
-import { insertEndpoint } from '../../src/persistence/webhooks.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { createVault } from '../../src/platform/vault.ts';
 import { newWebhookSecret, webhookSecretPlace } from '../../src/platform/webhook-signature.ts';
 import { plantMeter, use } from '../support/metered.ts';
 import { writeNow } from '../support/money.ts';
-import { Receiver } from '../support/webhooks.ts';
+import { Receiver, seedEndpoint } from '../support/webhooks.ts';
 import type { World } from '../support/world.ts';
 
 export const BORN = '2026-01-31T15:00:00.000Z';
@@ -240,30 +238,9 @@ async function addEndpoint(world: World, url: string): Promise<string> {
   const id = newId('we');
   // As if made an hour ago: the question about events starts two seconds after an endpoint's last change.
   const at = new Date(Date.now() - 3_600_000);
-  await world.inTenant((tx) =>
-    insertEndpoint(tx, {
-      id,
-      tenantId,
-      url,
-      description: null,
-      eventTypes: ['*'],
-      status: 'enabled',
-      disabledReason: null,
-      disabledAt: null,
-      apiVersion: API_VERSION,
-      previousSecretSealed: null,
-      previousSecretExpiresAt: null,
-      failingSince: null,
-      metadata: {},
-      createdAt: at,
-      updatedAt: at,
-      deletedAt: null,
-      secretSealed: createVault(world.config.secrets.masterKeys).seal(
-        newWebhookSecret(),
-        webhookSecretPlace({ tenantId, id }),
-      ),
-    }),
-  );
+  const vault = createVault(world.config.secrets.masterKeys);
+  const secretSealed = vault.seal(newWebhookSecret(), webhookSecretPlace({ tenantId, id }));
+  await seedEndpoint(world.database, tenantId, url, { id, secretSealed, createdAt: at, updatedAt: at });
   return id;
 }
 

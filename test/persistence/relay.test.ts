@@ -23,7 +23,8 @@ import { query } from '../../src/persistence/rows.ts';
 import { deadLetterPending } from '../../src/persistence/webhooks.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { seedEndpoint, seedEvents, seedTenant } from '../support/webhooks.ts';
+import { seedTenant } from '../support/tenant.ts';
+import { seedEndpoint, seedEvents } from '../support/webhooks.ts';
 
 let testDatabase: TestDatabase;
 let database: Database;

@@ -4,34 +4,27 @@ import { plantInvoices } from '../../bench/api/plant-invoices.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { CustomerSchema } from '../../src/persistence/customers.ts';
 import { connect } from '../../src/persistence/database.ts';
-import type { Database, Tx } from '../../src/persistence/doors.ts';
+import type { Tx } from '../../src/persistence/doors.ts';
 import { InvoiceSchema } from '../../src/persistence/invoices.ts';
 import { findRow, findRows, insertRows, query, updateRows } from '../../src/persistence/rows.ts';
 import { findEndpoint } from '../../src/persistence/webhooks.ts';
 import { newId } from '../../src/platform/ids.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { seedEndpoint, seedTenant } from '../support/webhooks.ts';
+import { type LoneTenant, openTenant } from '../support/tenant.ts';
+import { seedEndpoint } from '../support/webhooks.ts';
 
-let testDatabase: TestDatabase;
-let database: Database;
-let tenantId: string;
+let tenant: LoneTenant;
 const at = new Date('2026-03-29T01:00:00.120Z');
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase();
-  database = await connect({ url: testDatabase.url, poolSize: 3, applicationName: 'rows test' });
-  tenantId = await seedTenant(database);
+  tenant = await openTenant({ poolSize: 3 });
 });
 afterAll(async () => {
-  await database?.close();
-  await testDatabase?.[Symbol.asyncDispose]();
+  await tenant?.[Symbol.asyncDispose]();
 });
-
-const inTenant = <T>(work: (tx: Tx) => Promise<T>) => database.withTenant(tenantId, work);
 
 const customer = (name: string) => ({
   id: newId('cus'),
-  tenantId,
+  tenantId: tenant.id,
   externalId: null,
   name,
   email: null,
@@ -47,25 +40,27 @@ const customer = (name: string) => ({
 describe('rows', () => {
   test('come back as they went in: instants, amounts, objects, lists, nulls', async () => {
     const whole = customer("O'Brien; drop table customers");
-    await inTenant((tx) => insertRows(tx, CustomerSchema, [whole]));
-    expect(await inTenant((tx) => findRow(tx, CustomerSchema, { id: whole.id }))).toEqual(whole);
+    await tenant.within((tx) => insertRows(tx, CustomerSchema, [whole]));
+    expect(await tenant.within((tx) => findRow(tx, CustomerSchema, { id: whole.id }))).toEqual(whole);
 
-    const [invoiceId = ''] = await plantInvoices(database, tenantId, 1);
-    const invoice = await inTenant((tx) => findRow(tx, InvoiceSchema, { id: invoiceId }));
+    const [invoiceId = ''] = await plantInvoices(tenant.database, tenant.id, 1);
+    const invoice = await tenant.within((tx) => findRow(tx, InvoiceSchema, { id: invoiceId }));
     expect(invoice?.total).toBeInstanceOf(Decimal);
     expect(invoice?.total.toFixed(2)).toBe('30.00');
     expect(invoice?.finalizedAt).toBeInstanceOf(Date);
 
-    const endpoint = await seedEndpoint(database, tenantId, 'https://example.com/', {
+    const endpoint = await seedEndpoint(tenant.database, tenant.id, 'https://example.com/', {
       eventTypes: ['invoice.paid', 'invoice.voided'],
     });
-    expect((await inTenant((tx) => findEndpoint(tx, endpoint.id)))?.eventTypes).toEqual(endpoint.eventTypes);
+    expect((await tenant.within((tx) => findEndpoint(tx, endpoint.id)))?.eventTypes).toEqual(
+      endpoint.eventTypes,
+    );
   });
 
   test('are instants of the same moment whatever the zone of the session', async () => {
     const one = customer('zone');
-    await inTenant((tx) => insertRows(tx, CustomerSchema, [one]));
-    const found = await inTenant(async (tx) => {
+    await tenant.within((tx) => insertRows(tx, CustomerSchema, [one]));
+    const found = await tenant.within(async (tx) => {
       await query(tx, sql`set local time zone 'Asia/Kolkata'`);
       return findRow(tx, CustomerSchema, { id: one.id });
     });
@@ -75,14 +70,14 @@ describe('rows', () => {
   test('are found by every kind of comparison, and by nothing that is not understood', async () => {
     const people = ['one', 'two', 'three'].map(customer);
     const ids = people.map(({ id }) => id);
-    await inTenant((tx) => insertRows(tx, CustomerSchema, people));
-    const changed = await inTenant((tx) =>
+    await tenant.within((tx) => insertRows(tx, CustomerSchema, people));
+    const changed = await tenant.within((tx) =>
       updateRows(tx, CustomerSchema, { id: ids, name: 'two' }, { deletedAt: at, email: 'a@b.c' }),
     );
     expect(changed).toBe(1);
     const names = async (where: Record<string, unknown>) =>
       (
-        await inTenant((tx) =>
+        await tenant.within((tx) =>
           findRows(
             tx,
             CustomerSchema,
@@ -100,7 +95,7 @@ describe('rows', () => {
     expect(await names({ name: ['one', 'three'] })).toEqual(['one', 'three']);
     expect(await names({ createdAt: { $gte: at, $lt: new Date(at.getTime() + 1) } })).toHaveLength(3);
     expect(await names({ createdAt: { $gt: at } })).toEqual([]);
-    expect(await inTenant((tx) => findRows(tx, CustomerSchema, { id: { $in: [] } }))).toEqual([]);
+    expect(await tenant.within((tx) => findRows(tx, CustomerSchema, { id: { $in: [] } }))).toEqual([]);
     await expect(names({ name: { $like: '%' } })).rejects.toThrow('$like is not known');
     await expect(names({ nickname: 'x' })).rejects.toThrow('no property nickname');
     await expect(names({ name: undefined })).rejects.toThrow('has no value');
@@ -108,14 +103,14 @@ describe('rows', () => {
 
   test('that nobody has room for at once go in one after the other, all or none', async () => {
     const many = Array.from({ length: 6_000 }, (_, n) => customer(`many ${n}`));
-    await inTenant((tx) => insertRows(tx, CustomerSchema, many));
+    await tenant.within((tx) => insertRows(tx, CustomerSchema, many));
     const count = () =>
-      inTenant((tx) =>
+      tenant.within((tx) =>
         query<{ n: number }>(tx, sql`select count(*)::int as n from customers where name like 'many %'`),
       );
     expect(await count()).toEqual([{ n: 6_000 }]);
     const twice = [...many.slice(0, 1), customer('many more')];
-    await expect(inTenant((tx) => insertRows(tx, CustomerSchema, twice))).rejects.toMatchObject({
+    await expect(tenant.within((tx) => insertRows(tx, CustomerSchema, twice))).rejects.toMatchObject({
       code: '23505',
     });
     expect(await count()).toEqual([{ n: 6_000 }]);
@@ -130,7 +125,10 @@ describe('statements that are asked for at once', () => {
           query<{ n: number; at: string }>(tx, sql`select ${n}::int as n, now()::text as at`),
         ),
       );
-    for (const answers of [await inTenant(asked), await database.lookAsTenant(tenantId, asked)]) {
+    for (const answers of [
+      await tenant.within(asked),
+      await tenant.database.lookAsTenant(tenant.id, asked),
+    ]) {
       expect(answers.map(([row]) => row?.n)).toEqual([1, 2, 3]);
       expect(new Set(answers.map(([row]) => row?.at)).size).toBe(1);
     }
@@ -139,23 +137,23 @@ describe('statements that are asked for at once', () => {
   test('fail together', async () => {
     const asked = (tx: Tx) =>
       Promise.allSettled([query(tx, sql`select 1`), query(tx, sql`select 1 / 0`), query(tx, sql`select 2`)]);
-    const answers = await database.lookAsTenant(tenantId, asked);
+    const answers = await tenant.database.lookAsTenant(tenant.id, asked);
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
-    expect(await database.lookAsTenant(tenantId, (tx) => query(tx, sql`select 1 as one`))).toEqual([
+    expect(await tenant.database.lookAsTenant(tenant.id, (tx) => query(tx, sql`select 1 as one`))).toEqual([
       { one: 1 },
     ]);
   });
 
   test('that hold what PostgreSQL cannot be given are not sent, and leave the connection well', async () => {
-    await using one = await connect({ url: testDatabase.url, poolSize: 1, applicationName: 'rows test' });
-    const odd = one.lookAsTenant(tenantId, (tx) => query(tx, sql`select ${{ a: 1 }}::text as x`));
+    await using one = await connect({ url: tenant.url, poolSize: 1, applicationName: 'rows test' });
+    const odd = one.lookAsTenant(tenant.id, (tx) => query(tx, sql`select ${{ a: 1 }}::text as x`));
     await expect(odd).rejects.toThrow('a value of type object');
-    expect(await one.lookAsTenant(tenantId, (tx) => query(tx, sql`select 1 as one`))).toEqual([{ one: 1 }]);
+    expect(await one.lookAsTenant(tenant.id, (tx) => query(tx, sql`select 1 as one`))).toEqual([{ one: 1 }]);
   });
 
   test('survive a server that forgets what it was told', async () => {
-    await using one = await connect({ url: testDatabase.url, poolSize: 1, applicationName: 'rows test' });
-    const look = () => one.lookAsTenant(tenantId, (tx) => query(tx, sql`select ${'x'}::text as x`));
+    await using one = await connect({ url: tenant.url, poolSize: 1, applicationName: 'rows test' });
+    const look = () => one.lookAsTenant(tenant.id, (tx) => query(tx, sql`select ${'x'}::text as x`));
     await look();
     // As a pooler does that hands out its connections to one after the other.
     await one.asSystem('test', (tx) => query(tx, sql`deallocate all`));

@@ -2,34 +2,27 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { billableQuantity } from '../../src/domain/meter.ts';
 import { Decimal } from '../../src/domain/money.ts';
 import { countUsage } from '../../src/persistence/count-usage.ts';
-import { connect } from '../../src/persistence/database.ts';
-import type { Database } from '../../src/persistence/doors.ts';
 import { goldenCase } from '../golden/read-cases.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type LoneTenant, openTenant } from '../support/tenant.ts';
 import { plantEvents, ruleOf } from '../support/usage.ts';
-import { seedTenant } from '../support/webhooks.ts';
 
-let testDatabase: TestDatabase;
-let database: Database;
+let tenant: LoneTenant;
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase();
-  database = await connect({ url: testDatabase.url, poolSize: 2, applicationName: 'golden usage test' });
+  tenant = await openTenant({ poolSize: 2 });
 });
 afterAll(async () => {
-  await database?.close();
-  await testDatabase?.[Symbol.asyncDispose]();
+  await tenant?.[Symbol.asyncDispose]();
 });
 
 test('golden case H01: the same events, aggregated in four ways', async () => {
   type Event = { user: string; value: number };
   const { inputs, expected } = goldenCase<{ events: Event[] }, Record<string, number>>('H01');
-  const tenantId = await seedTenant(database);
   const start = new Date('2026-04-01T00:00:00Z');
-  await database.withTenant(tenantId, (tx) =>
+  await tenant.within((tx) =>
     plantEvents(
       tx,
-      tenantId,
+      tenant.id,
       inputs.events.map(({ user, value }, n) => ({
         key: `golden-${n}`,
         revision: 0,
@@ -43,8 +36,8 @@ test('golden case H01: the same events, aggregated in four ways', async () => {
   );
   const property = { count: null, sum: 'value', max: 'value', unique_count: 'user' } as const;
   for (const aggregation of ['count', 'sum', 'max', 'unique_count'] as const) {
-    const rule = ruleOf(tenantId, aggregation, { eventName: 'golden', property: property[aggregation] });
-    const { quantity } = await database.withTenant(tenantId, (tx) =>
+    const rule = ruleOf(tenant.id, aggregation, { eventName: 'golden', property: property[aggregation] });
+    const { quantity } = await tenant.within((tx) =>
       countUsage(tx, rule, {
         customerId: 'cus_golden',
         subscription: null,

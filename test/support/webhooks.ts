@@ -6,8 +6,6 @@ import { API_VERSION, type EventType } from '../../src/domain/event.ts';
 import type { WebhookEndpoint } from '../../src/domain/webhook.ts';
 import type { Database } from '../../src/persistence/doors.ts';
 import { recordEvents } from '../../src/persistence/events.ts';
-import { insertRow } from '../../src/persistence/rows.ts';
-import { AccountSchema, TenantSchema } from '../../src/persistence/tenants.ts';
 import { insertEndpoint } from '../../src/persistence/webhooks.ts';
 import { newId } from '../../src/platform/ids.ts';
 import { createVault } from '../../src/platform/vault.ts';
@@ -15,38 +13,6 @@ import { newWebhookSecret, webhookSecretPlace } from '../../src/platform/webhook
 
 /** The master key of tests about webhooks. */
 export const vault = createVault([randomBytes(32)]);
-
-export async function seedTenant(database: Database): Promise<string> {
-  const at = new Date();
-  const tenantId = newId('ten');
-  const accountId = newId('acc');
-  await database.asSystem('test', async (tx) => {
-    await insertRow(tx, AccountSchema, {
-      id: accountId,
-      name: 'Acme',
-      metadata: {},
-      createdAt: at,
-      updatedAt: at,
-    });
-    await insertRow(tx, TenantSchema, {
-      id: tenantId,
-      accountId,
-      mode: 'test',
-      name: 'Acme',
-      timeZone: 'UTC',
-      invoiceGraceHours: 0,
-      dunningPolicy: null,
-      trialReminderDays: null,
-      backdateDaysMax: 90,
-      lateWindowDays: 35,
-      usageRetentionDays: null,
-      metadata: {},
-      createdAt: at,
-      updatedAt: at,
-    });
-  });
-  return tenantId;
-}
 
 export async function seedEndpoint(
   database: Database,

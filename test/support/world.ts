@@ -24,7 +24,6 @@ import { connect } from '../../src/persistence/database.ts';
 import type { Tx } from '../../src/persistence/doors.ts';
 import { PlanSchema, PlanVersionSchema, PriceSchema } from '../../src/persistence/plans.ts';
 import { findRow, insertRow, updateRows } from '../../src/persistence/rows.ts';
-import { AccountSchema, TenantSchema } from '../../src/persistence/tenants.ts';
 import { TestClockSchema } from '../../src/persistence/test-clocks.ts';
 import { isBetweenRuns } from '../../src/platform/between-runs.ts';
 import { type Config, readEnv, toConfig } from '../../src/platform/config.ts';
@@ -36,6 +35,7 @@ import { createVault } from '../../src/platform/vault.ts';
 import { commandUpdate, WORKFLOWS, workflowId } from '../../workflows/messages.ts';
 import { createTestDatabase } from './database.ts';
 import { createTestNamespace } from './temporal.ts';
+import { seedTenant } from './tenant.ts';
 
 export type World = Awaited<ReturnType<typeof createWorld>>;
 
@@ -70,7 +70,8 @@ export async function createWorld(
   stack.defer(async () => worker?.[Symbol.asyncDispose]());
   const vault = createVault(config.secrets.masterKeys);
   const now = options.now ?? new Date();
-  const tenantId = await insertTenant(database, vault, now);
+  const tenantId = await seedTenant(database, now);
+  await connectGateway(database, { tenantId, vault, now });
   const charging = stack.use(gateways({ sandboxUrl: gateway.url }));
 
   const inTenant = <T>(work: (tx: Tx) => Promise<T>) => database.withTenant(tenantId, work);
@@ -341,39 +342,15 @@ function worldConfig(world: {
   return toConfig(env);
 }
 
-async function insertTenant(
+/** What the world's tenant charges through. */
+async function connectGateway(
   database: World['database'],
-  vault: ReturnType<typeof createVault>,
-  now: Date,
-): Promise<string> {
-  const accountId = newId('acc');
-  const tenantId = newId('ten');
-  await database.asSystem('test', async (tx) => {
-    await insertRow(tx, AccountSchema, {
-      id: accountId,
-      name: 'Test',
-      metadata: {},
-      createdAt: now,
-      updatedAt: now,
-    });
-    await insertRow(tx, TenantSchema, {
-      id: tenantId,
-      accountId,
-      mode: 'test',
-      name: 'Test',
-      timeZone: 'UTC',
-      invoiceGraceHours: 0,
-      dunningPolicy: null,
-      trialReminderDays: null,
-      backdateDaysMax: 90,
-      lateWindowDays: 35,
-      usageRetentionDays: null,
-      metadata: {},
-      createdAt: now,
-      updatedAt: now,
-    });
-    const id = newId('gwc');
-    await insertRow(tx, GatewayConnectionSchema, {
+  { tenantId, vault, now }: { tenantId: string; vault: ReturnType<typeof createVault>; now: Date },
+): Promise<void> {
+  const id = newId('gwc');
+  const place = { tenantId, column: 'gateway_connections.secret', rowId: id };
+  await database.withTenant(tenantId, (tx) =>
+    insertRow(tx, GatewayConnectionSchema, {
       id,
       tenantId,
       gateway: 'sandbox',
@@ -382,12 +359,7 @@ async function insertTenant(
       previousSecretExpiresAt: null,
       createdAt: now,
       updatedAt: now,
-      secretSealed: vault.seal('callback-secret-of-this-test', {
-        tenantId,
-        column: 'gateway_connections.secret',
-        rowId: id,
-      }),
-    });
-  });
-  return tenantId;
+      secretSealed: vault.seal('callback-secret-of-this-test', place),
+    }),
+  );
 }

@@ -22,7 +22,8 @@ import { recheckSignal, taskQueue, workflowId } from '../../workflows/messages.t
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { record } from '../support/record.ts';
 import { createTestNamespace } from '../support/temporal.ts';
-import { Receiver, seedEndpoint, seedEvents, seedTenant, vault, verify } from '../support/webhooks.ts';
+import { seedTenant } from '../support/tenant.ts';
+import { Receiver, seedEndpoint, seedEvents, vault, verify } from '../support/webhooks.ts';
 
 /** So long an attempt hangs: longer than anybody waits here who is not to wait for it. */
 const HANGS_MS = 60_000;
