@@ -36,9 +36,21 @@ export async function untilSettled(
 
 let lastLook: Promise<unknown> = Promise.resolve();
 
-/** A hundred stories are looked after at once; if all looked at once, they would wait for connections in vain. */
+/**
+ * A hundred stories are looked after at once; if all looked at once, they would wait for connections in vain. While
+ * processes start and die all around, a connection may take longer than anybody waits for one: then it is tried again.
+ */
 function oneAfterTheOther<T>(look: () => Promise<T>): Promise<T> {
-  const next = lastLook.then(look);
+  const patiently = async (triesLeft: number): Promise<T> => {
+    try {
+      return await look();
+    } catch (error) {
+      if (triesLeft === 0) throw error;
+      await sleep(5_000);
+      return patiently(triesLeft - 1);
+    }
+  };
+  const next = lastLook.then(() => patiently(5));
   lastLook = next.catch(() => {});
   return next;
 }

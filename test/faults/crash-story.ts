@@ -236,7 +236,8 @@ async function advance(caller: Caller, clock: string, to: string): Promise<void>
 }
 
 type Seen = Record<string, unknown>;
-const PATIENCE_MS = 300_000;
+/** Long, because a hundred other stories are told meanwhile, and the worker is killed again and again for theirs. */
+const PATIENCE_MS = 1_500_000;
 
 async function until(
   caller: Caller,
