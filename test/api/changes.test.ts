@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Reply } from '../support/api.ts';
-import { brokenPromises } from '../support/stories.ts';
-import { openWorldApi, type WorldApi } from '../support/world-api.ts';
+import { closeKept, openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /** Changes over HTTP alone: what a preview shows is what the command does, to the last digit. */
 let api: WorldApi;
@@ -25,10 +24,7 @@ beforeAll(async () => {
   await addOn('backup', [{ key: 'backup', model: 'per_unit', unit_amount: '3.10', ...month }]);
   await addOn('euro', [{ key: 'euro', model: 'flat', unit_amount: '1.00', ...month, currency: 'EUR' }]);
 });
-afterAll(async () => {
-  expect(await brokenPromises(api.world)).toEqual([]);
-  await api?.[Symbol.asyncDispose]();
-});
+afterAll(() => closeKept(api));
 
 type Json = Record<string, unknown>;
 type Line = { description: string; amount: Json; period: Json };

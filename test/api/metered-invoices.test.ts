@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Decimal } from '../../src/domain/money.ts';
-import { brokenPromises, eventually } from '../support/stories.ts';
-import { openWorldApi, type WorldApi } from '../support/world-api.ts';
+import { eventually } from '../support/stories.ts';
+import { closeKept, openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /** From an event to a cent, over HTTP: whoever asks for the number is told the same one. */
 let api: WorldApi;
@@ -41,10 +41,7 @@ beforeAll(async () => {
     }),
   );
 });
-afterAll(async () => {
-  expect(await brokenPromises(api.world)).toEqual([]);
-  await api?.[Symbol.asyncDispose]();
-});
+afterAll(() => closeKept(api));
 
 type Json = Record<string, unknown>;
 const id = (body: Json) => String(body['id']);

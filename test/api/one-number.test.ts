@@ -6,10 +6,10 @@ import { query } from '../../src/persistence/rows.ts';
 import { writer } from '../support/event-acts.ts';
 import { type Ask, idOf, type Json, listed, stage } from '../support/every-meter.ts';
 import { Moments } from '../support/one-number.ts';
-import { brokenPromises, eventually } from '../support/stories.ts';
+import { eventually } from '../support/stories.ts';
 import { dice } from '../support/usage.ts';
 import { legs, reader } from '../support/usage-answers.ts';
-import { openWorldApi, type WorldApi } from '../support/world-api.ts';
+import { closeKept, openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /**
  * The number on the screen is the number on the invoice: while events are sent, amended, deprecated and replaced, whoever asks
@@ -19,10 +19,7 @@ let api: WorldApi;
 beforeAll(async () => {
   api = await openWorldApi({ RATE_LIMIT_PER_MINUTE: '100000' });
 });
-afterAll(async () => {
-  expect(await brokenPromises(api.world)).toEqual([]);
-  await api?.[Symbol.asyncDispose]();
-});
+afterAll(() => closeKept(api));
 
 const ask: Ask = async (method, path, body) => {
   const reply = await api.send(method, `/v1/${path}`, { key: api.key, ...(body && { body }) });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { brokenPromises, eventually } from '../support/stories.ts';
-import { openWorldApi, type WorldApi } from '../support/world-api.ts';
+import { eventually } from '../support/stories.ts';
+import { closeKept, openWorldApi, type WorldApi } from '../support/world-api.ts';
 
 /** Thresholds over HTTP, in the present: what is reported brings its invoice about by itself. */
 let api: WorldApi;
@@ -8,10 +8,7 @@ let api: WorldApi;
 beforeAll(async () => {
   api = await openWorldApi();
 });
-afterAll(async () => {
-  expect(await brokenPromises(api.world)).toEqual([]);
-  await api?.[Symbol.asyncDispose]();
-});
+afterAll(() => closeKept(api));
 
 type Json = Record<string, unknown>;
 

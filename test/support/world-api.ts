@@ -1,6 +1,7 @@
 import { runApi } from '../../src/main/run-api.ts';
 import { freePort } from '../../src/platform/port.ts';
 import { sender, type TestApi } from './api.ts';
+import { brokenPromises, eventually } from './stories.ts';
 import { createWorld, type World } from './world.ts';
 
 export type WorldApi = AsyncDisposable & {
@@ -42,4 +43,14 @@ export async function openWorldApi(env: Record<string, string> = {}): Promise<Wo
     look: async (path) => (await send('get', path, { key })).body,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
+}
+
+/** Closes it when every promise of `check-invariants` is kept; what was begun last may still be on its way. */
+export async function closeKept(api: WorldApi | undefined): Promise<void> {
+  await using closing = api;
+  if (!closing) return;
+  await eventually(
+    () => brokenPromises(closing.world),
+    (broken) => broken.length === 0,
+  );
 }
