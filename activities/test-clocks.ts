@@ -31,7 +31,7 @@ const CUSTOMERS_AT_ONCE = 8;
 const TURN_MS = 120_000;
 const HEARTBEAT_MS = 5_000;
 const BUSY_PAUSE_MS = 100;
-/** A charge takes at most this long; one that takes longer lost its worker, and the clock goes on to the check of it. */
+/** A charge takes at most this long; one that takes longer lost its worker, and the clock goes on to look into it. */
 const CHARGE_MS_MAX = 20_000;
 
 type ClockDeps = ActivityDeps & { tick: SendTick };
@@ -65,10 +65,14 @@ export type TestClockActivities = ReturnType<typeof createTestClockActivities>;
 /** `clock` follows what is saved. */
 async function advance(deps: ClockDeps, clock: TestClock): Promise<void> {
   const endsAt = deps.now().getTime() + TURN_MS;
+  // A worker that took over goes on waiting; were it to begin anew, workers that die young would never get further.
+  const { attempt, scheduledTimestampMs } = Context.current().info;
+  let sinceMs = attempt > 1 ? scheduledTimestampMs : deps.now().getTime();
   try {
     while (clock.status === 'advancing' && deps.now().getTime() < endsAt) {
-      await untilCharged(deps, clock);
+      await untilCharged(deps, clock, sinceMs + CHARGE_MS_MAX);
       await oneRound(deps, clock);
+      sinceMs = deps.now().getTime();
     }
   } catch (error) {
     if (!(error instanceof EntityFailure)) throw error;
@@ -78,8 +82,11 @@ async function advance(deps: ClockDeps, clock: TestClock): Promise<void> {
 }
 
 /** A charge that a nudge began is not a turn of the clock's, but it ends at the time that it began. */
-async function untilCharged(deps: ClockDeps, { tenantId, id }: TestClock): Promise<void> {
-  const patientUntil = deps.now().getTime() + CHARGE_MS_MAX;
+async function untilCharged(
+  deps: ClockDeps,
+  { tenantId, id }: TestClock,
+  patientUntil: number,
+): Promise<void> {
   while (await deps.database.withTenant(tenantId, (tx) => isCharging(tx, id))) {
     if (deps.now().getTime() > patientUntil) return;
     await sleep(BUSY_PAUSE_MS);

@@ -36,23 +36,22 @@ export async function untilSettled(
 
 let lastLook: Promise<unknown> = Promise.resolve();
 
-/**
- * A hundred stories are looked after at once; if all looked at once, they would wait for connections in vain. While
- * processes start and die all around, a connection may take longer than anybody waits for one: then it is tried again.
- */
+/** A hundred stories are looked after at once; if all looked at once, they would wait for connections in vain. */
 function oneAfterTheOther<T>(look: () => Promise<T>): Promise<T> {
-  const patiently = async (triesLeft: number): Promise<T> => {
-    try {
-      return await look();
-    } catch (error) {
-      if (triesLeft === 0) throw error;
-      await sleep(5_000);
-      return patiently(triesLeft - 1);
-    }
-  };
-  const next = lastLook.then(() => patiently(5));
+  const next = lastLook.then(() => patiently(look));
   lastLook = next.catch(() => {});
   return next;
+}
+
+/** While processes start and die all around, a connection may take longer than anybody waits for one: it is tried again. */
+export async function patiently<T>(look: () => Promise<T>, triesLeft = 5): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    if (triesLeft === 0) throw error;
+    await sleep(5_000);
+    return patiently(look, triesLeft - 1);
+  }
 }
 
 /** Whoever is well gets everything in the end; a receiver that is not may be owed something for long. */

@@ -3,7 +3,7 @@ import { CommandSchema } from '../../src/persistence/commands.ts';
 import type { Broken } from '../../src/persistence/invariants/promised.ts';
 import { insertRow } from '../../src/persistence/rows.ts';
 import { newId } from '../../src/platform/ids.ts';
-import { outcomeOf, unheard, untilSettled } from './aftermath.ts';
+import { outcomeOf, patiently, unheard, untilSettled } from './aftermath.ts';
 import { type CrashPlace, crashPlaces } from './crash-names.ts';
 import { playStory, type Told } from './crash-story.ts';
 import { type OddReceiver, startOddReceiver } from './odd-receiver.ts';
@@ -89,7 +89,7 @@ async function strikeAt(
   const { stage, receiver, say } = scene;
   await untilThereIsRoom(stage, part);
   const strike: Strike = { name, told: null, recoverySeconds: 0, broken: [] };
-  await forgetCommand(stage);
+  await patiently(() => forgetCommand(stage));
   const startedMs = performance.now();
   // A point that is passed by a first look at what is due kills the process before it says that it is ready.
   const early = await stage.start(part, { CRASH_AT: `${name}:${passage}` }).then(
@@ -155,7 +155,7 @@ async function aftermath(
 /** What everything came to, one line for each crash point. */
 async function verdict({ stage }: Scene, strikes: readonly Strike[]): Promise<Trial[]> {
   await stage.quiet();
-  const broken = await stage.invariants();
+  const broken = await patiently(() => stage.invariants());
   for (const { told, broken: troubles } of strikes) {
     if (told) troubles.push(...sentences(broken.flatMap((one) => concerning(one, told))));
   }
