@@ -1,7 +1,8 @@
+import { expect } from '@jest/globals';
 import { runApi } from '../../src/main/run-api.ts';
 import { freePort } from '../../src/platform/port.ts';
 import { sender, type TestApi } from './api.ts';
-import { brokenPromises, eventually } from './stories.ts';
+import { brokenPromises } from './stories.ts';
 import { createWorld, type World } from './world.ts';
 
 export type WorldApi = AsyncDisposable & {
@@ -45,12 +46,8 @@ export async function openWorldApi(env: Record<string, string> = {}): Promise<Wo
   };
 }
 
-/** Closes it when every promise of `check-invariants` is kept; what was begun last may still be on its way. */
+/** Closes it, by when every promise of `check-invariants` has to be kept. */
 export async function closeKept(api: WorldApi | undefined): Promise<void> {
   await using closing = api;
-  if (!closing) return;
-  await eventually(
-    () => brokenPromises(closing.world),
-    (broken) => broken.length === 0,
-  );
+  if (closing) expect(await brokenPromises(closing.world)).toEqual([]);
 }
